@@ -1,0 +1,12 @@
+#![doc = include_str!("architecture.md")]
+#![deny(unsafe_code)]
+
+pub mod types;
+pub mod collections;
+pub mod rules;
+pub mod pipeline;
+pub mod runtime;
+pub mod io;
+pub mod model;
+pub mod sim;
+pub mod cli;

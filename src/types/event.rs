@@ -1,0 +1,235 @@
+//! Events as the stages see them: the closed list of types, and one decoded event as a flat row whose texts are
+//! places in the batch's byte arena. Rows carry no owned memory, so a batch is reused without allocating.
+
+use crate::types::{
+    ChannelId, ConversationId, DivisionId, DurationMs, KindId, Millis, Position, QueueId, TraceParent,
+};
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The input types; the text form carries the prefix `trunkline.`.
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum EventType { $($(#[$doc])* $name,)* }
+
+        impl EventType {
+            /// Every type, in the order of the specification's table.
+            pub const ALL: &'static [EventType] = &[$(EventType::$name,)*];
+
+            /// The text form without the prefix `trunkline.`.
+            pub const fn name(self) -> &'static str {
+                match self { $(EventType::$name => $text,)* }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A customer reached out or wrote again.
+    ContactReceived = "contact.received",
+    /// Hung up, closed the chat, deleted the tweet.
+    ContactAbandoned = "contact.abandoned",
+    /// Call me back at.
+    CallbackRequested = "callback.requested",
+    /// CRM profile.
+    CustomerUpdated = "customer.updated",
+    /// These identifiers belong to one person.
+    IdentityLinked = "identity.linked",
+    /// This identifier is somebody else's.
+    IdentityUnlinked = "identity.unlinked",
+    /// Forget this person.
+    CustomerErased = "customer.erased",
+    /// An agent's definition, whole.
+    AgentUpdated = "agent.updated",
+    /// Presence.
+    AgentState = "agent.state",
+    /// Yes to an offer.
+    OfferAccepted = "offer.accepted",
+    /// No to an offer.
+    OfferDeclined = "offer.declined",
+    /// Wrap-up work is done.
+    AgentWrapped = "agent.wrapped",
+    /// Somebody answered the customer.
+    ConversationReplied = "conversation.replied",
+    /// Waiting on the customer or a third party.
+    ConversationHeld = "conversation.held",
+    /// No longer.
+    ConversationResumed = "conversation.resumed",
+    /// Hand over.
+    ConversationTransferred = "conversation.transferred",
+    /// The business changes its mind.
+    ConversationUpdated = "conversation.updated",
+    /// A supervisor's order.
+    ConversationAssigned = "conversation.assigned",
+    /// Done.
+    ConversationResolved = "conversation.resolved",
+    /// A whole rules file; only in plain logs.
+    RulesChanged = "rules.changed",
+}
+
+/// What every `type` begins with.
+pub const TYPE_PREFIX: &str = "trunkline.";
+
+/// `state` of `agent.state`.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum AgentPresence {
+    /// Takes offers.
+    Available,
+    /// Logged in, takes no offers.
+    Away,
+    /// Logged out.
+    Offline,
+}
+
+impl AgentPresence {
+    /// Every state.
+    pub const ALL: [AgentPresence; 3] =
+        [AgentPresence::Available, AgentPresence::Away, AgentPresence::Offline];
+
+    /// The word in `agent.state`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            AgentPresence::Available => "available",
+            AgentPresence::Away => "away",
+            AgentPresence::Offline => "offline",
+        }
+    }
+}
+
+/// A text: its place in `Events::bytes`, unescaped.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Bytes.
+    pub len: u32,
+}
+
+/// A run of entries in one of the side tables of `Events`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct List {
+    /// First entry.
+    pub start: u32,
+    /// Entries.
+    pub len: u32,
+}
+
+impl List {
+    /// The run as a range of indices.
+    #[inline]
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
+}
+
+/// An identifier: its kind and the keyed 128-bit hash of its normal form. The plain text is not kept.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Identifier {
+    /// Keyed hash of the normal form under the kind's own key.
+    pub hash: u128,
+    /// Its kind.
+    pub kind: KindId,
+}
+
+/// A skill named by an event, with a level of 1 to 10.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct SkillLevel {
+    /// Keyed 64-bit hash of the name: what the stages compare.
+    pub key: u64,
+    /// The name.
+    pub name: Span,
+    /// 1 to 10.
+    pub level: u8,
+}
+
+/// A queue in an agent's own list.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct AgentQueue {
+    /// The queue; of the agent's division.
+    pub queue: QueueId,
+    /// 1 is served first; at least 1.
+    pub rank: u32,
+    /// What waits shorter in the queue than this is not for this agent.
+    pub delay: DurationMs,
+}
+
+/// One decoded event. A member that the type does not have, or that is absent, holds the value named at it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Keyed hash of (`source`, `id`).
+    pub dedup_key: u128,
+    /// Keyed hash of `thread`; 0: absent.
+    pub thread_key: u128,
+    /// Where it stands in the log.
+    pub position: Position,
+    /// The record's timestamp; in a plain file the event's own `time`.
+    pub recorded: Millis,
+    /// The event's `time`, or the record's timestamp in its absence.
+    pub time: Millis,
+    /// The engine's id; `ConversationId::NONE`: absent.
+    pub conversation: ConversationId,
+    /// `value`.
+    pub value: Option<i64>,
+    /// `reach`.
+    pub reach: Option<i64>,
+    /// `lifetime_value`.
+    pub lifetime_value: Option<i64>,
+    /// `due` of a callback.
+    pub due: Option<Millis>,
+    /// Keyed hash of the agent's name (`agent`); 0: absent.
+    pub agent_key: u64,
+    /// Keyed hash of `preferred_agent`; 0: absent.
+    pub preferred_key: u64,
+    /// Keyed hash of the lower-cased `lang`; 0: absent.
+    pub lang_key: u64,
+    /// `agent`; length 0: absent.
+    pub agent: Span,
+    /// `preferred_agent`; length 0: absent.
+    pub preferred: Span,
+    /// `thread`; length 0: absent (a thread has at least one byte).
+    pub thread: Span,
+    /// `outcome` of a resolve; `None`: absent.
+    pub outcome: Option<Span>,
+    /// `from` (or the one `identifier` of an unlink), blocked values left out, in the order of the bytes: into
+    /// `Events::identifiers`.
+    pub identifiers: List,
+    /// `skills`: into `Events::skills`; `None`: absent.
+    pub skills: Option<List>,
+    /// `langs`, keyed hashes as `lang_key`: into `Events::langs`.
+    pub langs: List,
+    /// `capacity`: into `Events::capacities`.
+    pub capacity: List,
+    /// `queues` of an agent: into `Events::queues`; `None`: absent (all queues of the division).
+    pub queues: Option<List>,
+    /// `budget`.
+    pub budget: Option<u32>,
+    /// `traceparent`.
+    pub traceparent: TraceParent,
+    /// What it is.
+    pub event_type: EventType,
+    /// `channel`.
+    pub channel: Option<ChannelId>,
+    /// `queue`.
+    pub queue: Option<QueueId>,
+    /// `division`.
+    pub division: Option<DivisionId>,
+    /// `state`.
+    pub presence: Option<AgentPresence>,
+    /// `sentiment`, −100 to 100.
+    pub sentiment: Option<i8>,
+    /// `public`.
+    pub public: Option<bool>,
+    /// `blocked` of a profile.
+    pub blocked: Option<bool>,
+    /// `automated` of a reply; absent: false.
+    pub automated: bool,
+    /// `requeue` of a presence; absent: false.
+    pub requeue: bool,
+    /// Whether the event has a `from` member at all (its identifiers may all be blocked).
+    pub has_from: bool,
+    /// `intent`, as its place in `Rules::intents`; `None`: absent or none that the rules name.
+    pub intent: Option<u16>,
+    /// `tier`, as its place in `Rules::tiers`; `Some(u16::MAX)`: one that the rules do not name; `None`: absent.
+    pub tier: Option<u16>,
+}

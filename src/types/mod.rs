@@ -1,0 +1,20 @@
+//! The nouns: instants, ids, events (in), decisions (out), positions and tallies. No behaviour beyond
+//! arithmetic, comparison and the text form of an id; every other layer may use them.
+
+pub mod time;
+pub mod ids;
+pub mod position;
+pub mod event;
+pub mod reject;
+pub mod decision;
+pub mod tally;
+
+pub use decision::{
+    AcceptMode, Affinity, AttemptOutcome, CloseOutcome, Objective, RefusalReason, Stream, WithdrawReason,
+};
+pub use event::{AgentPresence, EventType};
+pub use ids::{ChannelId, ConversationId, CustomerId, DivisionId, KindId, QueueId};
+pub use position::{Cause, Position, TraceParent};
+pub use reject::RejectReason;
+pub use tally::{IgnoreReason, Tally};
+pub use time::{DurationMs, Millis};
