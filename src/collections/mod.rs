@@ -4,8 +4,10 @@
 
 pub mod ageing_set;
 pub mod bits;
+pub mod blocks;
 pub mod heap;
 pub mod index_table;
+pub mod names;
 pub mod pages;
 pub mod prefetch;
 #[cfg(test)]
@@ -15,8 +17,10 @@ pub mod wheel;
 
 pub use ageing_set::AgeingSet;
 pub use bits::Bits;
+pub use blocks::Blocks;
 pub use heap::{Heap, Positions};
 pub use index_table::IndexTable;
+pub use names::Names;
 pub use pages::Pages;
 pub use slots::Slots;
 pub use wheel::Wheel;

@@ -7,6 +7,7 @@ pub mod position;
 pub mod event;
 pub mod reject;
 pub mod decision;
+pub mod operation;
 pub mod tally;
 
 pub use decision::{
