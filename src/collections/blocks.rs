@@ -29,7 +29,7 @@ impl<T: Copy + Default> Blocks<T> {
     pub fn take(&mut self) -> u32 {
         match self.free.pop() {
             Some(block) => block,
-            None => self.blocks.push(vec![T::default(); self.stride].into_boxed_slice()) as u32,
+            None => self.blocks.push(vec![T::default(); self.stride].into_boxed_slice()),
         }
     }
 
@@ -47,13 +47,13 @@ impl<T: Copy + Default> Blocks<T> {
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get(&self, block: u32) -> &[T] {
-        if block == NO_BLOCK { &[] } else { &self.blocks[block as usize] }
+        if block == NO_BLOCK { &[] } else { &self.blocks[block] }
     }
 
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get_mut(&mut self, block: u32) -> &mut [T] {
-        if block == NO_BLOCK { &mut [] } else { &mut self.blocks[block as usize] }
+        if block == NO_BLOCK { &mut [] } else { &mut self.blocks[block] }
     }
 }
 

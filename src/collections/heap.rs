@@ -30,25 +30,25 @@ impl Positions {
     /// Asks for the handle's line.
     #[inline]
     pub fn prefetch(&self, handle: u32) {
-        self.0.prefetch(handle as usize);
+        self.0.prefetch(handle);
     }
 
     #[inline]
     fn of(&self, handle: u32) -> Option<usize> {
-        self.0.get(handle as usize).filter(|at| **at != ABSENT).map(|at| *at as usize)
+        self.0.get(handle).filter(|at| **at != ABSENT).map(|at| *at as usize)
     }
 
     #[inline]
     fn set(&mut self, handle: u32, at: usize) {
-        if handle as usize >= self.0.len() {
-            self.0.grow(handle as usize + 1, ABSENT);
+        if handle >= self.0.len() {
+            self.0.grow(handle + 1, ABSENT);
         }
-        self.0[handle as usize] = at as u32;
+        self.0[handle] = at as u32;
     }
 
     #[inline]
     fn forget(&mut self, handle: u32) {
-        self.0[handle as usize] = ABSENT;
+        self.0[handle] = ABSENT;
     }
 }
 

@@ -9,11 +9,11 @@ use crate::collections::prefetch;
 pub const PAGE: usize = 1 << PAGE_BITS;
 const PAGE_BITS: u32 = 12;
 
-/// A list that only grows, indexed by `usize` from 0.
+/// A list that only grows, indexed by `u32`.
 #[derive(Clone, Debug)]
 pub struct Pages<T> {
     pages: Vec<Vec<T>>,
-    len: usize,
+    len: u32,
 }
 
 impl<T> Default for Pages<T> {
@@ -30,7 +30,7 @@ impl<T> Pages<T> {
 
     /// Items.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn len(&self) -> u32 {
         self.len
     }
 
@@ -42,8 +42,9 @@ impl<T> Pages<T> {
 
     /// Appends an item; its index.
     #[inline]
-    pub fn push(&mut self, item: T) -> usize {
+    pub fn push(&mut self, item: T) -> u32 {
         let index = self.len;
+        assert!(index < u32::MAX, "fewer than 2^32 - 1 items");
         if place(index) == 0 {
             self.pages.push(Vec::with_capacity(PAGE));
         }
@@ -54,19 +55,19 @@ impl<T> Pages<T> {
 
     /// The item, if the index was given.
     #[inline]
-    pub fn get(&self, index: usize) -> Option<&T> {
+    pub fn get(&self, index: u32) -> Option<&T> {
         self.pages.get(page(index))?.get(place(index))
     }
 
     /// The item to change, if the index was given.
     #[inline]
-    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         self.pages.get_mut(page(index))?.get_mut(place(index))
     }
 
     /// Asks for the item's first cache line.
     #[inline]
-    pub fn prefetch(&self, index: usize) {
+    pub fn prefetch(&self, index: u32) {
         if let Some(item) = self.get(index) {
             prefetch::line_of(item);
         }
@@ -86,45 +87,35 @@ impl<T> Pages<T> {
 impl<T: Clone> Pages<T> {
     /// Appends copies of `fill` until there are at least `len` items.
     #[inline]
-    pub fn grow(&mut self, len: usize, fill: T) {
+    pub fn grow(&mut self, len: u32, fill: T) {
         while self.len < len {
             self.push(fill.clone());
         }
     }
 }
 
-impl<T: Default> Pages<T> {
-    /// Grows with default items until `index` exists.
-    #[inline]
-    pub fn ensure(&mut self, index: usize) {
-        while self.len <= index {
-            self.push(T::default());
-        }
-    }
+#[inline]
+const fn page(index: u32) -> usize {
+    (index >> PAGE_BITS) as usize
 }
 
 #[inline]
-const fn page(index: usize) -> usize {
-    index >> PAGE_BITS
+const fn place(index: u32) -> usize {
+    index as usize % PAGE
 }
 
-#[inline]
-const fn place(index: usize) -> usize {
-    index % PAGE
-}
-
-impl<T> Index<usize> for Pages<T> {
+impl<T> Index<u32> for Pages<T> {
     type Output = T;
 
     #[inline]
-    fn index(&self, index: usize) -> &T {
+    fn index(&self, index: u32) -> &T {
         &self.pages[page(index)][place(index)]
     }
 }
 
-impl<T> IndexMut<usize> for Pages<T> {
+impl<T> IndexMut<u32> for Pages<T> {
     #[inline]
-    fn index_mut(&mut self, index: usize) -> &mut T {
+    fn index_mut(&mut self, index: u32) -> &mut T {
         &mut self.pages[page(index)][place(index)]
     }
 }
@@ -137,17 +128,17 @@ mod tests {
     fn is_a_list() {
         let mut pages = Pages::new();
         assert!(pages.is_empty() && pages.get(0).is_none());
-        let count = 3 * PAGE + 5;
+        let count = 3 * PAGE as u32 + 5;
         for number in 0..count {
             assert_eq!(pages.push(number * 3), number);
         }
         assert_eq!(pages.len(), count);
-        pages[PAGE] = 7;
+        pages[PAGE as u32] = 7;
         *pages.get_mut(0).unwrap() = 8;
-        let expected = |index: usize| {
+        let expected = |index: u32| {
             if index == 0 {
                 8
-            } else if index == PAGE {
+            } else if index == PAGE as u32 {
                 7
             } else {
                 index * 3
@@ -158,17 +149,8 @@ mod tests {
                 .all(|index| pages[index] == expected(index) && pages.get(index) == Some(&pages[index]))
         );
         assert!(pages.iter().copied().eq((0..count).map(expected)));
-        assert_eq!((pages.get(count), pages.get(usize::MAX)), (None, None));
+        assert_eq!((pages.get(count), pages.get(u32::MAX)), (None, None));
         pages.prefetch(count);
-    }
-
-    #[test]
-    fn grows_until_an_index_exists() {
-        let mut pages: Pages<u8> = Pages::new();
-        pages.ensure(PAGE);
-        assert_eq!((pages.len(), pages[PAGE]), (PAGE + 1, 0));
-        pages.ensure(5);
-        assert_eq!(pages.len(), PAGE + 1);
     }
 
     #[test]
@@ -176,8 +158,8 @@ mod tests {
         let mut pages = Pages::new();
         pages.push(1_u64);
         let address = std::ptr::from_ref(&pages[0]);
-        pages.grow(20 * PAGE, 2);
+        pages.grow(20 * PAGE as u32, 2);
         assert_eq!(std::ptr::from_ref(&pages[0]), address);
-        assert_eq!(pages.len(), 20 * PAGE);
+        assert_eq!(pages.len(), 20 * PAGE as u32);
     }
 }

@@ -31,10 +31,10 @@ impl<T> Slots<T> {
     pub fn insert(&mut self, item: T) -> u32 {
         let index = match self.free.pop() {
             Some(index) => {
-                self.items[index as usize] = item;
+                self.items[index] = item;
                 index
             }
-            None => u32::try_from(self.items.push(item)).expect("fewer than 2^32 records"),
+            None => self.items.push(item),
         };
         self.live.set(index);
         index
@@ -50,7 +50,7 @@ impl<T> Slots<T> {
     /// The record, if the handle is live.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
-        if self.live.get(index) { self.items.get(index as usize) } else { None }
+        if self.live.get(index) { self.items.get(index) } else { None }
     }
 
     /// Whether the handle is live.
@@ -62,7 +62,7 @@ impl<T> Slots<T> {
     /// Live records.
     #[inline]
     pub fn len(&self) -> u32 {
-        (self.items.len() - self.free.len()) as u32
+        self.items.len() - self.free.len() as u32
     }
 
     /// Whether none is live.
@@ -74,18 +74,18 @@ impl<T> Slots<T> {
     /// All handles ever given out are below this.
     #[inline]
     pub fn bound(&self) -> u32 {
-        self.items.len() as u32
+        self.items.len()
     }
 
     /// Asks for the record's first cache line.
     #[inline]
     pub fn prefetch(&self, index: u32) {
-        self.items.prefetch(index as usize);
+        self.items.prefetch(index);
     }
 
     /// The live records in the order of their handles.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.live.iter().map(|index| (index, &self.items[index as usize]))
+        self.live.iter().map(|index| (index, &self.items[index]))
     }
 }
 
@@ -95,7 +95,7 @@ impl<T> Index<u32> for Slots<T> {
     #[inline]
     fn index(&self, index: u32) -> &T {
         debug_assert!(self.live.get(index), "a live handle");
-        &self.items[index as usize]
+        &self.items[index]
     }
 }
 
@@ -103,7 +103,7 @@ impl<T> IndexMut<u32> for Slots<T> {
     #[inline]
     fn index_mut(&mut self, index: u32) -> &mut T {
         debug_assert!(self.live.get(index), "a live handle");
-        &mut self.items[index as usize]
+        &mut self.items[index]
     }
 }
 

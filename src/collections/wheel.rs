@@ -85,17 +85,17 @@ impl Wheel {
     pub fn arm(&mut self, handle: u32, deadline: i64) {
         assert!(handle < UNARMED, "a handle below the two marks");
         let deadline = unsigned(deadline);
-        if handle as usize >= self.nodes.len() {
-            self.nodes.grow(handle as usize + 1, Node { deadline: 0, next: NIL, previous: UNARMED });
+        if handle >= self.nodes.len() {
+            self.nodes.grow(handle + 1, Node { deadline: 0, next: NIL, previous: UNARMED });
         }
-        let node = &self.nodes[handle as usize];
+        let node = &self.nodes[handle];
         if node.previous != UNARMED {
             if node.deadline == deadline {
                 return;
             }
             self.unlink(handle);
         }
-        self.nodes[handle as usize].deadline = deadline;
+        self.nodes[handle].deadline = deadline;
         self.link(handle);
         self.least = self.least.min(deadline);
     }
@@ -103,7 +103,7 @@ impl Wheel {
     /// Takes the deadline away; whether there was one.
     #[inline]
     pub fn disarm(&mut self, handle: u32) -> bool {
-        let armed = self.nodes.get(handle as usize).is_some_and(|node| node.previous != UNARMED);
+        let armed = self.nodes.get(handle).is_some_and(|node| node.previous != UNARMED);
         if armed {
             self.unlink(handle);
         }
@@ -113,16 +113,13 @@ impl Wheel {
     /// The deadline of a handle.
     #[inline]
     pub fn deadline(&self, handle: u32) -> Option<i64> {
-        self.nodes
-            .get(handle as usize)
-            .filter(|node| node.previous != UNARMED)
-            .map(|node| signed(node.deadline))
+        self.nodes.get(handle).filter(|node| node.previous != UNARMED).map(|node| signed(node.deadline))
     }
 
     /// Asks for the handle's line.
     #[inline]
     pub fn prefetch(&self, handle: u32) {
-        self.nodes.prefetch(handle as usize);
+        self.nodes.prefetch(handle);
     }
 
     /// The least deadline, if it is not after `limit`. One comparison unless something may be due.
@@ -143,7 +140,7 @@ impl Wheel {
         }
         let mut handle = self.heads[list];
         while handle != NIL {
-            let node = self.nodes[handle as usize];
+            let node = self.nodes[handle];
             if node.deadline == at {
                 self.unlink(handle);
                 into.push(handle);
@@ -182,7 +179,7 @@ impl Wheel {
         let mut least = u64::MAX;
         let mut handle = self.heads[OVERDUE];
         while handle != NIL {
-            let node = &self.nodes[handle as usize];
+            let node = &self.nodes[handle];
             least = least.min(node.deadline);
             handle = node.next;
         }
@@ -206,9 +203,9 @@ impl Wheel {
         let mut handle = std::mem::replace(&mut self.heads[list], NIL);
         self.vacate(list);
         while handle != NIL {
-            let next = self.nodes[handle as usize].next;
+            let next = self.nodes[handle].next;
             if next != NIL {
-                self.nodes.prefetch(next as usize);
+                self.nodes.prefetch(next);
             }
             self.len -= 1;
             self.link(handle);
@@ -218,14 +215,14 @@ impl Wheel {
 
     #[inline]
     fn link(&mut self, handle: u32) {
-        let list = self.list_of(self.nodes[handle as usize].deadline);
+        let list = self.list_of(self.nodes[handle].deadline);
         let first = std::mem::replace(&mut self.heads[list], handle);
         if first != NIL {
-            self.nodes[first as usize].previous = handle;
+            self.nodes[first].previous = handle;
         } else if list != OVERDUE {
             self.occupied[list / 256][list % 256 / 64] |= 1 << (list % 64);
         }
-        let node = &mut self.nodes[handle as usize];
+        let node = &mut self.nodes[handle];
         node.next = first;
         node.previous = NIL;
         self.len += 1;
@@ -233,12 +230,12 @@ impl Wheel {
 
     #[inline]
     fn unlink(&mut self, handle: u32) {
-        let Node { deadline, next, previous } = self.nodes[handle as usize];
+        let Node { deadline, next, previous } = self.nodes[handle];
         if next != NIL {
-            self.nodes[next as usize].previous = previous;
+            self.nodes[next].previous = previous;
         }
         if previous != NIL {
-            self.nodes[previous as usize].next = next;
+            self.nodes[previous].next = next;
         } else {
             let list = self.list_of(deadline);
             debug_assert_eq!(
@@ -250,7 +247,7 @@ impl Wheel {
                 self.vacate(list);
             }
         }
-        self.nodes[handle as usize].previous = UNARMED;
+        self.nodes[handle].previous = UNARMED;
         self.len -= 1;
     }
 
