@@ -36,7 +36,10 @@ impl<T: Copy + Default> Blocks<T> {
     /// Takes a block back; `NO_BLOCK` is passed over.
     pub fn give_back(&mut self, block: u32) {
         if block != NO_BLOCK {
-            debug_assert!(!self.free.contains(&block) || self.free.len() > 1_000, "a block is given back once");
+            debug_assert!(
+                !self.free.contains(&block) || self.free.len() > 1_000,
+                "a block is given back once"
+            );
             self.free.push(block);
         }
     }

@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(names.number(7, b"bob"), 1, "the same key, another name");
         assert_eq!(names.number(7, b"ann"), 0);
         assert_eq!(names.find(7, b"bob"), Some(1));
-        assert_eq!(names.find(8, b"bob"), None);
+        assert_eq!(names.find(8 << 20, b"bob"), None, "another key");
         assert_eq!((names.get(0), names.get(1), names.len()), (&b"ann"[..], &b"bob"[..], 2));
     }
 }
