@@ -357,9 +357,10 @@ enum Walk {
     Ended(i64),
 }
 
-/// Instants beyond what dates can tell count as the last that they can.
+/// Instants beyond what zones can tell count as the last that they can: years -9999 to 9999, less a day or two so
+/// that every offset fits.
 fn timestamp(at: Millis) -> Timestamp {
-    let at = at.0.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+    let at = at.0.clamp(-377_705_023_201_000, 253_402_207_200_000);
     Timestamp::from_millisecond(at).expect("clamped to what a timestamp holds")
 }
 

@@ -1,5 +1,5 @@
 //! Settings → compiled rules: names become places in ordered tables, and everything that only the whole file can
-//! tell is checked: declarations, limits, routes, the graph of overflows.
+//! tell is checked: declarations, routes, the graph of overflows.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,8 @@ use super::complaint::{At, Complaint, ComplaintSort, Declared, Log};
 use super::reader::Fields;
 use super::settings::{self, ConditionDraft, QueueDraft, RouteDraft, Settings, ValueDraft};
 use super::{CalendarId, Channel, Condition, Division, Queue, Route, Rules, Target, ValueRules};
-use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, KINDS_MAX, QUEUES_MAX};
+use crate::types::ids::CHANNELS_MAX;
 use crate::types::{DivisionId, QueueId};
-
-/// Most calendars: each may hold a table of some hundred kilobytes.
-pub const CALENDARS_MAX: usize = 1_024;
 
 /// What `check` tells of a rules file.
 #[derive(Debug)]
@@ -54,7 +51,6 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
     settings.calendars.sort_by(|a, b| a.name.cmp(&b.name));
     settings.divisions.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     settings.queues.sort_by(|a, b| a.name.value.cmp(&b.name.value));
-    count(&settings, log);
     let names = Names::new(&settings);
     if whole {
         names.resolve(log);
@@ -161,29 +157,6 @@ impl Names {
 /// Place of a name in an ordered list.
 fn place(names: &[String], name: &str) -> Option<usize> {
     names.binary_search_by(|other| other.as_str().cmp(name)).ok()
-}
-
-fn count(settings: &Settings, log: &Log<'_>) {
-    let first_beyond = |places: &[usize], most: usize| {
-        let mut places = places.to_vec();
-        places.sort_unstable();
-        places.get(most).copied()
-    };
-    let channels: Vec<usize> = settings.channels.iter().map(|channel| channel.name.at).collect();
-    let divisions: Vec<usize> = settings.divisions.iter().map(|division| division.name.at).collect();
-    let queues: Vec<usize> = settings.queues.iter().map(|queue| queue.name.at).collect();
-    for (places, most, word) in [
-        (channels, CHANNELS_MAX, "channels"),
-        (divisions, DIVISIONS_MAX, "divisions"),
-        (queues, QUEUES_MAX, "queues"),
-        (vec![0; settings.identity.kinds.len()], KINDS_MAX, "identity.kinds"),
-        (vec![0; settings.calendars.len()], CALENDARS_MAX, "calendars"),
-    ] {
-        if let Some(at) = first_beyond(&places, most) {
-            let what = format!("{word}: {} are declared", places.len());
-            log.fault(at, what, format!("declare at most {most}"));
-        }
-    }
 }
 
 fn channels(settings: &Settings, names: &Names) -> Vec<Channel> {

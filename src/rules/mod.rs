@@ -9,7 +9,7 @@ mod curve;
 pub mod calendar;
 pub mod keys;
 
-pub use compile::{CALENDARS_MAX, Checked, check, compile};
+pub use compile::{Checked, check, compile};
 pub use complaint::{Complaint, ComplaintSort};
 pub use curve::CURVE_POINTS_MAX;
 
@@ -377,3 +377,6 @@ impl Rules {
         &self.calendars[id.0 as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,10 +54,6 @@ impl<'t> Value<'t> {
         matches!(self.item, DeValue::Table(_))
     }
 
-    pub(super) fn is_list(&self) -> bool {
-        matches!(self.item, DeValue::Array(_))
-    }
-
     pub(super) fn text(&self) -> Option<At<String>> {
         if self.as_text().is_none() {
             self.expected("a string in quotes");
@@ -228,6 +224,16 @@ impl<'t> Fields<'t> {
     /// A table whose keys are names, empty where it is absent.
     pub(super) fn entries(&self, key: &'static str) -> Vec<(At<String>, Value<'t>)> {
         self.get(key).map(|value| value.entries()).unwrap_or_default()
+    }
+
+    /// The same with a bound of how many.
+    pub(super) fn entries_up_to(&self, key: &'static str, most: usize) -> Vec<(At<String>, Value<'t>)> {
+        let entries = self.entries(key);
+        if let Some((name, _)) = entries.get(most) {
+            let what = format!("{}: {} are declared", join(&self.path, key), entries.len());
+            self.log.fault(name.at, what, format!("declare at most {most}"));
+        }
+        entries
     }
 
     /// Says that this version does not carry out `key`, if it is there.

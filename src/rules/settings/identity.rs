@@ -6,6 +6,7 @@ use super::super::complaint::{At, Log};
 use super::super::reader::{Fields, Value};
 use super::super::{Form, IdentityRules, Kind};
 use crate::types::DurationMs;
+use crate::types::ids::KINDS_MAX;
 
 /// A customer is kept at least this much longer than a conversation may stay open.
 const FORGET_BEYOND_IDLE: DurationMs = DurationMs::days(90);
@@ -16,7 +17,7 @@ pub(in super::super) fn read(fields: &Fields<'_>, idle_close: DurationMs) -> Ide
     let mut blocked: Vec<String> = blocked.iter().filter_map(blocked_value).collect();
     blocked.sort_unstable();
     blocked.dedup();
-    let kinds = fields.entries("kinds").into_iter();
+    let kinds = fields.entries_up_to("kinds", KINDS_MAX).into_iter();
     let mut kinds: Vec<Kind> = kinds.filter_map(|(name, value)| kind(name, &value)).collect();
     kinds.sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
     if fields.get("generic_after").is_some_and(|value| value.whole(1..=1_000_000_000).is_some()) {

@@ -10,20 +10,25 @@ mod queues;
 mod conditions;
 mod terms;
 
-use super::complaint::{At, Log};
+use super::complaint::At;
 use super::reader::{Fields, Value};
 use super::{
     ClockRules, ConversationRules, DedupRules, IdentityRules, Tick, calendar::Calendar,
 };
 use crate::types::DurationMs;
+use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
 pub(super) use conditions::{ConditionDraft, RouteDraft};
-pub(super) use queues::{Leads, QueueDraft};
+pub(super) use queues::QueueDraft;
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
 pub(super) const INTEGER_MAX: i64 = 1 << 53;
+/// Most calendars: each may hold a table of a megabyte.
+const CALENDARS_MAX: usize = 256;
+/// Most terms: all of them are searched in one pass.
+const TERMS_MAX: usize = 4_096;
 
 /// A whole file.
 pub(super) struct Settings {
@@ -67,13 +72,13 @@ pub(super) fn read(root: &Fields<'_>) -> Settings {
         clock,
         dedup,
         identity: identity::read(&identity_fields, conversation.idle_close),
-        channels: each(root, "channels", channel),
-        calendars: each(root, "calendars", |name, value| calendars::read(&name, &value)),
-        terms: each(root, "terms", terms::read),
+        channels: each(root, "channels", CHANNELS_MAX, channel),
+        calendars: each(root, "calendars", CALENDARS_MAX, |name, value| calendars::read(&name, &value)),
+        terms: each(root, "terms", TERMS_MAX, terms::read),
         value: value::read(&root.fields("value")),
         conversation,
-        divisions: each(root, "divisions", division),
-        queues: each(root, "queues", |name, value| queues::read(name, &value)),
+        divisions: each(root, "divisions", DIVISIONS_MAX, division),
+        queues: each(root, "queues", QUEUES_MAX, |name, value| queues::read(name, &value)),
         routes: conditions::routes(root),
     };
     conditions::replies(root);
@@ -94,8 +99,13 @@ pub(super) fn zone(fields: &Fields<'_>) -> TimeZone {
     }
 }
 
-fn each<T>(root: &Fields<'_>, key: &'static str, read: impl Fn(At<String>, Value<'_>) -> T) -> Vec<T> {
-    root.entries(key).into_iter().map(|(name, value)| read(name, value)).collect()
+fn each<T>(
+    root: &Fields<'_>,
+    key: &'static str,
+    most: usize,
+    read: impl Fn(At<String>, Value<'_>) -> T,
+) -> Vec<T> {
+    root.entries_up_to(key, most).into_iter().map(|(name, value)| read(name, value)).collect()
 }
 
 fn clock(fields: &Fields<'_>) -> ClockRules {
