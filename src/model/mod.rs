@@ -2,3 +2,4 @@
 //! It shares only types and rules with what it checks, and may not use the pipeline.
 
 pub mod event;
+pub mod output;
