@@ -5,6 +5,7 @@ pub mod time;
 pub mod ids;
 pub mod position;
 pub mod event;
+pub mod record;
 pub mod reject;
 pub mod decision;
 pub mod tally;
