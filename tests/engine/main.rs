@@ -1,7 +1,10 @@
-//! The engine's tests that go through its public interface, in one binary.
+//! Tests of the engine from outside, in one binary: what goes in, what must come out.
 
 #[path = "../support/events.rs"]
 mod events;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod decode;
 mod json_testsuite;
+mod stories;
