@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
 
     /// `text` is JSON.
     fn checked(mut self, text: &str) -> Decoded {
-        if json::check(text).expect("checked before") > self.limits.depth {
+        if json::check(text).expect("checked before") > self.limits.depth as usize {
             self.fail(RejectReason::TooDeep, "");
         }
         match json::shape(json::raw(text)) {

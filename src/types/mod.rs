@@ -6,7 +6,6 @@ pub mod ids;
 pub mod position;
 pub mod record;
 pub mod event;
-pub mod record;
 pub mod reject;
 pub mod decision;
 pub mod lines;

@@ -8,3 +8,4 @@ mod support;
 mod decode;
 mod json_testsuite;
 mod stories;
+mod twcs;

@@ -21,7 +21,7 @@ pub const DIVISIONS: [&str; 2] = ["east", "west"];
 pub fn rules() -> Rules {
     let kind = |name: &str, rank, form| Kind { name: name.to_owned(), rank, limit: 5, form };
     let email = Form::Email { fold_domains: vec!["gmail.com".to_owned()] };
-    let calendar = Calendar { name: "always".to_owned() };
+    let calendar = Calendar::always("always");
     Rules {
         version: String::new(),
         hash: 0,

@@ -33,7 +33,7 @@ use crate::types::{Position, RejectReason};
 use cursor::PADDING;
 use explain::{Around, explain};
 use fast::Pass;
-pub use tables::Limits;
+pub use crate::types::record::Limits;
 use tables::{Memory, Tables};
 
 /// Decodes records by one tenant's rules.
