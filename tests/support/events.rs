@@ -161,6 +161,9 @@ impl Generator {
         for _ in 0..faults {
             self.spoil(&mut event);
         }
+        if self.one_in(100) {
+            event = self.odd();
+        }
         let mut bytes = self.write(&event);
         if faults == 0 || self.one_in(4) {
             self.damage(&mut bytes);
@@ -491,7 +494,8 @@ impl Generator {
             "1.1", "0123456789abc.1", "trunkline.contact.receive", "trunkline.rules.changed", "contact.received",
             "2026-02-30T00:00:00Z", "2026-02-03 00:00:00Z", "voice", "billing", "sales", "east", "phone", "1.0",
         ];
-        match self.below(8) {
+        match self.below(9) {
+            8 => Json::Map(vec![("cookie".to_owned(), Json::List(vec![self.word(); 15 + self.below(4)]))]),
             0 | 1 => Json::Raw(self.pick(&numbers).to_owned()),
             2..=4 => Json::text(self.pick(&texts)),
             5 => Json::text("y".repeat([255, 256, 257, 16_384, 16_385, 70_000][self.below(6)])),
