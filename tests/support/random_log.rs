@@ -440,7 +440,8 @@ impl World {
                 event["time"] = json!(time_text(self.time));
                 event.to_string()
             });
-            self.push(moved.filter(|_| self.dice.percent(70)).unwrap_or(line));
+            let moves = self.dice.percent(70);
+            self.push(moved.filter(|_| moves).unwrap_or(line));
         }
     }
 
