@@ -8,4 +8,5 @@ mod support;
 mod decode;
 mod json_testsuite;
 mod stories;
+mod random;
 mod twcs;
