@@ -161,7 +161,11 @@ impl fmt::Debug for Calendar {
             Hours::Open(_) => "by its schedule",
         };
         let zone = self.zone.iana_name().unwrap_or("UTC");
-        f.debug_struct("Calendar").field("name", &self.name).field("zone", &zone).field("open", &hours).finish()
+        f.debug_struct("Calendar")
+            .field("name", &self.name)
+            .field("zone", &zone)
+            .field("open", &hours)
+            .finish()
     }
 }
 

@@ -38,7 +38,8 @@ pub fn check(text: &str, file: &str) -> Checked {
     for error in &errors {
         log.syntax(error.span().map_or(0, |span| span.start), error.message());
     }
-    let rules = assemble(settings::read(&Fields::root(&log, document.get_ref())), &log, errors.is_empty(), text);
+    let rules =
+        assemble(settings::read(&Fields::root(&log, document.get_ref())), &log, errors.is_empty(), text);
     let (warnings, complaints): (Vec<_>, Vec<_>) =
         log.sorted().into_iter().partition(|complaint| complaint.sort == ComplaintSort::Warning);
     Checked { rules: complaints.is_empty().then_some(rules), complaints, warnings }
@@ -130,7 +131,11 @@ impl Names {
             };
             if place(list, name).is_none() {
                 let what = format!("{path}: the {word} `{name}` is not declared");
-                log.fault(reference.name.at, what, format!("declare it under [{table}.{name}], or correct the name"));
+                log.fault(
+                    reference.name.at,
+                    what,
+                    format!("declare it under [{table}.{name}], or correct the name"),
+                );
             }
         }
     }
@@ -178,7 +183,10 @@ fn divisions(settings: &Settings, names: &Names) -> Vec<Division> {
     let division = |(place, draft): (usize, &settings::DivisionDraft)| Division {
         name: draft.name.value.clone(),
         agents_budget: draft.agents_budget,
-        queues: (0..owners.len()).filter(|at| owners[*at].at() == place).map(|at| QueueId(at as u16)).collect(),
+        queues: (0..owners.len())
+            .filter(|at| owners[*at].at() == place)
+            .map(|at| QueueId(at as u16))
+            .collect(),
     };
     settings.divisions.iter().enumerate().map(division).collect()
 }
@@ -209,7 +217,8 @@ fn queue(draft: &QueueDraft, names: &Names) -> Queue {
 fn route(draft: &RouteDraft, names: &Names) -> Route {
     let places = |asked: &Option<Vec<String>>, list: &[String]| {
         let asked = asked.as_ref()?;
-        let mut places: Vec<u16> = asked.iter().filter_map(|name| place(list, name)).map(|at| at as u16).collect();
+        let mut places: Vec<u16> =
+            asked.iter().filter_map(|name| place(list, name)).map(|at| at as u16).collect();
         places.sort_unstable();
         places.dedup();
         Some(places)
@@ -232,7 +241,8 @@ fn route(draft: &RouteDraft, names: &Names) -> Route {
 
 fn value(draft: &ValueDraft, names: &Names) -> ValueRules {
     let points = |list: &[String], given: &[(String, i64)]| {
-        let of = |name: &String| given.iter().find(|(other, _)| other == name).map_or(0, |(_, points)| *points);
+        let of =
+            |name: &String| given.iter().find(|(other, _)| other == name).map_or(0, |(_, points)| *points);
         list.iter().map(of).collect()
     };
     ValueRules {
@@ -305,7 +315,8 @@ fn check_routes(settings: &Settings, log: &Log<'_>) {
 fn warn(settings: &Settings, log: &Log<'_>) {
     for queue in &settings.queues {
         let name = Some(&queue.name.value);
-        let routed = settings.routes.iter().any(|route| route.queue.as_ref().map(|queue| &queue.value) == name);
+        let routed =
+            settings.routes.iter().any(|route| route.queue.as_ref().map(|queue| &queue.value) == name);
         if !routed {
             let what = format!("no route leads to the queue `{}`", queue.name.value);
             log.warn(queue.name.at, what, "events may still name it; add a route if they do not");
@@ -314,14 +325,19 @@ fn warn(settings: &Settings, log: &Log<'_>) {
             let Some(named) = &target.calendar else { continue };
             let calendar = settings.calendars.iter().find(|calendar| calendar.name == named.value);
             if calendar.is_some_and(Calendar::is_never_open) {
-                let what = format!("the calendar `{}` is never open, so this clock counts wall time", named.value);
+                let what =
+                    format!("the calendar `{}` is never open, so this clock counts wall time", named.value);
                 log.warn(named.at, what, "give the calendar an interval, or open = \"always\"");
             }
         }
     }
     for division in &settings.divisions {
         let name = Some(&division.name.value);
-        if !settings.queues.iter().any(|queue| queue.division.as_ref().map(|division| &division.value) == name) {
+        if !settings
+            .queues
+            .iter()
+            .any(|queue| queue.division.as_ref().map(|division| &division.value) == name)
+        {
             let what = format!("the division `{}` has no queue", division.name.value);
             log.warn(division.name.at, what, "remove it, or declare a queue of it");
         }

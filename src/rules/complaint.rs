@@ -140,7 +140,8 @@ impl<'t> Log<'t> {
             complaint.sort == ComplaintSort::Syntax
                 || !broken.iter().any(|(first, end)| (*first..*end).contains(&complaint.line))
         });
-        complaints.sort_by(|a, b| (a.line, a.column, a.sort, &a.what).cmp(&(b.line, b.column, b.sort, &b.what)));
+        complaints
+            .sort_by(|a, b| (a.line, a.column, a.sort, &a.what).cmp(&(b.line, b.column, b.sort, &b.what)));
         complaints.dedup();
         complaints
     }

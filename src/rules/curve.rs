@@ -116,7 +116,8 @@ mod tests {
             let exact = (numerator * ONE).div_euclid(denominator);
             let off = exact - of_segments(&curve, *age);
             // A slope is rounded down by less than one unit a millisecond; the flat end by less than a point more.
-            let bound = i128::from((*age).clamp(1, CURVE_AGE_MAX.0)) + if *age >= CURVE_AGE_MAX.0 { ONE } else { 0 };
+            let bound =
+                i128::from((*age).clamp(1, CURVE_AGE_MAX.0)) + if *age >= CURVE_AGE_MAX.0 { ONE } else { 0 };
             prop_assert!((0..=bound).contains(&off), "age {age}: off by {off}, bound {bound}, {curve:?}");
         }
         Ok(())
@@ -146,16 +147,21 @@ mod tests {
         let curve = Curve::default();
         assert_eq!(curve.segments[0], Segment { from: DurationMs::ZERO, points: 0, slope });
         assert_eq!(curve.segments[1].from, flat.from);
-        assert_eq!(i128::from(curve.segments[1].points), i128::from(slope) * i128::from(CURVE_AGE_MAX.0) >> 32);
+        assert_eq!(
+            i128::from(curve.segments[1].points),
+            i128::from(slope) * i128::from(CURVE_AGE_MAX.0) >> 32
+        );
         assert_eq!(curve.segments.len(), 2);
     }
 
     #[test]
     fn steps_and_slopes() {
-        let ages = |list: &[(i64, i64)]| list.iter().map(|(age, p)| (DurationMs(*age), *p)).collect::<Vec<_>>();
+        let ages =
+            |list: &[(i64, i64)]| list.iter().map(|(age, p)| (DurationMs(*age), *p)).collect::<Vec<_>>();
         let segment = |from, points, slope| Segment { from: DurationMs(from), points, slope };
         let flat = |points| segment(CURVE_AGE_MAX.0, points, 0);
-        let curve = |list: &[(i64, i64)], after| Curve::compile(&ages(list), after).map(|curve| curve.segments);
+        let curve =
+            |list: &[(i64, i64)], after| Curve::compile(&ages(list), after).map(|curve| curve.segments);
         assert_eq!(curve(&[(5, 7)], 0), Ok(vec![segment(0, 7, 0), segment(5, 7, 0), flat(7)]), "flat before");
         let step = vec![segment(0, 0, 0), segment(10, 50, 0), flat(50)];
         assert_eq!(curve(&[(0, 0), (10, 0), (10, 20), (10, 50)], 0), Ok(step), "the last of a repeated age");

@@ -97,7 +97,8 @@ impl<'t> Value<'t> {
     }
 
     pub(super) fn duration(&self) -> Option<DurationMs> {
-        const ADVICE: &str = "a duration: a whole number and ms, s, m, h or d in quotes, as \"90s\" or \"24h\"";
+        const ADVICE: &str =
+            "a duration: a whole number and ms, s, m, h or d in quotes, as \"90s\" or \"24h\"";
         let Some(text) = self.as_text() else {
             self.expected(ADVICE);
             return None;

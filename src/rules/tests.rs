@@ -81,7 +81,10 @@ fn nothing_is_valid() {
     assert_eq!((rules.dedup.window, rules.dedup.max_events), (DurationMs::seconds(600), 50_000_000));
     assert_eq!(rules.identity.max_identifiers, 64);
     let conversation = &rules.conversation;
-    assert_eq!((conversation.continuity, conversation.idle_close), (DurationMs::days(1), DurationMs::days(7)));
+    assert_eq!(
+        (conversation.continuity, conversation.idle_close),
+        (DurationMs::days(1), DurationMs::days(7))
+    );
     assert_eq!((conversation.attempts_kept, conversation.attempts_window), (8, DurationMs::days(7)));
     assert_eq!(rules.hash, xxhash_rust::xxh3::xxh3_128(b""));
     assert_eq!((rules.value.base, rules.value.public, rules.value.failed_attempt_points), (0, 0, 0));
@@ -89,21 +92,29 @@ fn nothing_is_valid() {
 
 #[test]
 fn defaults_of_a_queue() {
-    let rules = sound("[channels.c]\n[divisions.d]\n[queues.q]\ndivision = \"d\"\n[[routes]]\nqueue = \"q\"\n");
+    let rules =
+        sound("[channels.c]\n[divisions.d]\n[queues.q]\ndivision = \"d\"\n[[routes]]\nqueue = \"q\"\n");
     let queue = &rules.queues[0];
     assert_eq!((queue.strategy, queue.auto_accept, queue.match_lang), (Strategy::LongestIdle, false, false));
-    assert_eq!((queue.offer_timeout, queue.exclude_after_miss), (DurationMs::seconds(20), DurationMs::seconds(30)));
+    assert_eq!(
+        (queue.offer_timeout, queue.exclude_after_miss),
+        (DurationMs::seconds(20), DurationMs::seconds(30))
+    );
     assert_eq!((queue.max_offers, queue.wrap_up), (10, DurationMs::ZERO));
     assert!(queue.skills.is_empty() && queue.sla.iter().all(Option::is_none));
     assert_eq!(queue.curve, Curve::default());
-    assert_eq!((rules.channels[0].weight, rules.channels[0].excludes, rules.channels[0].public), (100, 0, false));
+    assert_eq!(
+        (rules.channels[0].weight, rules.channels[0].excludes, rules.channels[0].public),
+        (100, 0, false)
+    );
     assert_eq!((rules.divisions[0].agents_budget, &rules.divisions[0].queues[..]), (100, &[QueueId(0)][..]));
 }
 
 #[test]
 fn curve_after_by_default() {
     let queue = |lines: &str| {
-        let rules = format!("[divisions.d]\n[queues.q]\ndivision = \"d\"\n{lines}\n[[routes]]\nqueue = \"q\"\n");
+        let rules =
+            format!("[divisions.d]\n[queues.q]\ndivision = \"d\"\n{lines}\n[[routes]]\nqueue = \"q\"\n");
         sound(&rules).queues[0].curve.clone()
     };
     let slope = (1i64 << 32) / 60_000;
@@ -140,7 +151,8 @@ fn names_become_places() {
     let target = rules.queues[faults.at()].sla[Objective::Resolution as usize].as_ref().expect("given");
     assert_eq!(rules.calendar(target.calendar).name, "shops");
     assert_eq!((target.target, &target.warn[..]), (DurationMs::seconds(108_000), &[50, 80][..]));
-    let all = sound("[channels.a]\nexcludes = [\"*\"]\n[channels.b]\n[channels.c]\nexcludes = [\"a\", \"b\"]\n");
+    let all =
+        sound("[channels.a]\nexcludes = [\"*\"]\n[channels.b]\n[channels.c]\nexcludes = [\"a\", \"b\"]\n");
     assert_eq!([0, 1, 2].map(|at| all.channels[at].excludes), [0b110, 0, 0b011], "never its own bit");
 }
 
@@ -148,10 +160,13 @@ fn names_become_places() {
 fn example_rules_are_sound() {
     for (name, text) in [("shop", SHOP), ("bank", BANK), ("telco", TELCO)] {
         let checked = check(text, name);
-        let told: Vec<String> = checked.complaints.iter().chain(&checked.warnings).map(Complaint::to_string).collect();
+        let told: Vec<String> =
+            checked.complaints.iter().chain(&checked.warnings).map(Complaint::to_string).collect();
         assert!(told.is_empty(), "{}", told.join("\n"));
         let rules = checked.rules.expect("no complaint");
         assert!(rules.queues.len() >= 4 && rules.text == text);
-        assert!(rules.divisions.iter().map(|division| division.queues.len()).sum::<usize>() == rules.queues.len());
+        assert!(
+            rules.divisions.iter().map(|division| division.queues.len()).sum::<usize>() == rules.queues.len()
+        );
     }
 }

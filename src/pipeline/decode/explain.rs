@@ -265,7 +265,9 @@ impl Check<'_> {
         let (Some(shape), Some(Node::Object(data))) = (shape, find(members, "data")) else { return };
         let has = |member: Member| find(data, member.name()).is_some();
         let empty = |member: Member| {
-            shape.has(member) && values(find(data, member.name())).is_some_and(|n| n < shape.values_min)
+            matches!(member, Member::From | Member::Identifier)
+                && shape.has(member)
+                && values(find(data, member.name())).is_some_and(|n| n < shape.values_min)
         };
         for need in shape.needs {
             let missing = match need {

@@ -90,6 +90,9 @@ pub struct Shape {
 /// Both members by which an event says whose it is.
 pub const WHOSE: u32 = Member::Conversation.bit() | Member::From.bit();
 
+/// Members by which an event that gives `from` may narrow which conversation it means.
+const NARROWS: u32 = Member::Thread.bit() | Member::Queue.bit() | Member::Channel.bit();
+
 const fn shape(needs: &'static [Need], optional: &[Member]) -> Shape {
     let mut shape = Shape { needs, known: 0, required: 0, whose: false, values_min: 1 };
     let mut at = 0;
@@ -98,7 +101,7 @@ const fn shape(needs: &'static [Need], optional: &[Member]) -> Shape {
             Need::One(member) => shape.required |= member.bit(),
             Need::Whose => {
                 shape.whose = true;
-                shape.known |= WHOSE;
+                shape.known |= WHOSE | NARROWS;
             }
         }
         at += 1;
@@ -135,7 +138,7 @@ impl Shape {
                     PreferredAgent,
                 ],
             ),
-            EventType::ContactAbandoned => shape(&[Whose], &[Channel, Thread]),
+            EventType::ContactAbandoned => shape(&[Whose], &[]),
             EventType::CallbackRequested => {
                 shape(&[One(From), One(Channel), One(Due)], &[Queue, Conversation, Value, Skills])
             }

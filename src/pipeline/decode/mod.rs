@@ -20,8 +20,6 @@ mod fast;
 mod maps;
 mod split;
 mod explain;
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,7 +33,7 @@ use crate::types::{Position, RejectReason};
 use cursor::PADDING;
 use explain::{Around, explain};
 use fast::Pass;
-pub use tables::Limits;
+pub use crate::types::record::Limits;
 use tables::{Memory, Tables};
 
 /// Decodes records by one tenant's rules.
@@ -87,6 +85,12 @@ impl Decoder {
         }
         events.bytes = bytes;
         events.bytes.extend_from_slice(&self.unescaped);
+    }
+
+    /// What the careful pass alone says of a record that is one event: the reason to refuse it and the member
+    /// concerned, or nothing. For tests, which hold both passes against each other.
+    pub fn fault(&mut self, record: &Record<'_>) -> Option<(RejectReason, String)> {
+        explain(&self.tables, &mut self.memory, record.value, around(record))
     }
 
     fn record(&mut self, record: &Record<'_>, bytes: &[u8], start: usize, events: &mut Events) {
@@ -173,12 +177,7 @@ impl Decoder {
 
     #[cold]
     fn refuse(&mut self, record: &Record<'_>, event: &[u8], place: Position, events: &mut Events) {
-        let around = Around {
-            needs_time: record.timestamp.is_none(),
-            allowed: record.allowed,
-            binary: record.binary,
-        };
-        let (reason, detail) = explain(&self.tables, &mut self.memory, event, around)
+        let (reason, detail) = explain(&self.tables, &mut self.memory, event, around(record))
             .expect("what the fast pass refuses the careful one can explain");
         reject(events, place, reason, detail);
     }
@@ -211,6 +210,10 @@ impl Decoder {
         events.queues.truncate(mark.queues);
         self.unescaped.truncate(mark.unescaped);
     }
+}
+
+fn around<'r>(record: &Record<'r>) -> Around<'r> {
+    Around { needs_time: record.timestamp.is_none(), allowed: record.allowed, binary: record.binary }
 }
 
 fn position(record: &Record<'_>, index: u32) -> Position {

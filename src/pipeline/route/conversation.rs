@@ -200,11 +200,6 @@ impl Book {
         self.free.push(slot);
     }
 
-    /// Slots ever used: handles are below this.
-    pub fn slots(&self) -> u32 {
-        self.slots.len()
-    }
-
     /// Conversations held.
     pub fn len(&self) -> usize {
         self.slots.len() as usize - self.free.len()

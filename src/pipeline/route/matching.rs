@@ -26,7 +26,6 @@ pub struct Scratch {
     pub(super) profile: Profile,
     pub(super) offers: Vec<u32>,
     frontier: Vec<u32>,
-    agents: Vec<u32>,
     groups: Vec<u32>,
     freed: Vec<u32>,
 }

@@ -131,6 +131,17 @@ impl Division {
         }
     }
 
+    /// The tick of an epoch: fires every timer up to and including `clock`; offers that it makes last from `now`.
+    pub fn tick(&mut self, clock: Millis, now: Option<Millis>) {
+        self.now = now;
+        self.advance(clock);
+    }
+
+    /// Which division.
+    pub fn id(&self) -> DivisionId {
+        self.id
+    }
+
     /// The earliest deadline, or an instant before it, if anything is armed.
     pub fn next_deadline(&mut self) -> Option<Millis> {
         self.wheel.next(i64::MAX).map(Millis)

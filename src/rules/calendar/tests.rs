@@ -31,7 +31,12 @@ fn naive_open(zone: &TimeZone, schedule: &Schedule, at: Millis) -> bool {
             let time = if minutes == 1_440 {
                 shifted(date, 1).at(0, 0, 0, 0)
             } else {
-                midnight.with().hour((minutes / 60) as i8).minute((minutes % 60) as i8).build().expect("a time")
+                midnight
+                    .with()
+                    .hour((minutes / 60) as i8)
+                    .minute((minutes % 60) as i8)
+                    .build()
+                    .expect("a time")
             };
             zone.to_ambiguous_timestamp(time).compatible().expect("in range").as_millisecond()
         };
@@ -111,7 +116,11 @@ fn office_hours() {
     assert!(calendar.is_open(friday));
     assert_eq!(calendar.add(friday, DurationMs::seconds(1_800)), at("2026-11-20T22:00:00Z"), "the very end");
     assert!(!calendar.is_open(at("2026-11-20T22:00:00Z")), "an interval does not hold its end");
-    assert_eq!(calendar.add(friday, DurationMs(1_800_001)), at("2026-11-23T14:00:00.001Z"), "over the weekend");
+    assert_eq!(
+        calendar.add(friday, DurationMs(1_800_001)),
+        at("2026-11-23T14:00:00.001Z"),
+        "over the weekend"
+    );
     assert_eq!(calendar.add(at("2026-11-21T00:00:00Z"), DurationMs::ZERO), at("2026-11-21T00:00:00Z"));
     assert_eq!(calendar.open_between(friday, at("2026-11-23T14:10:00Z")), DurationMs::seconds(2_400));
     assert_eq!(calendar.open_between(friday, friday), DurationMs::ZERO);
@@ -145,7 +154,10 @@ fn always_and_never() {
     schedule.dates.push((date(2026, 12, 25), Vec::new()));
     let but_one = Calendar::new("c", TimeZone::UTC, schedule);
     assert!(!but_one.is_open(at("2026-12-25T12:00:00Z")) && but_one.is_open(at("2026-12-26T00:00:00Z")));
-    assert_eq!(but_one.add(at("2026-12-24T23:00:00Z"), DurationMs::seconds(7_200)), at("2026-12-26T01:00:00Z"));
+    assert_eq!(
+        but_one.add(at("2026-12-24T23:00:00Z"), DurationMs::seconds(7_200)),
+        at("2026-12-26T01:00:00Z")
+    );
 }
 
 #[test]

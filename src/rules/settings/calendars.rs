@@ -70,7 +70,8 @@ fn intervals(value: &Value<'_>) -> Vec<Minutes> {
     for value in value.list("intervals").unwrap_or_default() {
         let Some(text) = value.text() else { continue };
         let Some(interval) = interval(&text.value) else {
-            let advice = "write start and end within one day, as \"09:00-17:30\" or \"00:00-24:00\"; over midnight, two";
+            let advice = "write start and end within one day, as \"09:00-17:30\" or \"00:00-24:00\"; \
+                          over midnight, two";
             value.fault(&format!("is {:?}, which is no interval", text.value), advice);
             continue;
         };

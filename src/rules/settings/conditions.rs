@@ -55,7 +55,8 @@ pub(in super::super) fn routes(root: &Fields<'_>) -> Vec<RouteDraft> {
 
 /// Checks the automated replies, which this version does not send.
 pub(in super::super) fn replies(root: &Fields<'_>) {
-    let list = root.get("replies").and_then(|value| value.list("tables under [[replies]]")).unwrap_or_default();
+    let list =
+        root.get("replies").and_then(|value| value.list("tables under [[replies]]")).unwrap_or_default();
     for value in list {
         let fields = value.fields();
         if let Some(when) = fields.get("when") {
@@ -72,7 +73,8 @@ pub(in super::super) fn replies(root: &Fields<'_>) {
 
 fn condition(value: &Value<'_>) -> ConditionDraft {
     let fields = value.fields();
-    let plain = |key| names(&fields, key, None).map(|names| names.into_iter().map(|name| name.value).collect());
+    let plain =
+        |key| names(&fields, key, None).map(|names| names.into_iter().map(|name| name.value).collect());
     let channel = names(&fields, "channel", Some(Declared::Channel));
     let term = names(&fields, "term", Some(Declared::Term));
     let lang: Option<Vec<String>> = plain("lang");
@@ -138,7 +140,8 @@ fn bounded(value: &Value<'_>, bounds: RangeInclusive<i64>) -> Option<Range> {
         value.fault("has no bound", "write `at_least`, `at_most` or both");
         return None;
     }
-    let bound = |value: Option<Value<'_>>, open| value.map_or(Some(open), |value| value.whole(bounds.clone()));
+    let bound =
+        |value: Option<Value<'_>>, open| value.map_or(Some(open), |value| value.whole(bounds.clone()));
     let (at_least, at_most) = (bound(least, i64::MIN), bound(most, i64::MAX));
     let range = Range { at_least: at_least?, at_most: at_most? };
     if range.at_least > range.at_most {

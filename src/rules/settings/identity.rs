@@ -51,7 +51,8 @@ fn kind(name: At<String>, value: &Value<'_>) -> Option<Kind> {
 
 fn form(fields: &Fields<'_>) -> Form {
     let words = [("opaque", 0), ("handle", 1), ("email", 2), ("phone", 3)];
-    let value = fields.need("form", "say how a value is normalised: \"opaque\", \"handle\", \"email\" or \"phone\"");
+    let value =
+        fields.need("form", "say how a value is normalised: \"opaque\", \"handle\", \"email\" or \"phone\"");
     let word = value.and_then(|value| value.word(&words));
     let (fold_domains, region) = (fields.get("fold_domains"), fields.get("region"));
     let domains = fold_domains.as_ref().and_then(Value::names).unwrap_or_default();
@@ -60,12 +61,20 @@ fn form(fields: &Fields<'_>) -> Form {
         [(&fold_domains, "fold_domains", 2, "email"), (&region, "region", 3, "phone")]
     {
         if given.is_some() && word.is_some_and(|word| word != belongs) {
-            misplaced(fields.log, given.as_ref().map_or(fields.at, |value| value.at), &fields.path, key, form);
+            misplaced(
+                fields.log,
+                given.as_ref().map_or(fields.at, |value| value.at),
+                &fields.path,
+                key,
+                form,
+            );
         }
     }
     match word {
         Some(1) => Form::Handle,
-        Some(2) => Form::Email { fold_domains: domains.iter().map(|name| name.value.to_lowercase()).collect() },
+        Some(2) => {
+            Form::Email { fold_domains: domains.iter().map(|name| name.value.to_lowercase()).collect() }
+        }
         Some(3) => Form::Phone { region: known.unwrap_or_else(|| "US".to_owned()) },
         _ => Form::Opaque,
     }
@@ -75,11 +84,18 @@ fn known_region(value: &Value<'_>) -> Option<String> {
     let region = value.text()?.value;
     let known = region.parse::<phonenumber::country::Id>().is_ok();
     if !known {
-        value.fault(&format!("is {region:?}, which is no region"), "write two capital letters of ISO 3166, as \"US\"");
+        value.fault(
+            &format!("is {region:?}, which is no region"),
+            "write two capital letters of ISO 3166, as \"US\"",
+        );
     }
     known.then_some(region)
 }
 
 fn misplaced(log: &Log<'_>, at: usize, path: &str, key: &str, form: &str) {
-    log.fault(at, format!("{path}.{key} has no meaning here"), format!("remove it, or write form = {form:?}"));
+    log.fault(
+        at,
+        format!("{path}.{key} has no meaning here"),
+        format!("remove it, or write form = {form:?}"),
+    );
 }

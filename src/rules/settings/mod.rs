@@ -12,9 +12,7 @@ mod terms;
 
 use super::complaint::At;
 use super::reader::{Fields, Value};
-use super::{
-    ClockRules, ConversationRules, DedupRules, IdentityRules, Tick, calendar::Calendar,
-};
+use super::{ClockRules, ConversationRules, DedupRules, IdentityRules, Tick, calendar::Calendar};
 use crate::types::DurationMs;
 use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
@@ -93,7 +91,10 @@ pub(super) fn zone(fields: &Fields<'_>) -> TimeZone {
     match TimeZone::get(&name.value) {
         Ok(zone) if !zone.is_unknown() => zone,
         _ => {
-            value.fault(&format!("is {:?}, which is no time zone", name.value), "write an IANA name, as \"America/New_York\"");
+            value.fault(
+                &format!("is {:?}, which is no time zone", name.value),
+                "write an IANA name, as \"America/New_York\"",
+            );
             TimeZone::UTC
         }
     }
@@ -174,7 +175,8 @@ fn channel(name: At<String>, value: Value<'_>) -> ChannelDraft {
 
 fn division(name: At<String>, value: Value<'_>) -> DivisionDraft {
     if matches!(name.value.as_str(), "identity" | "rejects") {
-        let what = format!("a division cannot be named `{}`, which is the name of an output stream", name.value);
+        let what =
+            format!("a division cannot be named `{}`, which is the name of an output stream", name.value);
         value.log.fault(name.at, what, "choose another name");
     }
     let fields = value.fields();

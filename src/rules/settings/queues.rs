@@ -56,7 +56,10 @@ pub(in super::super) fn read(name: At<String>, value: &Value<'_>) -> QueueDraft 
     let draft = QueueDraft {
         name,
         division: division.and_then(|value| value.reference(Declared::Division)),
-        strategy: fields.get("strategy").and_then(|value| value.word(&strategies)).unwrap_or(Strategy::LongestIdle),
+        strategy: fields
+            .get("strategy")
+            .and_then(|value| value.word(&strategies))
+            .unwrap_or(Strategy::LongestIdle),
         auto_accept: accept.unwrap_or(false),
         offer_timeout: fields.duration("offer_timeout", DurationMs::seconds(20)),
         exclude_after_miss: fields.duration("exclude_after_miss", DurationMs::seconds(30)),
@@ -108,7 +111,11 @@ fn then(fields: &Fields<'_>, words: &[(&str, bool)], leads: &mut Vec<Leads>) {
         fields.log.fault(at, format!("{} overflows nowhere", fields.path), "name a queue with `to`");
     }
     if overflows == Some(false) && led {
-        fields.log.fault(at, format!("{} has a `to` but does not overflow", fields.path), "write then = \"overflow\", or remove `to`");
+        fields.log.fault(
+            at,
+            format!("{} has a `to` but does not overflow", fields.path),
+            "write then = \"overflow\", or remove `to`",
+        );
     }
     fields.get("template").and_then(|value| value.name());
 }
@@ -216,14 +223,21 @@ fn curve(fields: &Fields<'_>) -> Curve {
         let height = height.whole(-CURVE_POINTS_MAX..=CURVE_POINTS_MAX);
         let (Some(age), Some(height)) = (age.duration(), height) else { continue };
         if points.last().is_some_and(|last| last.0 > age) {
-            value.fault("is younger than the point before it", "order points by age; a repeated age is a step");
+            value.fault(
+                "is younger than the point before it",
+                "order points by age; a repeated age is a step",
+            );
             continue;
         }
         points.push((age, height));
         places.push(value.at);
     }
     if given.as_ref().is_some_and(|value| value.list("points").is_some_and(|list| list.is_empty())) {
-        fields.log.fault(fields.at, format!("{}.curve has no point", fields.path), "write one, or leave it out");
+        fields.log.fault(
+            fields.at,
+            format!("{}.curve has no point", fields.path),
+            "write one, or leave it out",
+        );
     }
     let after = fields.get("curve_after");
     let per_minute = after.as_ref().and_then(|value| {
@@ -244,8 +258,9 @@ fn curve(fields: &Fields<'_>) -> Curve {
 }
 
 fn sla(fields: &Fields<'_>) -> [Option<TargetDraft>; 4] {
-    let sla = [Objective::QueueWait, Objective::FirstResponse, Objective::NextResponse, Objective::Resolution]
-        .map(|objective| fields.get(objective.word()).map(|value| target(&value)));
+    let sla =
+        [Objective::QueueWait, Objective::FirstResponse, Objective::NextResponse, Objective::Resolution]
+            .map(|objective| fields.get(objective.word()).map(|value| target(&value)));
     fields.done();
     sla
 }

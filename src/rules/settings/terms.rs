@@ -159,9 +159,22 @@ mod tests {
         ] {
             assert_eq!(check(sound), Ok(()), "{sound}");
         }
-        for broken in
-            ["", "AND", "a b", "(a", "a)", "\"a", "a OR", "NEAR/3 a", "a NEAR/0 b", "a NEAR/x b", "*", "a*b", "\"\"", "()"]
-        {
+        for broken in [
+            "",
+            "AND",
+            "a b",
+            "(a",
+            "a)",
+            "\"a",
+            "a OR",
+            "NEAR/3 a",
+            "a NEAR/0 b",
+            "a NEAR/x b",
+            "*",
+            "a*b",
+            "\"\"",
+            "()",
+        ] {
             assert!(check(broken).is_err(), "{broken:?} is accepted");
         }
         assert!(check(&"(".repeat(10_000)).is_err(), "nesting is bounded");

@@ -42,7 +42,7 @@ pub(in super::super) fn read(fields: &Fields<'_>) -> ValueDraft {
         tier: named("tier", None),
         intent: named("intent", None),
         channel: named("channel", Some(Declared::Channel)),
-        reach: brackets(fields, "reach", 0..=INTEGER_MAX),
+        reach: brackets(fields, "reach", -INTEGER_MAX..=INTEGER_MAX),
         lifetime_value: brackets(fields, "lifetime_value", -INTEGER_MAX..=INTEGER_MAX),
         sentiment: brackets(fields, "sentiment", -100..=100),
     };
@@ -79,7 +79,8 @@ fn brackets(fields: &Fields<'_>, key: &'static str, bounds: RangeInclusive<i64>)
         };
         let (Some(from), Some(points)) = (from.whole(bounds.clone()), points.whole(POINTS)) else { continue };
         if brackets.last().is_some_and(|last| last.0 >= from) {
-            value.fault(&format!("begins at {from}, not above the one before it"), "order brackets ascending");
+            value
+                .fault(&format!("begins at {from}, not above the one before it"), "order brackets ascending");
             continue;
         }
         brackets.push((from, points));
