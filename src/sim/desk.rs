@@ -271,14 +271,13 @@ impl World {
     fn write_queues(&mut self, agent: u32) {
         let cast = self.cast.agents[agent as usize];
         self.lines.open("queues");
-        let mut last = None;
-        for (place, lane) in cast.lanes[..usize::from(cast.lane_count)].iter().enumerate() {
+        let served = &cast.lanes[..usize::from(cast.lane_count)];
+        for (place, lane) in served.iter().enumerate() {
             let queue = self.cast.lane(cast.pool, *lane).queue;
-            // Two lanes may lead to one queue; they stand side by side.
-            if last == Some(queue) {
+            // Several lanes may lead to one queue.
+            if served[..place].iter().any(|other| self.cast.lane(cast.pool, *other).queue == queue) {
                 continue;
             }
-            last = Some(queue);
             self.lines.open(&self.rules.queues[queue.at()].name);
             // Half of them know no ranks; a few leave their third queue to others for ten seconds.
             if agent % 2 == 0 {

@@ -56,7 +56,9 @@ impl World {
         if self.rng.rarely(1_000_000 * DUPLICATES / (1_000 - DUPLICATES)) {
             let last = self.lines.last();
             let place = self.faults.keep(&self.lines.bytes[last]);
-            let delay = self.rng.below(DUPLICATE_WITHIN_MS);
+            // Most are sent again at once, some by a queue that was stuck.
+            let within = [1_000, 1_000, 1_000, 10_000, DUPLICATE_WITHIN_MS][self.rng.below(5) as usize];
+            let delay = self.rng.below(within);
             self.plan_in(at, delay, Act::Again, place, 0, 0);
         }
         if self.rng.rarely(REJECTS * 1_053 / 1_000) {

@@ -127,7 +127,7 @@ impl Habits {
         shared_identifier: 4,
         chain: 1,
         logged_in: 450,
-        nudge: 250,
+        nudge: 400,
         pivot: 450,
         come_back: 70,
         profile_update: 120,
@@ -146,7 +146,7 @@ impl Habits {
         come_back: 20,
         profile_update: 10,
         link: 5,
-        phrases: 3,
+        phrases: 1,
     };
     const STORM: Habits = Habits {
         load: 0,

@@ -47,6 +47,8 @@ pub struct StandIn {
     parents: Vec<u32>,
     ordinals: Vec<u32>,
     talks: BTreeMap<ConversationId, Talk>,
+    /// Conversations opened under each customer number, closed ones too.
+    opened: Vec<Vec<ConversationId>>,
     queues: Vec<VecDeque<ConversationId>>,
     clerks: BTreeMap<u64, Clerk>,
     expiries: BTreeSet<(Millis, ConversationId)>,
@@ -71,6 +73,7 @@ impl StandIn {
             parents: Vec::new(),
             ordinals: Vec::new(),
             talks: BTreeMap::new(),
+            opened: Vec::new(),
             queues: vec![VecDeque::new(); rules.queues.len()],
             clerks: BTreeMap::new(),
             expiries: BTreeSet::new(),
@@ -101,12 +104,17 @@ impl StandIn {
             let new = self.parents.len() as u32;
             self.parents.push(new);
             self.ordinals.push(0);
+            self.opened.push(Vec::new());
             new
         });
         for identifier in &events.identifiers[event.identifiers.range()] {
             let owner = *self.owners.entry(identifier.hash).or_insert(root);
             let owner = self.root(owner);
-            self.parents[owner as usize] = root;
+            if owner != root {
+                self.parents[owner as usize] = root;
+                let theirs = std::mem::take(&mut self.opened[owner as usize]);
+                self.opened[root as usize].extend(theirs);
+            }
         }
         root
     }
@@ -157,7 +165,9 @@ impl StandIn {
         };
         self.decide(id, cause, Body::Closed(closed));
         let talk = self.talks.remove(&id).expect("known");
-        self.queues[talk.queue.at()].retain(|other| *other != id);
+        if outcome != CloseOutcome::Resolved || self.queues[talk.queue.at()].contains(&id) {
+            self.queues[talk.queue.at()].retain(|other| *other != id);
+        }
     }
 
     fn offer(&mut self, id: ConversationId, agent: u64, cause: Cause) {
@@ -209,14 +219,14 @@ impl StandIn {
 
     fn match_all(&mut self, division: DivisionId, cause: Cause) {
         for queue in self.rules.divisions[division.at()].queues.clone() {
-            for id in self.queues[queue.at()].clone() {
+            // Only the head of the queue is looked at, and the next while it finds somebody.
+            while let Some(id) = self.queues[queue.at()].front().copied() {
                 let channel = self.talks[&id].channel;
                 let able = |(_, clerk): &(&u64, &Clerk)| clerk.division == division && self.can(clerk, queue, channel);
-                if let Some((agent, _)) = self.clerks.iter().find(able) {
-                    let agent = *agent;
-                    self.queues[queue.at()].retain(|other| *other != id);
-                    self.offer(id, agent, cause);
-                }
+                let Some((agent, _)) = self.clerks.iter().find(able) else { break };
+                let agent = *agent;
+                self.queues[queue.at()].pop_front();
+                self.offer(id, agent, cause);
             }
         }
     }
@@ -247,16 +257,16 @@ impl StandIn {
         };
         let queue = event.queue.unwrap_or_else(by_route);
         let division = self.rules.queues[queue.at()].division;
-        let joins = |(_, talk): &(&ConversationId, &Talk)| {
-            self.root(talk.customer) == customer && self.rules.queues[talk.queue.at()].division == division
-        };
+        self.opened[customer as usize].retain(|id| self.talks.contains_key(id));
+        let joins = |id: &ConversationId| self.rules.queues[self.talks[id].queue.at()].division == division;
         let known = event.conversation.is_some() && self.talks.contains_key(&event.conversation);
-        if known || self.talks.iter().any(|entry| joins(&entry)) {
+        if known || self.opened[customer as usize].iter().any(joins) {
             return;
         }
         self.ordinals[customer as usize] += 1;
         let customer_id = CustomerId { hash: u64::from(customer), generation: 0 };
         let id = ConversationId { customer: customer_id, ordinal: self.ordinals[customer as usize] };
+        self.opened[customer as usize].push(id);
         self.talks.insert(id, Talk { customer, queue, channel, ..Talk::default() });
         self.queues[queue.at()].push_back(id);
         let thread = self.batches[division.at()].text(b"");
@@ -269,7 +279,7 @@ impl StandIn {
             return self.talks.contains_key(&event.conversation).then_some(event.conversation);
         }
         let customer = self.known(events, event)?;
-        self.talks.iter().find(|(_, talk)| self.root(talk.customer) == customer).map(|(id, _)| *id)
+        self.opened[customer as usize].iter().find(|id| self.talks.contains_key(id)).copied()
     }
 
     fn event(&mut self, events: &Events, event: &Event) {
