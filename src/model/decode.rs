@@ -18,9 +18,11 @@ use crate::types::record::{BinaryHeaders, Limits, Record};
 use crate::types::{EventType, Millis, Position, RejectReason, TraceParent};
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod identifier_tests;
+mod record_tests;
 
 /// An event, or why it is refused and which member is to blame.
 pub type Decoded = Result<Event, (RejectReason, String)>;
@@ -148,7 +150,7 @@ impl<'a> Reader<'a> {
 
     /// `text` is JSON.
     fn checked(mut self, text: &str) -> Decoded {
-        if json::check(text).expect("checked before") > self.limits.depth {
+        if json::check(text).expect("checked before") > self.limits.depth as usize {
             self.fail(RejectReason::TooDeep, "");
         }
         match json::shape(json::raw(text)) {

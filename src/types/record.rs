@@ -60,7 +60,7 @@ pub struct Limits {
     /// Bytes of an event.
     pub event_bytes: usize,
     /// Levels of arrays and objects in an event, itself included.
-    pub depth: usize,
+    pub depth: u32,
     /// Bytes of an `id`, a `source`, an identifier or a name.
     pub name_bytes: usize,
     /// Identifiers of an event.

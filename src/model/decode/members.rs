@@ -16,52 +16,34 @@ use crate::types::{
 /// Integers that any JSON reader keeps exactly.
 const EXACT: std::ops::RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 
-/// What a type requires (of each group at least one), and what else it knows.
+/// What events that look for a conversation by `from` may add to narrow the search.
+const NARROWING: [&str; 3] = ["thread", "queue", "channel"];
+
+/// What a type requires (of each group at least one), and what else it knows, `NARROWING` apart.
+#[rustfmt::skip]
 pub(super) fn table(event_type: EventType) -> (&'static [&'static [&'static str]], &'static [&'static str]) {
     use EventType::*;
     match event_type {
-        ContactReceived => (
-            &[&["channel"], &["from"]],
-            &[
-                "queue", "thread", "conversation", "text", "lang", "intent", "skills", "value", "reach",
-                "sentiment", "public", "preferred_agent",
-            ],
-        ),
-        ContactAbandoned => (&[&["conversation", "from"]], &["channel", "thread", "queue"]),
-        CallbackRequested => {
-            (&[&["from"], &["channel"], &["due"]], &["queue", "conversation", "value", "skills"])
-        }
+        ContactReceived => (&[&["channel"], &["from"]], &[
+            "queue", "thread", "conversation", "text", "lang", "intent", "skills", "value", "reach", "sentiment",
+            "public", "preferred_agent",
+        ]),
+        ContactAbandoned => (&[&["conversation", "from"]], &["channel", "thread"]),
+        CallbackRequested => (&[&["from"], &["channel"], &["due"]], &["queue", "conversation", "value", "skills"]),
         CustomerUpdated => (&[&["from"]], &["tier", "lifetime_value", "lang", "preferred_agent", "blocked"]),
-        IdentityLinked | CustomerErased => (&[&["from"]], &[]),
+        IdentityLinked => (&[&["from"]], &[]),
         IdentityUnlinked => (&[&["identifier"]], &[]),
-        AgentUpdated => {
-            (&[&["agent"], &["division"], &["capacity"], &["skills"]], &["budget", "langs", "queues"])
-        }
+        CustomerErased => (&[&["from"]], &[]),
+        AgentUpdated => (&[&["agent"], &["division"], &["capacity"], &["skills"]], &["budget", "langs", "queues"]),
         AgentState => (&[&["agent"], &["division"], &["state"]], &["reason", "requeue"]),
-        OfferAccepted | OfferDeclined => (
-            &[&["agent"], &["division"], &["conversation", "from"]],
-            &["thread", "queue", "channel"],
-        ),
+        OfferAccepted | OfferDeclined => (&[&["agent"], &["division"], &["conversation", "from"]], &[]),
         AgentWrapped => (&[&["agent"], &["division"]], &["conversation", "from"]),
-        ConversationReplied => {
-            (&[&["conversation", "from"]], &["agent", "automated", "thread", "queue", "channel"])
-        }
-        ConversationHeld | ConversationResumed => {
-            (&[&["conversation", "from"]], &["reason", "thread", "queue", "channel"])
-        }
-        ConversationTransferred => {
-            (&[&["conversation", "from"]], &["queue", "agent", "skills", "thread", "channel"])
-        }
-        ConversationUpdated => {
-            (&[&["conversation", "from"]], &["value", "skills", "intent", "queue", "thread", "channel"])
-        }
-        ConversationAssigned => (
-            &[&["conversation", "from"], &["agent"], &["division"]],
-            &["thread", "queue", "channel"],
-        ),
-        ConversationResolved => {
-            (&[&["conversation", "from"]], &["agent", "outcome", "thread", "queue", "channel"])
-        }
+        ConversationReplied => (&[&["conversation", "from"]], &["agent", "automated"]),
+        ConversationHeld | ConversationResumed => (&[&["conversation", "from"]], &["reason"]),
+        ConversationTransferred => (&[&["conversation", "from"]], &["queue", "agent", "skills"]),
+        ConversationUpdated => (&[&["conversation", "from"]], &["value", "skills", "intent", "queue"]),
+        ConversationAssigned => (&[&["conversation", "from"], &["agent"], &["division"]], &[]),
+        ConversationResolved => (&[&["conversation", "from"]], &["agent", "outcome"]),
         RulesChanged => (&[&["text"]], &[]),
     }
 }
@@ -69,7 +51,10 @@ pub(super) fn table(event_type: EventType) -> (&'static [&'static [&'static str]
 /// Whether the type knows the member.
 pub(super) fn knows(event_type: EventType, name: &str) -> bool {
     let (required, optional) = table(event_type);
-    optional.contains(&name) || required.iter().any(|group| group.contains(&name))
+    let looks_up = required.contains(&["conversation", "from"].as_slice());
+    optional.contains(&name)
+        || required.iter().any(|group| group.contains(&name))
+        || (looks_up && NARROWING.contains(&name))
 }
 
 impl Reader<'_> {
