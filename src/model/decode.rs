@@ -51,7 +51,9 @@ pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limit
         if json::check(text).is_err() {
             return refused(RejectReason::InvalidJson);
         }
-        let Shape::Array(elements) = json::shape(json::raw(text)) else { unreachable!("it begins with [") };
+        let Shape::Array(elements) = json::shape(json::raw(text)) else {
+            unreachable!("it begins with a bracket")
+        };
         let event = |(index, raw): (u32, &&RawValue)| {
             (position(record, index), decode(index, raw.get().as_bytes()))
         };
@@ -59,10 +61,10 @@ pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limit
     }
     let lines: Vec<&[u8]> = record.value.split(|byte| *byte == b'\n').collect();
     if !lines[1..].iter().any(|line| line.starts_with(b"{")) {
-        return whole(decode(0, trimmed));
+        return whole(decode(0, record.value));
     }
     let full = (0..).zip(&lines).filter(|(_, line)| !trim(line).is_empty());
-    full.map(|(index, line)| (position(record, index), decode(index, trim(line)))).collect()
+    full.map(|(index, line)| (position(record, index), decode(index, line))).collect()
 }
 
 fn position(record: &Record, index: u32) -> Position {
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value is `data`, the headers are the other members: put together they are an event like any other.
-    fn binary(self, headers: &BinaryHeaders, value: &[u8]) -> Decoded {
+    fn binary(mut self, headers: &BinaryHeaders, value: &[u8]) -> Decoded {
         let refused = |reason: RejectReason| Err((reason, String::new()));
         if value.len() > self.limits.event_bytes {
             return refused(RejectReason::TooLarge);
@@ -142,7 +144,12 @@ impl<'a> Reader<'a> {
             text += &format!("\"{name}\":{},", serde_json::Value::from(header));
         }
         match std::str::from_utf8(value) {
-            Ok(data) if json::check(data).is_ok() => self.checked(&format!("{text}\"data\":{data}}}")),
+            Ok(data) if json::check(data).is_ok() => {
+                if !matches!(json::shape(json::raw(data)), Shape::Object(_)) {
+                    self.fail(RejectReason::NotAnObject, "");
+                }
+                self.checked(&format!("{text}\"data\":{data}}}"))
+            }
             Ok(_) => refused(RejectReason::InvalidJson),
             Err(_) => refused(RejectReason::InvalidUtf8),
         }
@@ -179,7 +186,6 @@ impl<'a> Reader<'a> {
             }
             if !seen.insert(name) {
                 self.fail(RejectReason::DuplicateMember, name);
-                continue;
             }
             match name.as_str() {
                 "specversion" => self.specversion(raw),

@@ -72,7 +72,8 @@ impl Reader<'_> {
             let path = format!("data.{name}");
             if !seen.insert(name.clone()) {
                 self.fail(RejectReason::DuplicateMember, &path);
-            } else if name == "queues" {
+            }
+            if name == "queues" {
                 self.event.queues = self.queues(&path, raw, division);
             } else {
                 self.member(&path, name, raw);
@@ -105,9 +106,9 @@ impl Reader<'_> {
             "conversation" => self.conversation(path, raw),
             "from" => {
                 self.event.has_from = true;
-                self.identifiers(path, raw, true);
+                self.identifiers(path, raw);
             }
-            "identifier" => self.identifiers(path, raw, false),
+            "identifier" => self.identifiers(path, raw),
             "channel" => {
                 let text = self.text(path, raw);
                 self.event.channel = text.and_then(|text| {
@@ -193,8 +194,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `from`: several kinds, each with one value or a list; `identifier`: one kind with one value.
-    fn identifiers(&mut self, path: &str, raw: &RawValue, is_from: bool) {
+    /// `from` or `identifier`: kinds, each with one value or a list.
+    fn identifiers(&mut self, path: &str, raw: &RawValue) {
         let Some(members) = self.object(path, raw) else { return };
         let mut named = 0;
         let mut seen = BTreeSet::new();
@@ -209,7 +210,7 @@ impl Reader<'_> {
                 self.fail(RejectReason::UnknownKind, &path);
             }
             let values = match json::shape(raw) {
-                Shape::Array(values) if is_from => values,
+                Shape::Array(values) => values,
                 _ => vec![*raw],
             };
             named += values.len();
@@ -217,8 +218,7 @@ impl Reader<'_> {
                 self.identifier(&path, kind, value);
             }
         }
-        let most = if is_from { self.limits.identifiers } else { 1 };
-        if named > most {
+        if named > self.limits.identifiers {
             self.fail(RejectReason::TooManyIdentifiers, path);
         }
         self.identifiers_named = Some(named);

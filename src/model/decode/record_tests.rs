@@ -100,9 +100,10 @@ fn empty_records() {
 #[test]
 fn size_of_records_and_of_their_events() {
     let good = good();
-    let spaces = " ".repeat((1 << 20) - good.len());
-    assert_eq!(outcome(format!("{good}{spaces}").as_bytes()), [(0, "ok")]);
-    assert_eq!(outcome(format!("{good}{spaces} ").as_bytes()), [(0, "too_large")]);
+    let spaces = format!("{}\n", " ".repeat(49_999)).repeat(20);
+    let rest = " ".repeat((1 << 20) - good.len() - spaces.len() - 1);
+    assert_eq!(outcome(format!("{spaces}{rest}\n{good}").as_bytes()), [(21, "ok")]);
+    assert_eq!(outcome(format!("{spaces}{rest} \n{good}").as_bytes()), [(0, "too_large")]);
     let large = good.replace("\"id\"", &format!("\"new\":\"{}\",\"id\"", "x".repeat(1 << 16)));
     assert_eq!(outcome(format!("{good}\n{large}\n{good}").as_bytes()), [(0, "ok"), (1, "too_large"), (2, "ok")]);
     assert_eq!(outcome(format!("[{good},{large},{good}]").as_bytes()), [(0, "ok"), (1, "too_large"), (2, "ok")]);
@@ -184,8 +185,8 @@ fn binary_mode_refuses() {
     }
     for (value, expected) in [
         ("", "invalid_json"),
-        ("5", "wrong_type data"),
-        ("[]", "wrong_type data"),
+        ("5", "not_an_object"),
+        ("[]", "not_an_object"),
         (r#"{},"id":"2""#, "invalid_json"),
         ("{}", "missing_member data.from"),
         (r#"{"from":{"twitter":1}}"#, "wrong_type data.from.twitter"),
