@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use crate::model::event::Event;
-use crate::model::json::{self, Shape};
 use crate::model::instant;
+use crate::model::json::{self, Shape};
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::TYPE_PREFIX;
@@ -31,14 +31,18 @@ pub type Decoded = Result<Event, (RejectReason, String)>;
 const ENVELOPE: [&str; 7] = ["specversion", "id", "source", "type", "time", "data", "traceparent"];
 
 /// Every event of a record, in order.
-pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limits) -> Vec<(Position, Decoded)> {
+pub fn decode_record(
+    record: &Record,
+    rules: &Rules,
+    keys: &Keys,
+    limits: &Limits,
+) -> Vec<(Position, Decoded)> {
     let whole = |decoded: Decoded| vec![(position(record, 0), decoded)];
     let refused = |reason: RejectReason| whole(Err((reason, String::new())));
     if record.value.len() > limits.record_bytes {
         return refused(RejectReason::TooLarge);
     }
-    let decode =
-        |index: u32, bytes: &[u8]| Reader::new(record, index, rules, keys, limits).structured(bytes);
+    let decode = |index: u32, bytes: &[u8]| Reader::new(record, index, rules, keys, limits).structured(bytes);
     if let Some(headers) = record.binary {
         return whole(Reader::new(record, 0, rules, keys, limits).binary(headers, record.value));
     }
@@ -54,9 +58,8 @@ pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limit
         let Shape::Array(elements) = json::shape(json::raw(text)) else {
             unreachable!("it begins with a bracket")
         };
-        let event = |(index, raw): (u32, &&RawValue)| {
-            (position(record, index), decode(index, raw.get().as_bytes()))
-        };
+        let event =
+            |(index, raw): (u32, &&RawValue)| (position(record, index), decode(index, raw.get().as_bytes()));
         return (0..).zip(&elements).map(event).collect();
     }
     let lines: Vec<&[u8]> = record.value.split(|byte| *byte == b'\n').collect();

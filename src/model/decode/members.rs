@@ -59,7 +59,11 @@ pub(super) fn knows(event_type: EventType, name: &str) -> bool {
 
 impl Reader<'_> {
     /// Checks and keeps the members of `data`; returns the names of those that the type knows and that are there.
-    pub(super) fn data(&mut self, event_type: EventType, members: &[(String, &RawValue)]) -> BTreeSet<String> {
+    pub(super) fn data(
+        &mut self,
+        event_type: EventType,
+        members: &[(String, &RawValue)],
+    ) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let division = members.iter().find(|(name, _)| name == "division").and_then(|(_, raw)| {
             let Shape::Text(text) = json::shape(raw) else { return None };

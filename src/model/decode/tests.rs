@@ -7,8 +7,8 @@ use super::members::*;
 use crate::model::event::{AgentQueue, Event, Identifier, Tier};
 use crate::types::record::Record;
 use crate::types::{
-    AgentPresence, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, Millis, Position,
-    QueueId, TraceParent,
+    AgentPresence, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, Millis,
+    Position, QueueId, TraceParent,
 };
 
 const CONVERSATION: &str = "0000000000000.1";
@@ -19,11 +19,7 @@ const LEAST: [(&str, &[(&str, &str)]); 20] = [
     ("contact.abandoned", &[("conversation", r#""0000000000000.1""#)]),
     (
         "callback.requested",
-        &[
-            ("from", r#"{"twitter":"a"}"#),
-            ("channel", r#""chat""#),
-            ("due", r#""2026-01-01T00:00:00Z""#),
-        ],
+        &[("from", r#"{"twitter":"a"}"#), ("channel", r#""chat""#), ("due", r#""2026-01-01T00:00:00Z""#)],
     ),
     ("customer.updated", &[("from", r#"{"twitter":"a"}"#)]),
     ("identity.linked", &[("from", r#"{"twitter":["a","b"]}"#)]),
@@ -57,7 +53,8 @@ const LEAST: [(&str, &[(&str, &str)]); 20] = [
 ];
 
 fn object<'m>(members: impl IntoIterator<Item = &'m (&'m str, &'m str)>) -> String {
-    let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let members: Vec<String> =
+        members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -88,7 +85,11 @@ fn every_required_member_is_missed_in_the_order_of_the_table() {
     for (name, members) in LEAST {
         for (at, (missing, _)) in members.iter().enumerate() {
             let rest = members.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, m)| m);
-            assert_eq!(verdict(&event(name, &object(rest))), format!("missing_member data.{missing}"), "{name}");
+            assert_eq!(
+                verdict(&event(name, &object(rest))),
+                format!("missing_member data.{missing}"),
+                "{name}"
+            );
         }
         if let Some((first, _)) = members.first() {
             assert_eq!(verdict(&event(name, "{}")), format!("missing_member data.{first}"), "{name}");
@@ -492,7 +493,11 @@ const FAULTS: [(&str, &str, &str); 16] = [
     ("unknown_queue data.queue", r#""care_de""#, r#""x""#),
     ("unknown_division data.division", r#""care""#, r#""y""#),
     ("unknown_kind data.from.email", r#""email""#, r#""fax""#),
-    ("too_many_identifiers data.from", r#"["a"]"#, r#"["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o","p"]"#),
+    (
+        "too_many_identifiers data.from",
+        r#"["a"]"#,
+        r#"["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o","p"]"#,
+    ),
     ("bad_identifier data.from.phone", "+4930123450", "+"),
     ("bad_conversation data.conversation", CONVERSATION, "1"),
     ("ok", "", ""),
@@ -526,7 +531,8 @@ fn of_many_faults_the_first_reason_of_the_list_counts() {
 
 #[test]
 fn of_equal_reasons_the_first_in_the_document_counts() {
-    let agent = r#"{"specversion":"1.0","source":"/s","time":"2026-01-01T00:00:00Z","type":"trunkline.agent.state""#;
+    let agent =
+        r#"{"specversion":"1.0","source":"/s","time":"2026-01-01T00:00:00Z","type":"trunkline.agent.state""#;
     let data = r#""data":{"state":1,"division":2,"agent":3}"#;
     assert_eq!(verdict(&format!(r#"{agent},"id":1,{data}}}"#)), "wrong_type id");
     assert_eq!(verdict(&format!(r#"{agent},{data},"id":1}}"#)), "wrong_type data.state");
