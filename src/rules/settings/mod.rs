@@ -18,7 +18,7 @@ use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
 pub(super) use conditions::{ConditionDraft, RouteDraft};
-pub(super) use queues::QueueDraft;
+pub(super) use queues::{Leads, QueueDraft};
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
