@@ -136,7 +136,8 @@ impl<'t> Log<'t> {
         complaints.dedup();
         let guess = |complaint: &Complaint| {
             let again = complaint.what.starts_with("duplicate key");
-            complaint.sort == ComplaintSort::Syntax && !(again && !self.line(complaint.line).starts_with('['))
+            let header = self.line(complaint.line).starts_with('[');
+            complaint.sort == ComplaintSort::Syntax && (header || !again)
         };
         let mut broken: Vec<(u32, u32)> = Vec::new();
         let mut first: Vec<Complaint> = Vec::new();
