@@ -1,5 +1,8 @@
 //! Stories by section of the semantics: one for each sentence that this version carries out.
 
+mod clock;
+mod dedup;
+mod identity;
 mod offers;
 
 /// Two kinds of identifiers, three channels, one division with one queue: what most stories need.
