@@ -67,7 +67,11 @@ impl Appraiser {
             bracket(&rules.reach, facts.event.reach),
             bracket(&rules.lifetime_value, facts.lifetime_value),
             bracket(&rules.sentiment, facts.event.sentiment.map(i64::from)),
-            if failed >= 0 { failed.min(rules.failed_attempt_at_most) } else { failed.max(rules.failed_attempt_at_most) },
+            if rules.failed_attempt_points >= 0 {
+                failed.min(rules.failed_attempt_at_most)
+            } else {
+                failed.max(rules.failed_attempt_at_most)
+            },
             facts.event.value.unwrap_or(0),
         ];
         terms.iter().fold(0_i64, |sum, term| sum.saturating_add(*term)).clamp(-VALUE_MAX, VALUE_MAX)
