@@ -51,3 +51,33 @@ pub struct BinaryHeaders<'a> {
     /// `ce_traceparent`.
     pub traceparent: Option<&'a [u8]>,
 }
+
+/// Bounds of what is read; the defaults are those of the specification.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of a record.
+    pub record_bytes: usize,
+    /// Bytes of an event.
+    pub event_bytes: usize,
+    /// Levels of arrays and objects in an event, itself included.
+    pub depth: usize,
+    /// Bytes of an `id`, a `source`, an identifier or a name.
+    pub name_bytes: usize,
+    /// Identifiers of an event.
+    pub identifiers: usize,
+    /// Bytes of a `text`, unescaped.
+    pub text_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            record_bytes: 1 << 20,
+            event_bytes: 64 << 10,
+            depth: 16,
+            name_bytes: 256,
+            identifiers: 16,
+            text_bytes: 16 << 10,
+        }
+    }
+}
