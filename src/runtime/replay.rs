@@ -16,20 +16,20 @@ pub trait Machine {
     /// Refuses to move the clock forward by more than this at once; `None`: any jump is taken.
     fn set_max_jump(&mut self, most: Option<DurationMs>);
 
-    /// Applies records in order and appends what they cause.
+    /// Applies records in order; `out` then holds what they caused, and nothing else.
     ///
     /// # Errors
     /// The jump that was refused; everything before that event has been applied.
     fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump>;
 
-    /// Moves the clock on to `clock` (never back) and fires what is due.
+    /// Moves the clock on to `clock` (never back) and fires what is due; `out` then holds that, and nothing else.
     fn advance(&mut self, clock: Millis, out: &mut Output);
 
     /// The clock of the last entry; `None` before the first.
     fn clock(&self) -> Option<Millis>;
 
     /// What was counted so far.
-    fn tally(&self) -> &Tally;
+    fn tally(&self) -> Tally;
 
     /// Nanoseconds spent in each stage so far, in their order; zeros where nobody measures.
     fn stage_nanos(&self) -> [u64; 5];
@@ -141,7 +141,6 @@ pub fn run<R: Source, W: Sink>(
         while start < read.len() {
             let end = start + ready(&due[start..], stopwatch);
             let begun = stopwatch.nanos();
-            out.clear();
             machine.apply(&read[start..end], &mut out).map_err(Stopped::Jump)?;
             let done = stopwatch.nanos();
             for due in &due[start..end] {
@@ -154,7 +153,6 @@ pub fn run<R: Source, W: Sink>(
     // What the last entry armed for its own instant is still due, as at the tick that ends an epoch.
     let last = settings.until.max(machine.clock());
     if let Some(clock) = last {
-        out.clear();
         machine.advance(clock, &mut out);
         sink.take(0, &out).map_err(Stopped::Sink)?;
     }
@@ -214,6 +212,7 @@ mod tests {
         fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
             self.batches.push(records.len());
             self.time.set(self.time.get() + self.cost);
+            out.clear();
             for record in records {
                 if record.offset == self.jump_at {
                     let position = Position { offset: record.offset, ..Position::default() };
@@ -227,6 +226,7 @@ mod tests {
         }
 
         fn advance(&mut self, clock: Millis, out: &mut Output) {
+            out.clear();
             out.identity.bytes.extend_from_slice(format!("@{}", clock.0).as_bytes());
             out.identity.end(Stream::Customers);
         }
@@ -235,8 +235,8 @@ mod tests {
             self.clock
         }
 
-        fn tally(&self) -> &Tally {
-            &self.tally
+        fn tally(&self) -> Tally {
+            self.tally.clone()
         }
 
         fn stage_nanos(&self) -> [u64; 5] {
