@@ -9,7 +9,7 @@ use trunkline::model::Model;
 use trunkline::model::output::{Body, time_text};
 use trunkline::rules::keys::HashKey;
 use trunkline::types::record::Record;
-use trunkline::types::{CloseOutcome, Millis};
+use trunkline::types::{AcceptMode, CloseOutcome, Millis};
 
 use super::dice::Dice;
 use super::engines::compiled;
@@ -18,7 +18,7 @@ use super::random_rules::{CHANNELS, DIVISIONS, KINDS, LANGS, QUEUES, SKILLS, rul
 /// Monday, 2026-03-02, 08:59 UTC: a minute before the calendar `day` opens.
 const START: Millis = Millis(1_772_441_940_000);
 
-const AGENTS: [&str; 4] = ["ann", "bob", "cy", "Émile"];
+const AGENTS: [&str; 6] = ["ann", "bob", "cy", "dee", "Émile", "eve"];
 
 /// Rules, the lines of a log, and the instant to which the clock moves in the end.
 pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
@@ -82,6 +82,8 @@ pub fn shrink(rules: &str, lines: &[String], fails: impl Fn(&str, &[String]) -> 
 struct Live {
     division: String,
     agent: Option<String>,
+    /// Waits for the agent's answer, as far as the world knows.
+    offered: bool,
 }
 
 struct World {
@@ -97,20 +99,20 @@ impl World {
     fn step(&mut self) {
         self.pass_time();
         match self.dice.below(100) {
-            0..34 => self.contact(),
-            34..38 => self.profile(),
-            38..42 => self.linked(),
-            42..46 => self.begin_shift_of_any(),
-            46..53 => self.presence(),
-            53..67 => self.answer(),
-            67..71 => self.wrapped(),
-            71..80 => self.replied(),
-            80..84 => self.hold(),
-            84..88 => self.transfer(),
-            88..93 => self.resolve(),
-            93..95 => self.abandon(),
-            95..97 => self.not_yet(),
-            97..99 => self.again(),
+            0..30 => self.contact(),
+            30..33 => self.profile(),
+            33..35 => self.linked(),
+            35..38 => self.begin_shift_of_any(),
+            38..48 => self.presence(),
+            48..66 => self.answer(),
+            66..69 => self.wrapped(),
+            69..77 => self.replied(),
+            77..81 => self.hold(),
+            81..85 => self.transfer(),
+            85..90 => self.resolve(),
+            90..94 => self.abandon(),
+            94..95 => self.not_yet(),
+            95..98 => self.again(),
             _ => self.broken(),
         }
     }
@@ -120,12 +122,12 @@ impl World {
         let deadline = self.model.next_deadline().filter(|at| at.0 < self.time.0 + 2 * 86_400_000);
         let now = self.model.clock().0.max(START.0);
         self.time = Millis(match (self.dice.below(100), deadline) {
-            (0..25, _) => now,
-            (25..45, Some(deadline)) => deadline.0 + self.dice.between(-1, 1),
-            (25..60, _) => now + self.dice.between(0, 1_000),
-            (60..85, _) => now + self.dice.between(0, 20) * 1_000,
-            (85..93, _) => now + self.dice.between(0, 10 * 60_000),
-            (93..94, _) => now + self.dice.between(0, 30 * 3_600_000),
+            (0..45, _) => now,
+            (45..60, Some(deadline)) => deadline.0 + self.dice.between(-1, 1),
+            (45..80, _) => now + self.dice.between(0, 1_000),
+            (80..92, _) => now + self.dice.between(0, 10) * 1_000,
+            (92..95, _) => now + self.dice.between(0, 10 * 60_000),
+            (95..96, _) => now + self.dice.between(0, 30 * 3_600_000),
             _ => now - self.dice.between(0, 30_000),
         });
     }
@@ -152,10 +154,18 @@ impl World {
             let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
             match &output.body {
                 Body::Opened(opened) => {
-                    self.live.insert(id, Live { division: opened.division.clone(), agent: None });
+                    self.live.insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
                 }
                 Body::Offered(offered) => {
-                    self.live.get_mut(&id).expect("it is open").agent = Some(offered.agent.clone());
+                    let live = self.live.get_mut(&id).expect("it is open");
+                    live.agent = Some(offered.agent.clone());
+                    live.offered = offered.accept == AcceptMode::Offer;
+                }
+                Body::Withdrawn(_) => {
+                    if let Some(live) = self.live.get_mut(&id) {
+                        live.agent = None;
+                        live.offered = false;
+                    }
                 }
                 Body::Closed(closed) => {
                     // A blocked customer's is told as opened first, so it is there too.
@@ -186,7 +196,10 @@ impl World {
 
     /// Which conversation: mostly a live one by id, sometimes by `from`, a closed one, or an invention.
     fn target(&mut self, data: &mut Map<String, Value>) -> Option<Live> {
-        let live: Vec<(String, Live)> = self.live.clone().into_iter().collect();
+        let mut live: Vec<(String, Live)> = self.live.clone().into_iter().collect();
+        if self.dice.percent(60) && live.iter().any(|(_, live)| live.agent.is_some()) {
+            live.retain(|(_, live)| live.agent.is_some());
+        }
         match self.dice.below(100) {
             0..80 => {
                 if let Some((id, live)) = self.dice.one_of(&live) {
@@ -212,8 +225,10 @@ impl World {
     fn contact(&mut self) {
         let mut data = Map::new();
         data.insert("channel".to_owned(), json!(self.dice.pick(&CHANNELS)));
-        data.insert("from".to_owned(), self.identifiers(2));
-        self.maybe(&mut data, 20, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        let nobody = json!({ "account": "-1", "nick": ["GUEST"] });
+        let from = if self.dice.percent(5) { nobody } else { self.identifiers(2) };
+        data.insert("from".to_owned(), from);
+        self.maybe(&mut data, 25, "queue", |dice| json!(QUEUES[dice.below(4)].0));
         self.maybe(&mut data, 30, "thread", |dice| json!(dice.pick(&["t1", "t2", "Ünï"])));
         self.maybe(&mut data, 20, "lang", |dice| json!(dice.pick(&["en", "ES", "de"])));
         self.maybe(&mut data, 20, "intent", |dice| json!(dice.pick(&["buy", "cancel", "other"])));
@@ -232,7 +247,21 @@ impl World {
                 data.insert("conversation".to_owned(), json!(id));
             }
         }
+        if self.dice.percent(12) {
+            self.to_what_is_offered(&mut data);
+        }
         self.write("contact.received", Value::Object(data));
+    }
+
+    /// The contact joins what an agent has, by way of any queue of that division.
+    fn to_what_is_offered(&mut self, data: &mut Map<String, Value>) {
+        let with_agents: Vec<(String, Live)> =
+            self.live.clone().into_iter().filter(|(_, live)| live.agent.is_some()).collect();
+        let Some((id, live)) = self.dice.one_of(&with_agents) else { return };
+        let near: Vec<&str> = QUEUES.iter().filter(|queue| queue.1 == live.division).map(|queue| queue.0).collect();
+        data.insert("conversation".to_owned(), json!(id));
+        data.insert("from".to_owned(), json!({ "account": "none" }));
+        data.insert("queue".to_owned(), json!(self.dice.one_of(&near)));
     }
 
     fn maybe(
@@ -284,7 +313,7 @@ impl World {
         let division = self.division_of(agent);
         let mut capacity = Map::new();
         for channel in CHANNELS {
-            self.maybe(&mut capacity, 85, channel, |dice| json!(dice.between(0, 3)));
+            self.maybe(&mut capacity, 90, channel, |dice| json!(dice.pick(&[&0, &1, &1, &2, &3])));
         }
         let skills = self.skills(10);
         let mut data = Map::new();
@@ -292,7 +321,7 @@ impl World {
         data.insert("division".to_owned(), json!(division));
         data.insert("capacity".to_owned(), Value::Object(capacity));
         data.insert("skills".to_owned(), skills);
-        self.maybe(&mut data, 30, "budget", |dice| json!(dice.between(0, 300)));
+        self.maybe(&mut data, 30, "budget", |dice| json!(dice.pick(&[&50, &100, &200, &300, &0])));
         self.maybe(&mut data, 50, "langs", |dice| json!([dice.pick(&["EN", "es"])]));
         if self.dice.percent(50) {
             let mut queues = Map::new();
@@ -304,7 +333,7 @@ impl World {
             data.insert("queues".to_owned(), Value::Object(queues));
         }
         self.write("agent.updated", Value::Object(data));
-        if self.dice.percent(80) {
+        if self.dice.percent(85) {
             let data = json!({ "agent": agent, "division": division, "state": "available" });
             self.write("agent.state", data);
         }
@@ -313,7 +342,7 @@ impl World {
     fn presence(&mut self) {
         let agent = if self.dice.percent(97) { self.dice.pick(&AGENTS) } else { "zoe" };
         let division = self.division_of(agent);
-        let state = self.dice.pick(&["available", "available", "available", "away", "offline"]);
+        let state = self.dice.pick(&["available", "available", "available", "available", "away", "offline"]);
         let mut data = Map::new();
         data.insert("agent".to_owned(), json!(agent));
         data.insert("division".to_owned(), json!(division));
@@ -324,12 +353,22 @@ impl World {
 
     fn answer(&mut self) {
         let mut data = Map::new();
-        let live = self.target(&mut data);
+        let offered: Vec<String> =
+            self.live.iter().filter(|(_, live)| live.offered).map(|(id, _)| id.clone()).collect();
+        let live = match self.dice.one_of(&offered).filter(|_| !offered.is_empty()) {
+            Some(id) if self.dice.percent(85) => {
+                data.insert("conversation".to_owned(), json!(id));
+                let live = self.live.get_mut(&id).expect("it is there");
+                live.offered = false;
+                Some(live.clone())
+            }
+            _ => self.target(&mut data),
+        };
         let division = live.as_ref().map_or_else(|| self.dice.pick(&DIVISIONS).to_owned(), |l| l.division.clone());
-        let wrong = self.dice.percent(4);
+        let wrong = self.dice.percent(5);
         let division = if wrong { self.dice.pick(&DIVISIONS).to_owned() } else { division };
         let agent = live.and_then(|live| live.agent).filter(|_| !wrong);
-        let agent = agent.unwrap_or_else(|| self.dice.pick(&["ann", "bob", "cy", "Émile", "zoe"]).to_owned());
+        let agent = agent.unwrap_or_else(|| self.dice.pick(&["ann", "bob", "cy", "dee", "zoe"]).to_owned());
         data.insert("agent".to_owned(), json!(agent));
         data.insert("division".to_owned(), json!(division));
         let word = if self.dice.percent(75) { "offer.accepted" } else { "offer.declined" };
@@ -435,12 +474,16 @@ impl World {
     /// An event that came before.
     fn again(&mut self) {
         let back = self.dice.below(20);
-        if let Some(line) = self.lines.iter().rev().nth(back).cloned() {
+        let one_offs = self.dice.percent(20);
+        let mut lines = self.lines.iter().rev();
+        let line = if one_offs { lines.find(|line| line.contains("GUEST")) } else { lines.nth(back) };
+        if let Some(line) = line.cloned() {
             let moved = serde_json::from_str::<Value>(&line).ok().map(|mut event| {
                 event["time"] = json!(time_text(self.time));
                 event.to_string()
             });
-            self.push(moved.filter(|_| self.dice.percent(70)).unwrap_or(line));
+            let moves = self.dice.percent(70);
+            self.push(moved.filter(|_| moves).unwrap_or(line));
         }
     }
 

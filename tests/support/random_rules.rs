@@ -41,7 +41,7 @@ fn basics(dice: &mut Dice, text: &mut String) {
     let events = dice.pick(&["50000000", "3", "1", "10"]);
     *text += &format!("[dedup]\nwindow = \"{window}\"\nmax_events = {events}\n");
     let continuity = dice.pick(&["24h", "0s", "10s", "2m"]);
-    let idle_close = dice.pick(&["7d", "30s", "5m", "1h"]);
+    let idle_close = dice.pick(&["7d", "30s", "5m", "1h", "7d"]);
     let kept = dice.pick(&["8", "1", "2", "3"]);
     let attempts_window = dice.pick(&["7d", "0s", "20s", "5m"]);
     let zone = dice.pick(&["UTC", "America/New_York"]);
@@ -109,7 +109,7 @@ fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
         "fewest_handled",
     ]);
     let accept = dice.pick(&["offer", "offer", "auto"]);
-    let timeout = dice.pick(&["20s", "1s", "0s", "1m"]);
+    let timeout = dice.pick(&["20s", "1m", "1s", "20s", "0s", "5m"]);
     let exclude = dice.pick(&["30s", "0s", "5s", "1s"]);
     let wrap_up = dice.pick(&["0s", "10s", "1s"]);
     let lang = dice.percent(25);
@@ -117,8 +117,8 @@ fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
         "[queues.{name}]\ndivision = \"{division}\"\nstrategy = \"{strategy}\"\naccept = \"{accept}\"\n\
          offer_timeout = \"{timeout}\"\nexclude_after_miss = \"{exclude}\"\nwrap_up = \"{wrap_up}\"\nmatch_lang = {lang}\n"
     );
-    if dice.percent(25) {
-        *text += &format!("skills = {{ bills = {{ level = {} }} }}\n", dice.between(1, 9));
+    if dice.percent(20) {
+        *text += &format!("skills = {{ bills = {{ level = {} }} }}\n", dice.between(1, 4));
     }
     *text += dice.pick(&[
         "",
