@@ -6,7 +6,7 @@
 //! * `rng`, `agenda`, `directory`: chance, what is planned, which conversation is which case.
 //! * `cast`, `people`, `phrases`: who plays, read off the rules.
 //! * `world`: the clockwork; `customers`, `desk`: what people do; `reactions`: what they make of decisions;
-//!   `faults`: what goes wrong on the way.
+//!   `faults`: what goes wrong on the way; `engine`: the real engine behind the world's door.
 //! * `lines`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
 //!
 //! An event costs the world well below a microsecond: flat tables, no text built on the side, no allocation once
@@ -19,6 +19,7 @@ pub mod clock_text;
 mod customers;
 mod desk;
 pub mod directory;
+pub mod engine;
 pub mod faults;
 pub mod lines;
 pub mod people;
@@ -32,6 +33,7 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
+pub use engine::PipelineEngine;
 pub use profile::{Pace, Plan, Profile};
 pub use world::World;
 
@@ -67,5 +69,5 @@ pub trait Engine {
     fn apply(&mut self, batch: &Batch<'_>);
 
     /// What the divisions (by `DivisionId`) decided in the last `apply`.
-    fn decisions(&self) -> &[DecisionBatch];
+    fn decisions(&self) -> impl Iterator<Item = &DecisionBatch>;
 }

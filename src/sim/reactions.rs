@@ -10,7 +10,7 @@ use crate::types::{AcceptMode, Cause, CloseOutcome, ConversationId, Millis, With
 
 impl World {
     /// Reads what the engine decided about the lines at hand, the first of which has number `first_offset`.
-    pub(super) fn react(&mut self, decisions: &[DecisionBatch], first_offset: u64) {
+    pub(super) fn react<'a>(&mut self, decisions: impl Iterator<Item = &'a DecisionBatch>, first_offset: u64) {
         for batch in decisions {
             for decision in &batch.decisions {
                 self.react_to(batch, decision, first_offset);

@@ -6,8 +6,8 @@ mod stand_in;
 use crate::rules::Rules;
 use crate::rules::compile;
 use crate::sim::census::Census;
-use crate::sim::{Pace, Plan, Profile, World, rulebook};
-use crate::types::EventType;
+use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::types::{EventType, IgnoreReason};
 use stand_in::StandIn;
 
 fn rules(profile: Profile) -> Rules {
@@ -100,4 +100,31 @@ fn the_rules_of_every_profile_are_accepted() {
         let (divisions, queues) = (rules.divisions.len(), rules.queues.len());
         assert!(profile != Profile::Omni || (divisions, queues) == (8, 64), "{divisions} {queues}");
     }
+}
+
+#[test]
+fn omni_keeps_the_staff_busy_and_the_engine_in_agreement() {
+    let plan = small(Profile::Omni, 6, 100_000);
+    let rules = rules(plan.profile);
+    let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
+    let mut engine = PipelineEngine::new(&rules, ());
+    let (mut log, mut warm) = (Vec::new(), None);
+    while !world.is_over() {
+        world.step(&mut engine, &mut log, &mut |_, _| {}).expect("memory takes it");
+        if world.census().lines > 30_000 && warm.is_none() {
+            warm = Some(world.census().work());
+        }
+    }
+    let (census, tally) = (world.census(), engine.pipeline().tally());
+    let (used, budget) = census.work();
+    let (used_before, budget_before) = warm.expect("it has been warm");
+    let occupancy = (used - used_before) * 1_000 / (budget - budget_before);
+    assert!((850..=950).contains(&occupancy), "occupancy {occupancy}");
+    assert_eq!((census.strangers, tally.events), (0, 100_000));
+    assert_eq!(tally.rejected.iter().sum::<u64>(), census.rejects);
+    let dead = tally.ignored[IgnoreReason::DeadOffer as usize];
+    assert!(dead > 0 && dead * 20 < census.answers, "{dead} of {} answers to dead offers", census.answers);
+    let ignored: u64 = tally.ignored.iter().sum();
+    assert!(ignored * 100 < tally.accepted, "{:?}", tally.ignored);
+    assert!(tally.absorbed > 50, "{} customers turned out to be others", tally.absorbed);
 }

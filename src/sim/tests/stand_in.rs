@@ -382,7 +382,7 @@ impl Engine for StandIn {
         self.events = events;
     }
 
-    fn decisions(&self) -> &[DecisionBatch] {
-        &self.batches
+    fn decisions(&self) -> impl Iterator<Item = &DecisionBatch> {
+        self.batches.iter()
     }
 }
