@@ -296,7 +296,7 @@ fn a_day_with_a_change_of_clocks_counts_real_time() {
     +0s             contact chat id:1
                     -> opened c1
     +162h30m1ms     -> breached c1 first_response due=+162h30m
-    until +200h
+    until +165h
     ",
     );
 }
