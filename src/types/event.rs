@@ -3,6 +3,7 @@
 
 use crate::types::{
     ChannelId, ConversationId, DivisionId, DurationMs, KindId, Millis, Position, QueueId, TraceParent,
+    decision::Rejected,
 };
 
 macro_rules! event_types {
@@ -232,4 +233,106 @@ pub struct Event {
     pub intent: Option<u16>,
     /// `tier`, as its place in `Rules::tiers`; `Some(u16::MAX)`: one that the rules do not name; `None`: absent.
     pub tier: Option<u16>,
+}
+
+impl Event {
+    /// An event without any member, at the first position.
+    pub const EMPTY: Event = Event {
+        dedup_key: 0,
+        thread_key: 0,
+        position: Position { partition: 0, index: 0, offset: 0 },
+        recorded: Millis(0),
+        time: Millis(0),
+        conversation: ConversationId::NONE,
+        value: None,
+        reach: None,
+        lifetime_value: None,
+        due: None,
+        agent_key: 0,
+        preferred_key: 0,
+        lang_key: 0,
+        agent: Span { start: 0, len: 0 },
+        preferred: Span { start: 0, len: 0 },
+        thread: Span { start: 0, len: 0 },
+        outcome: None,
+        identifiers: List { start: 0, len: 0 },
+        skills: None,
+        langs: List { start: 0, len: 0 },
+        capacity: List { start: 0, len: 0 },
+        queues: None,
+        budget: None,
+        traceparent: TraceParent::NONE,
+        event_type: EventType::ContactReceived,
+        channel: None,
+        queue: None,
+        division: None,
+        presence: None,
+        sentiment: None,
+        public: None,
+        blocked: None,
+        automated: false,
+        requeue: false,
+        has_from: false,
+        intent: None,
+        tier: None,
+    };
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::EMPTY
+    }
+}
+
+/// One entry of a batch, in log order: what came of one event.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// Accepted: its place in `Events::rows`.
+    Event(u32),
+    /// Refused: its place in `Events::rejected`.
+    Rejected(u32),
+}
+
+/// A decoded batch: flat tables that keep their memory from batch to batch.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// Every event of the batch in log order, the refused ones too.
+    pub entries: Vec<Entry>,
+    /// The accepted events, in log order.
+    pub rows: Vec<Event>,
+    /// The texts: a copy of the records, then what had to be unescaped.
+    pub bytes: Vec<u8>,
+    /// Entries of `Event::identifiers`.
+    pub identifiers: Vec<Identifier>,
+    /// Entries of `Event::skills`.
+    pub skills: Vec<SkillLevel>,
+    /// Entries of `Event::langs`.
+    pub langs: Vec<u64>,
+    /// Entries of `Event::capacity`; no channel stands twice in one event.
+    pub capacities: Vec<(ChannelId, u32)>,
+    /// Entries of `Event::queues`; no queue stands twice in one event.
+    pub queues: Vec<AgentQueue>,
+    /// The refused events, in log order.
+    pub rejected: Vec<Rejected>,
+}
+
+impl Events {
+    /// Forgets the batch, keeps the memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.rows.clear();
+        self.bytes.clear();
+        self.identifiers.clear();
+        self.skills.clear();
+        self.langs.clear();
+        self.capacities.clear();
+        self.queues.clear();
+        self.rejected.clear();
+    }
+
+    /// The bytes of a text.
+    #[inline]
+    pub fn text(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start as usize..(span.start + span.len) as usize]
+    }
 }

@@ -4,6 +4,7 @@
 pub mod time;
 pub mod ids;
 pub mod position;
+pub mod record;
 pub mod event;
 pub mod reject;
 pub mod decision;

@@ -1,0 +1,53 @@
+//! Records as they come from a log: bytes with a position, before anything is known of the events in them.
+
+use crate::types::{EventType, Millis};
+
+/// One record of a partition, or one line of a plain file.
+#[derive(Copy, Clone, Debug)]
+pub struct Record<'a> {
+    /// Partition, or number of the file.
+    pub partition: u32,
+    /// Offset, or number of the line, from 0.
+    pub offset: u64,
+    /// The record's timestamp. `None`: a line of a plain file, where the event's own time stands for it.
+    pub timestamp: Option<Millis>,
+    /// Bit `EventType as u8`: the types that the topic may carry.
+    pub allowed: u32,
+    /// The value.
+    pub value: &'a [u8],
+    /// The `ce_*` headers of Kafka's binary mode; `None`: structured mode.
+    pub binary: Option<&'a BinaryHeaders<'a>>,
+}
+
+/// `Record::allowed` of a topic that may carry every type.
+pub const ALL_TYPES: u32 = (1 << EventType::ALL.len()) - 1;
+
+impl<'a> Record<'a> {
+    /// A line of a plain file.
+    pub const fn line(file: u32, line: u64, value: &'a [u8]) -> Record<'a> {
+        Record { partition: file, offset: line, timestamp: None, allowed: ALL_TYPES, value, binary: None }
+    }
+
+    /// A record of a topic that may carry every type, in structured mode.
+    pub const fn kafka(partition: u32, offset: u64, timestamp: Millis, value: &'a [u8]) -> Record<'a> {
+        Record { partition, offset, timestamp: Some(timestamp), allowed: ALL_TYPES, value, binary: None }
+    }
+}
+
+/// The headers of a CloudEvent in Kafka's binary mode, raw; `None`: absent. A record is in binary mode if it has the
+/// header `ce_specversion`.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct BinaryHeaders<'a> {
+    /// `ce_specversion`.
+    pub specversion: &'a [u8],
+    /// `ce_id`.
+    pub id: Option<&'a [u8]>,
+    /// `ce_source`.
+    pub source: Option<&'a [u8]>,
+    /// `ce_type`.
+    pub event_type: Option<&'a [u8]>,
+    /// `ce_time`.
+    pub time: Option<&'a [u8]>,
+    /// `ce_traceparent`.
+    pub traceparent: Option<&'a [u8]>,
+}
