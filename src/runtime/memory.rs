@@ -73,6 +73,7 @@ impl Shared {
     /// The leader is gone: of what was under way some arrives, in order a partition.
     pub fn crash(&self) {
         let world = &mut *self.0.borrow_mut();
+        world.now.0 += world.seed.below(50) as i64;
         let kept = world.seed.below(world.storing.len() as u64 + 1) as usize;
         world.epochs.extend(world.storing.drain(..).take(kept));
         let mut cut = vec![Vec::new(); 6];

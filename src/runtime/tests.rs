@@ -17,7 +17,8 @@ use crate::types::lines::{Lines, Output};
 use crate::types::record::Record;
 use crate::types::{DurationMs, Millis, Stream};
 
-/// Offers each record to one of three divisions and warns of it 40 ms later; rejects what begins with `x`.
+/// Offers each record to one of three divisions, with the epoch's `now` in the offer, and warns of it 40 ms later;
+/// rejects what begins with `x`.
 #[derive(Debug, Default)]
 struct Toy {
     clock: Option<Millis>,
@@ -29,22 +30,23 @@ struct Toy {
 }
 
 fn line(lines: &mut Lines, stream: Stream, id: &str, subject: &str, time: Millis) {
+    line_with(lines, stream, id, subject, time, "");
+}
+
+fn line_with(lines: &mut Lines, stream: Stream, id: &str, subject: &str, time: Millis, data: &str) {
     let time = jiff::Timestamp::from_millisecond(time.0).unwrap().strftime("%Y-%m-%dT%H:%M:%S.%3fZ");
-    let text = format!(r#"{{"specversion":"1.0","id":"{id}","subject":"{subject}","time":"{time}"}}"#);
+    let text = format!(
+        r#"{{"specversion":"1.0","id":"{id}","subject":"{subject}","time":"{time}","data":"{data}"}}"#
+    );
     lines.bytes.extend_from_slice(text.as_bytes());
     lines.end(stream);
 }
 
 impl Toy {
-    fn put(&mut self, out: &mut Output, division: usize, stream: Stream, time: Millis) {
+    fn put(&mut self, out: &mut Output, division: usize, stream: Stream, time: Millis, data: &str) {
         self.numbers[division] += 1;
-        line(
-            &mut out.divisions[division],
-            stream,
-            &format!("t-{division}-{}", self.numbers[division]),
-            "c",
-            time,
-        );
+        let id = format!("t-{division}-{}", self.numbers[division]);
+        line_with(&mut out.divisions[division], stream, &id, "c", time, data);
     }
 }
 
@@ -62,7 +64,7 @@ impl Engine for Toy {
             self.numbers[3] += 1;
             let id = format!("t-identity-{}", self.numbers[3]);
             line(&mut out.identity, Stream::Customers, &id, &format!("C{}", record.value.len()), clock);
-            self.put(out, (self.seen % 3) as usize, Stream::Assignments, clock);
+            self.put(out, (self.seen % 3) as usize, Stream::Assignments, clock, &now.0.to_string());
             self.timers.insert((clock.plus(DurationMs(40)), self.seen));
         }
         Ok(())
@@ -71,7 +73,7 @@ impl Engine for Toy {
     fn advance(&mut self, clock: Millis, out: &mut Output) {
         while let Some(&(deadline, seen)) = self.timers.first().filter(|(deadline, _)| *deadline <= clock) {
             self.timers.pop_first();
-            self.put(out, (seen % 3) as usize, Stream::Sla, deadline);
+            self.put(out, (seen % 3) as usize, Stream::Sla, deadline, "");
         }
         self.clock = self.clock.max(Some(clock));
     }
