@@ -32,13 +32,16 @@ pub struct Core<E> {
     rules_hash: u128,
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
-    output: Output,
+    output: Epoch,
 }
+
+/// Output of one epoch: of its records, then of its tick.
+pub type Epoch = [Output; 2];
 
 impl<E: Engine> Core<E> {
     /// Before the first epoch.
     pub fn new(engine: E, tenant: &str, rules_hash: u128, inbox_bytes: usize) -> Core<E> {
-        let output = Output::new(engine.divisions().len());
+        let output = [(); 2].map(|()| Output::new(engine.divisions().len()));
         Core {
             engine,
             inbox: Inbox::new(inbox_bytes),
@@ -62,22 +65,22 @@ impl<E: Engine> Core<E> {
     }
 
     /// Output of the epoch in hand, as the engine gave it.
-    pub fn output(&self) -> &Output {
+    pub fn output(&self) -> &Epoch {
         &self.output
     }
 
     /// Applies the chosen records.
     pub fn apply(&mut self, selection: &Selection, now: Millis) -> Result<(), Error> {
-        self.output.clear();
-        let (engine, output) = (&mut self.engine, &mut self.output);
+        self.output.iter_mut().for_each(Output::clear);
+        let (engine, output) = (&mut self.engine, &mut self.output[0]);
         let done = self.inbox.records(selection, |records| engine.apply(records, now, output));
         done.map_err(|what| Error::Log(format!("epoch {}: {what}", self.chain.next)))
     }
 
     /// The tick, if there is one; then what the epoch did.
-    pub fn finish(&mut self, selection: &Selection, tick: Option<Millis>) -> Outcome {
+    pub fn finish(&mut self, selection: &Selection, tick: Option<Millis>, now: Millis) -> Outcome {
         if let Some(clock) = tick {
-            self.engine.advance(clock, &mut self.output);
+            self.engine.advance(clock, now, &mut self.output[1]);
         }
         let moved = self.inbox.take(selection);
         let moved =

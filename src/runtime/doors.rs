@@ -35,19 +35,20 @@ pub enum Error {
 
 /// The stages as the runtime drives them: a pure function of the calls. The pipeline is one, the model another.
 pub trait Engine {
-    /// Applies records in this order; `now` is the epoch's. Output is appended to `out`.
+    /// Applies records in this order; `now` is the epoch's. `out` then holds what it put out, and nothing else.
     ///
     /// # Errors
     /// A text, if the log cannot be what it should be; the runtime stops.
     fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String>;
 
-    /// The tick: moves the clock to `clock` (never back) and fires what is due. Output is appended to `out`.
-    fn advance(&mut self, clock: Millis, out: &mut Output);
+    /// The tick: moves the clock to `clock` (never back) and fires what is due. `out` then holds what it put out, and
+    /// nothing else.
+    fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output);
 
     /// The logical clock; `None` before the first entry.
     fn clock(&self) -> Option<Millis>;
 
-    /// The earliest deadline of all timers.
+    /// No timer falls due before this; `None`: none is armed.
     fn next_deadline(&mut self) -> Option<Millis>;
 
     /// Names of the divisions, in the order of `Output::divisions`.

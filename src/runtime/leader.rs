@@ -151,9 +151,13 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.await_acknowledgement()?;
             return Ok(false);
         }
-        let wait = self.wait();
-        self.source.poll(wait, &mut self.core.inbox)?;
-        self.move_now();
+        self.source.poll(Duration::ZERO, &mut self.core.inbox)?;
+        self.look();
+        if !self.something_to_do() {
+            let wait = self.wait();
+            self.source.poll(wait, &mut self.core.inbox)?;
+            self.look();
+        }
         if self.now.since(self.discovered) >= self.settings.discover_every {
             let inputs = self.all_inputs()?;
             if inputs.len() > self.core.inputs().len() {
@@ -161,12 +165,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
                 return Ok(true);
             }
         }
-        self.core.inbox.select(self.settings.limits, &mut self.selection);
-        if self.selection.is_empty() && !self.tick_due() {
-            return Ok(false);
+        let work = self.something_to_do();
+        if work {
+            self.epoch()?;
         }
-        self.epoch()?;
-        Ok(true)
+        Ok(work)
     }
 
     /// Finishes what is in hand: every epoch formed is recorded, every output acknowledged.
@@ -238,6 +241,16 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         self.now = self.now.max(self.clock.now());
     }
 
+    /// Reads the clock and chooses what an epoch would take now.
+    fn look(&mut self) {
+        self.move_now();
+        self.core.inbox.select(self.settings.limits, &mut self.selection);
+    }
+
+    fn something_to_do(&mut self) -> bool {
+        !self.selection.is_empty() || self.tick_due()
+    }
+
     fn wait(&mut self) -> Duration {
         if !self.pending.is_empty() {
             return Duration::from_millis(TICK_EVERY.0 as u64);
@@ -264,7 +277,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let clock = self.core.engine.clock();
         let ahead = self.settings.tick == Tick::Wall && self.selection.drained;
         let tick = if ahead { clock.max(Some(self.now)) } else { clock };
-        let outcome = self.core.finish(&self.selection, tick);
+        let outcome = self.core.finish(&self.selection, tick, self.now);
         self.progress.records += self.selection.len() as u64;
         let record = EpochRecord {
             tick: tick.map(|tick| tick.0),

@@ -102,16 +102,18 @@ impl Outlets {
 
     /// Gives an epoch's output its partitions and keys, and moves the running hashes on. The totals are those of the
     /// partitions that got something, by (stream, partition).
-    pub fn route(&mut self, output: &Output) -> (Outgoing, Vec<PartitionTotal>) {
+    pub fn route(&mut self, epoch: &[Output]) -> (Outgoing, Vec<PartitionTotal>) {
         let mut outgoing = Outgoing::default();
-        for (_, line) in output.rejected.iter() {
+        for (_, line) in epoch.iter().flat_map(|output| output.rejected.iter()) {
             outgoing.add(&self.partitions, Stream::Rejected, position_of(line), line);
         }
-        for (stream, line) in output.identity.iter() {
+        for (stream, line) in epoch.iter().flat_map(|output| output.identity.iter()) {
             outgoing.add(&self.partitions, stream, customer_of(line), line);
         }
-        for (name, lines) in self.divisions.iter().zip(&output.divisions) {
-            outgoing.add_division(&self.partitions, name.as_bytes(), lines);
+        for (at, name) in self.divisions.iter().enumerate() {
+            for lines in epoch.iter().filter_map(|output| output.divisions.get(at)) {
+                outgoing.add_division(&self.partitions, name.as_bytes(), lines);
+            }
         }
         let totals = self.count(&outgoing);
         (outgoing, totals)
@@ -251,7 +253,7 @@ mod tests {
         put(&mut output.identity, Stream::Customers, 2);
         put(&mut output.rejected, Stream::Rejected, 1);
         let mut outlets = Outlets::new([1; 6], vec!["alpha".into(), "beta".into()]);
-        let (outgoing, totals) = outlets.route(&output);
+        let (outgoing, totals) = outlets.route(std::slice::from_ref(&output));
         let order: Vec<_> = outgoing.records().map(|r| (r.stream, r.key.to_vec())).collect();
         let expected: [(Stream, &[u8]); 4] = [
             (Stream::Rejected, b"t-d-1"),
@@ -263,7 +265,7 @@ mod tests {
         assert_eq!(totals.len(), 4);
         assert!(totals.iter().all(|total| total.count == 1));
         let before: Vec<_> = totals.iter().map(|total| total.hash).collect();
-        let (_, totals) = outlets.route(&output);
+        let (_, totals) = outlets.route(&[output]);
         assert!(totals.iter().zip(before).all(|(total, before)| total.hash != before), "hashes run on");
     }
 }

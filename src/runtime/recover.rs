@@ -6,13 +6,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::runtime::core::{Core, Outcome};
+use crate::runtime::core::{Core, Epoch, Outcome};
 use crate::runtime::doors::{Engine, Error, Source, Store};
 use crate::runtime::inbox::Selection;
 use crate::runtime::journal::{EpochRecord, Sent};
 use crate::runtime::outgoing::Outgoing;
 use crate::types::Millis;
-use crate::types::lines::Output;
 
 /// How long a read waits before the stop flag is looked at again.
 const WAIT: Duration = Duration::from_millis(100);
@@ -43,7 +42,7 @@ pub fn replay<E: Engine>(
     store: &mut impl Store,
     compare: bool,
     stop: &AtomicBool,
-    mut each: impl FnMut(&EpochRecord, &Output),
+    mut each: impl FnMut(&EpochRecord, &Epoch),
 ) -> Result<Recovered, Error> {
     let mut found = Recovered::default();
     let mut in_flight = 1;
@@ -119,7 +118,7 @@ fn carry_out<E: Engine>(
         return Err(Error::Log("it does not begin with a claim".into()));
     }
     core.apply(selection, Millis(record.now))?;
-    Ok(core.finish(selection, record.tick.map(Millis)))
+    Ok(core.finish(selection, record.tick.map(Millis), Millis(record.now)))
 }
 
 fn check(record: &EpochRecord, outcome: &Outcome) -> Result<(), Error> {

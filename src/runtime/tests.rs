@@ -52,9 +52,10 @@ impl Toy {
 
 impl Engine for Toy {
     fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String> {
+        out.clear();
         for record in records {
             let clock = self.clock.max(record.timestamp.map(|timestamp| timestamp.min(now))).unwrap();
-            self.advance(clock, out);
+            self.fire(clock, out);
             if record.value.starts_with(b"x") {
                 let position = format!("{}:{}:0", record.partition, record.offset);
                 line(&mut out.rejected, Stream::Rejected, &position, "", clock);
@@ -70,12 +71,9 @@ impl Engine for Toy {
         Ok(())
     }
 
-    fn advance(&mut self, clock: Millis, out: &mut Output) {
-        while let Some(&(deadline, seen)) = self.timers.first().filter(|(deadline, _)| *deadline <= clock) {
-            self.timers.pop_first();
-            self.put(out, (seen % 3) as usize, Stream::Sla, deadline, "");
-        }
-        self.clock = self.clock.max(Some(clock));
+    fn advance(&mut self, clock: Millis, _: Millis, out: &mut Output) {
+        out.clear();
+        self.fire(clock, out);
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -88,6 +86,16 @@ impl Engine for Toy {
 
     fn divisions(&self) -> Vec<String> {
         ["alpha", "beta", "gamma"].map(String::from).to_vec()
+    }
+}
+
+impl Toy {
+    fn fire(&mut self, clock: Millis, out: &mut Output) {
+        while let Some(&(deadline, seen)) = self.timers.first().filter(|(deadline, _)| *deadline <= clock) {
+            self.timers.pop_first();
+            self.put(out, (seen % 3) as usize, Stream::Sla, deadline, "");
+        }
+        self.clock = self.clock.max(Some(clock));
     }
 }
 
