@@ -30,7 +30,13 @@ impl Lines {
     /// If the lines of one batch exceed 4 GiB: batches are bounded far below.
     #[inline]
     pub fn end(&mut self, stream: Stream) {
-        let end = u32::try_from(self.bytes.len()).expect("a batch's output is bounded");
+        self.end_after(0, stream);
+    }
+
+    /// The same when the last `waiting` bytes are still to be appended.
+    #[inline]
+    pub fn end_after(&mut self, waiting: usize, stream: Stream) {
+        let end = u32::try_from(self.bytes.len() + waiting).expect("a batch's output is bounded");
         self.ends.push((stream, end));
     }
 

@@ -9,6 +9,7 @@ pub mod event;
 pub mod reject;
 pub mod decision;
 pub mod lines;
+pub mod operation;
 pub mod tally;
 
 pub use decision::{

@@ -22,14 +22,30 @@ use crate::types::{
     Cause, ChannelId, CustomerId, DivisionId, DurationMs, KindId, Lines, Millis, Objective, Stream,
     TraceParent,
 };
-use append::{conversation, customer, escaped, integer, position, traceparent};
+use append::{ESCAPED_MAX, Pen, Piece, quoted};
 use time::Clockface;
 
+/// Outputs gather here before they are copied out: reading at once what was just written in small parts would
+/// stall.
+const SCRATCH_BYTES: usize = 16 * 1_024;
+/// Bytes of an output besides pieces of the rules, texts and attempts: its members and numbers.
+const MEMBERS_BYTES: usize = 2_048;
+/// Bytes of an attempt besides its channel, at most.
+const ATTEMPT_BYTES: usize = 128;
+/// Bytes of a customer's id in a list, at most.
+const ID_BYTES: usize = 32;
+/// Bytes of a conversation's id, at most.
+const SUBJECT_BYTES: usize = 48;
 /// Bytes to make room for ahead of each decision: most outputs are shorter.
 const LINE_BYTES: usize = 900;
 
 /// Renders the outputs of one tenant.
 pub struct Emitter {
+    scratch: Vec<u8>,
+    /// Bytes that no output exceeds, its texts and attempts apart.
+    bound: usize,
+    /// Bytes that no attempt exceeds.
+    attempt_bytes: usize,
     clockface: Clockface,
     /// By `DivisionId`.
     divisions: Vec<DivisionPieces>,
@@ -47,9 +63,6 @@ pub struct Emitter {
     /// Of a reject: from behind the position in `id` up to the time.
     rejected: Piece,
 }
-
-/// Bytes rendered ahead.
-type Piece = Box<[u8]>;
 
 /// Rendered ahead of a division's outputs.
 struct DivisionPieces {
@@ -86,70 +99,94 @@ impl Emitter {
 
     /// Appends the outputs of one division's decisions.
     pub fn division(&mut self, division: DivisionId, batch: &DecisionBatch, out: &mut Lines) {
-        let Emitter { clockface, divisions, queues, channels, kinds, .. } = self;
+        let Emitter { scratch, bound, attempt_bytes, clockface, divisions, queues, channels, kinds, .. } =
+            self;
         let pieces = &divisions[division.at()];
         out.bytes.reserve(batch.decisions.len() * LINE_BYTES);
+        let mut waiting = 0;
         for (place, decision) in batch.decisions.iter().enumerate() {
             let number = batch.first_number.max(1) + place as u64;
-            let mut line = Line { out: &mut out.bytes, clockface, pieces, queues, channels, kinds, batch };
+            let needed = *bound + extent(&decision.body, *attempt_bytes);
+            if scratch.len() < waiting + needed {
+                out.bytes.extend_from_slice(&scratch[..waiting]);
+                waiting = 0;
+            }
+            let scratch = &mut room(scratch, needed)[waiting..];
+            let all = scratch.len();
+            let pen = Pen::new(scratch);
+            let mut line = Line { pen, clockface, pieces, queues, channels, kinds, batch };
             line.decision(number, decision);
-            out.end(stream_of(&decision.body));
+            waiting += all - line.pen.left();
+            out.end_after(waiting, stream_of(&decision.body));
         }
+        out.bytes.extend_from_slice(&scratch[..waiting]);
     }
 
     /// Appends the outputs of identify's decisions.
     pub fn identity(&mut self, batch: &IdentityBatch, out: &mut Lines) {
         for (place, (time, cause, trace, decision)) in batch.decisions.iter().enumerate() {
             let number = batch.first_number.max(1) + place as u64;
-            let (piece, subject) = match decision {
+            let (envelope, subject) = match decision {
                 IdentityDecision::Merged { customer, .. } => (&self.merged, *customer),
                 IdentityDecision::Refused { customer, .. } => (&self.refused, *customer),
             };
-            let bytes = &mut out.bytes;
-            bytes.extend_from_slice(&self.identity_head);
-            integer(bytes, number);
-            bytes.extend_from_slice(piece);
-            customer(bytes, subject);
-            bytes.extend_from_slice(b"\",\"time\":\"");
-            self.clockface.append(bytes, *time);
-            envelope_end(bytes, Cause::Event(*cause), trace);
-            bytes.extend_from_slice(b"\"customer\":\"");
-            customer(bytes, subject);
+            let absorbed = match decision {
+                IdentityDecision::Merged { absorbed, .. } => &batch.absorbed[absorbed.range()],
+                IdentityDecision::Refused { .. } => &[],
+            };
+            let scratch = room(&mut self.scratch, self.bound + absorbed.len() * ID_BYTES);
+            let all = scratch.len();
+            let pen = &mut Pen::new(scratch);
+            pen.piece(&self.identity_head);
+            pen.unsigned(number);
+            pen.piece(envelope);
+            pen.customer(subject);
+            pen.put(b"\",\"time\":\"");
+            self.clockface.write(pen, *time);
+            envelope_end(pen, Cause::Event(*cause), trace);
+            pen.put(b"\"customer\":\"");
+            pen.customer(subject);
             match decision {
-                IdentityDecision::Merged { absorbed, .. } => {
-                    bytes.extend_from_slice(b"\",\"absorbed\":[");
-                    customers(bytes, &batch.absorbed[absorbed.range()]);
-                    bytes.extend_from_slice(b"]}}");
+                IdentityDecision::Merged { .. } => {
+                    pen.put(b"\",\"absorbed\":[");
+                    customers(pen, absorbed);
+                    pen.put(b"]}}");
                 }
                 IdentityDecision::Refused { kind, reason, .. } => {
-                    bytes.extend_from_slice(b"\",\"kind\":");
-                    bytes.extend_from_slice(&self.kinds[kind.at()]);
-                    bytes.extend_from_slice(b",\"reason\":\"");
-                    bytes.extend_from_slice(reason.word().as_bytes());
-                    bytes.extend_from_slice(b"\"}}");
+                    pen.put(b"\",\"kind\":");
+                    pen.piece(&self.kinds[kind.at()]);
+                    pen.put(b",\"reason\":\"");
+                    pen.bytes(reason.word().as_bytes());
+                    pen.put(b"\"}}");
                 }
             }
+            let written = all - pen.left();
+            out.bytes.extend_from_slice(&scratch[..written]);
             out.end(Stream::Customers);
         }
     }
 
     /// Appends the output of one rejected event; `time` is the clock, which a reject does not move.
     pub fn rejected(&mut self, time: Millis, rejected: &Rejected, out: &mut Lines) {
-        let bytes = &mut out.bytes;
-        bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"");
-        position(bytes, rejected.position);
-        bytes.extend_from_slice(&self.rejected);
-        self.clockface.append(bytes, time);
-        envelope_end(bytes, Cause::Event(rejected.position), &TraceParent::NONE);
-        bytes.extend_from_slice(b"\"position\":\"");
-        position(bytes, rejected.position);
-        bytes.extend_from_slice(b"\",\"reason\":\"");
-        bytes.extend_from_slice(rejected.reason.word().as_bytes());
+        let scratch = room(&mut self.scratch, self.bound + rejected.detail.len() * ESCAPED_MAX);
+        let all = scratch.len();
+        let pen = &mut Pen::new(scratch);
+        pen.put(b"{\"specversion\":\"1.0\",\"id\":\"");
+        pen.position(rejected.position);
+        pen.piece(&self.rejected);
+        self.clockface.write(pen, time);
+        envelope_end(pen, Cause::Event(rejected.position), &TraceParent::NONE);
+        pen.put(b"\"position\":\"");
+        pen.position(rejected.position);
+        pen.put(b"\",\"reason\":\"");
+        pen.bytes(rejected.reason.word().as_bytes());
         if !rejected.detail.is_empty() {
-            bytes.extend_from_slice(b"\",\"detail\":\"");
-            escaped(bytes, rejected.detail.as_bytes());
+            pen.put(b"\",\"detail\":\"");
+            pen.text(rejected.detail.as_bytes(), 0, rejected.detail.len());
         }
-        bytes.extend_from_slice(b"\"}}");
+        pen.put(b"\"}}");
+        let written = all - pen.left();
+        out.bytes.extend_from_slice(&scratch[..written]);
         out.end(Stream::Rejected);
     }
 
@@ -157,25 +194,40 @@ impl Emitter {
         let divisions = names.divisions.iter().map(|division| DivisionPieces {
             head: head(tenant, division),
             envelopes: TYPES.map(|name| envelope(tenant, division, name)),
-            name: piece(&[",\"division\":", &quoted(division)]),
+            name: Piece::of(&[",\"division\":", &quoted(division)]),
         });
+        let divisions: Vec<_> = divisions.collect();
         let queue = |(name, division): &(&str, DivisionId)| {
             let division = names.divisions[division.at()];
-            piece(&[",\"division\":", &quoted(division), ",\"queue\":", &quoted(name)])
+            Piece::of(&[",\"division\":", &quoted(division), ",\"queue\":", &quoted(name)])
         };
-        let all_quoted = |names: &[&str]| names.iter().map(|name| piece(&[&quoted(name)])).collect();
+        let queues: Vec<_> = names.queues.iter().map(queue).collect();
+        let all_quoted =
+            |names: &[&str]| -> Vec<Piece> { names.iter().map(|name| Piece::of(&[&quoted(name)])).collect() };
+        let (channels, kinds) = (all_quoted(&names.channels), all_quoted(&names.kinds));
+        let widest = |pieces: &[Piece]| pieces.iter().map(Piece::bound).max().unwrap_or(0);
+        let envelope_bytes = |d: &DivisionPieces| d.head.bound() + widest(&d.envelopes) + d.name.bound();
+        let bound = MEMBERS_BYTES
+            + divisions.iter().map(envelope_bytes).max().unwrap_or(0)
+            + widest(&queues)
+            + 2 * widest(&channels)
+            + kinds.iter().map(Piece::bound).sum::<usize>()
+            + tenant.len() * 2 * ESCAPED_MAX;
         Emitter {
+            scratch: vec![0; SCRATCH_BYTES.max(bound)],
+            bound,
+            attempt_bytes: ATTEMPT_BYTES + widest(&channels),
             clockface: Clockface::new(),
-            divisions: divisions.collect(),
-            queues: names.queues.iter().map(queue).collect(),
-            channels: all_quoted(&names.channels),
-            kinds: all_quoted(&names.kinds),
+            divisions,
+            queues,
+            channels,
+            kinds,
             identity_head: head(tenant, "identity"),
             merged: envelope(tenant, "identity", "customer.merged"),
             refused: envelope(tenant, "identity", "identity.refused"),
             rejected: {
                 let source = quoted(&format!("/trunkline/{tenant}/rejects"));
-                piece(&["\",\"source\":", &source, ",\"type\":\"trunkline.event.rejected\",\"time\":\""])
+                Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.event.rejected\",\"time\":\""])
             },
         }
     }
@@ -183,7 +235,7 @@ impl Emitter {
 
 /// One output of a division in the making.
 struct Line<'a> {
-    out: &'a mut Vec<u8>,
+    pen: Pen<'a>,
     clockface: &'a mut Clockface,
     pieces: &'a DivisionPieces,
     queues: &'a [Piece],
@@ -194,46 +246,48 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn decision(&mut self, number: u64, decision: &Decision) {
-        self.put(&self.pieces.head);
-        integer(self.out, number);
-        self.put(&self.pieces.envelopes[kind_of(&decision.body)]);
-        let subject = self.out.len();
-        conversation(self.out, decision.conversation);
-        let subject = subject..self.out.len();
+        self.pen.piece(&self.pieces.head);
+        self.pen.unsigned(number);
+        self.pen.piece(&self.pieces.envelopes[kind_of(&decision.body)]);
+        let mut subject = [0; SUBJECT_BYTES];
+        let mut pen = Pen::new(&mut subject);
+        pen.conversation(decision.conversation);
+        let subject_len = SUBJECT_BYTES - pen.left();
+        self.pen.part(&subject, subject_len);
         self.put(b"\",\"time\":\"");
-        self.clockface.append(self.out, decision.time);
-        envelope_end(self.out, decision.cause, &decision.traceparent);
+        self.clockface.write(&mut self.pen, decision.time);
+        envelope_end(&mut self.pen, decision.cause, &decision.traceparent);
         self.put(b"\"conversation\":\"");
-        self.out.extend_from_within(subject);
+        self.pen.part(&subject, subject_len);
         if !matches!(decision.body, Body::Withdrawn { .. }) {
             self.put(b"\",\"customer\":\"");
-            customer(self.out, decision.customer);
+            self.pen.customer(decision.customer);
         }
         match &decision.body {
             Body::Offered(offered) => self.offered(decision, offered),
             Body::Withdrawn { agent, reason } => {
                 self.agent(*agent);
-                self.put(&self.pieces.name);
+                self.pen.piece(&self.pieces.name);
                 self.put(b",\"reason\":\"");
-                self.put(reason.word().as_bytes());
+                self.pen.bytes(reason.word().as_bytes());
                 self.put(b"\"}}");
             }
             Body::Warning { objective, due, percent } => {
                 self.objective(decision, *objective, *due);
                 self.put(b"\",\"percent\":");
-                integer(self.out, *percent);
+                self.pen.unsigned(u64::from(*percent));
                 self.put(b"}}");
             }
             Body::Breached { objective, due, late } => {
                 self.objective(decision, *objective, *due);
                 self.put(b"\",\"late_ms\":");
-                integer(self.out, late.0);
+                self.pen.integer(late.0);
                 self.put(b"}}");
             }
             Body::Opened { value, thread, reopened } => self.opened(decision, *value, *thread, *reopened),
             Body::Pivoted { agent, from } => {
                 self.put(b"\"");
-                self.put(&self.pieces.name);
+                self.pen.piece(&self.pieces.name);
                 self.put(b",\"agent\":\"");
                 self.name(*agent);
                 self.put(b"\",\"from_channel\":");
@@ -250,41 +304,42 @@ impl Line<'_> {
         self.agent(offered.agent);
         self.queue_and_channel(decision);
         self.put(b",\"priority\":");
-        integer(self.out, offered.priority);
+        self.pen.integer(offered.priority);
         self.put(b",\"value\":");
-        integer(self.out, offered.value);
+        self.pen.integer(offered.value);
         self.put(b",\"waited_ms\":");
-        integer(self.out, offered.waited.0);
+        self.pen.integer(offered.waited.0);
         self.put(b",\"accept\":\"");
-        self.put(offered.accept.word().as_bytes());
+        self.pen.bytes(offered.accept.word().as_bytes());
         if let Some(expires) = offered.expires {
             self.put(b"\",\"expires\":\"");
-            self.clockface.append(self.out, expires);
+            self.clockface.write(&mut self.pen, expires);
         }
         self.put(b"\",\"due\":{");
         let mut comma = false;
         for (objective, due) in Objective::ALL.iter().zip(offered.due) {
             let Some(due) = due else { continue };
-            self.put(if comma { b",\"" } else { b"\"" });
-            self.put(objective.word().as_bytes());
+            self.comma(comma);
+            self.put(b"\"");
+            self.pen.bytes(objective.word().as_bytes());
             self.put(b"\":\"");
-            self.clockface.append(self.out, due);
+            self.clockface.write(&mut self.pen, due);
             self.put(b"\"");
             comma = true;
         }
         self.put(b"},\"reason\":{\"strategy\":\"");
-        self.put(offered.strategy.as_bytes());
+        self.pen.bytes(offered.strategy.as_bytes());
         self.put(b"\",\"rank\":");
-        integer(self.out, offered.rank);
+        self.pen.unsigned(u64::from(offered.rank));
         self.put(b",\"relaxed\":");
-        integer(self.out, offered.relaxed);
+        self.pen.unsigned(u64::from(offered.relaxed));
         if let Some(affinity) = offered.affinity {
             self.put(b",\"affinity\":\"");
-            self.put(affinity.word().as_bytes());
+            self.pen.bytes(affinity.word().as_bytes());
             self.put(b"\"");
         }
         self.put(b",\"candidates\":");
-        integer(self.out, offered.candidates);
+        self.pen.unsigned(u64::from(offered.candidates));
         self.put(b"},\"context\":{");
         self.context(offered);
         self.put(b"}}}");
@@ -292,12 +347,12 @@ impl Line<'_> {
 
     fn context(&mut self, offered: &Offered) {
         self.put(b"\"first_contact\":\"");
-        self.clockface.append(self.out, offered.first_contact);
+        self.clockface.write(&mut self.pen, offered.first_contact);
         self.put(b"\",\"failed_attempts\":");
-        integer(self.out, offered.failed_attempts);
+        self.pen.unsigned(u64::from(offered.failed_attempts));
         self.put(b",\"attempts\":[");
         for (place, attempt) in self.batch.attempts[offered.attempts.range()].iter().enumerate() {
-            self.put(if place > 0 { b"," } else { b"" });
+            self.comma(place > 0);
             self.attempt(attempt);
         }
         self.put(b"]");
@@ -311,21 +366,21 @@ impl Line<'_> {
         while left != 0 {
             let kind = KindId(left.trailing_zeros() as u8);
             left &= left - 1;
-            self.put(&self.kinds[kind.at()]);
-            self.put(if left != 0 { b"," } else { b"" });
+            self.pen.piece(&self.kinds[kind.at()]);
+            self.comma(left != 0);
         }
         self.put(b"],\"message\":{\"position\":\"");
-        position(self.out, offered.message);
+        self.pen.position(offered.message);
         self.put(b"\"}");
     }
 
     fn attempt(&mut self, attempt: &Attempt) {
         self.put(b"{\"at\":\"");
-        self.clockface.append(self.out, attempt.at);
+        self.clockface.write(&mut self.pen, attempt.at);
         self.put(b"\",\"channel\":");
         self.channel(attempt.channel);
         self.put(b",\"outcome\":\"");
-        self.put(attempt.outcome.word().as_bytes());
+        self.pen.bytes(attempt.outcome.word().as_bytes());
         self.put(b"\"}");
     }
 
@@ -334,29 +389,30 @@ impl Line<'_> {
         self.put(b"\"");
         self.queue_and_channel(decision);
         self.put(b",\"objective\":\"");
-        self.put(objective.word().as_bytes());
+        self.pen.bytes(objective.word().as_bytes());
         self.put(b"\",\"due\":\"");
-        self.clockface.append(self.out, due);
+        self.clockface.write(&mut self.pen, due);
     }
 
     fn opened(&mut self, decision: &Decision, value: i64, thread: Span, reopened: bool) {
         self.put(b"\"");
         self.queue_and_channel(decision);
         self.put(b",\"value\":");
-        integer(self.out, value);
+        self.pen.integer(value);
         if thread.len > 0 {
             self.put(b",\"thread\":\"");
             self.name(thread);
             self.put(b"\"");
         }
-        self.put(if reopened { b",\"reopened\":true}}" } else { b",\"reopened\":false}}" });
+        self.put(b",\"reopened\":");
+        self.pen.bytes(if reopened { b"true}}" } else { b"false}}" });
     }
 
     fn closed(&mut self, decision: &Decision, closed: &Closed) {
         self.put(b"\"");
         self.queue_and_channel(decision);
         self.put(b",\"outcome\":\"");
-        self.put(closed.outcome.word().as_bytes());
+        self.pen.bytes(closed.outcome.word().as_bytes());
         if let Some(disposition) = closed.disposition {
             self.put(b"\",\"disposition\":\"");
             self.name(disposition);
@@ -366,17 +422,18 @@ impl Line<'_> {
         self.span(b",\"first_response_ms\":", closed.first_response);
         self.span(b",\"open_ms\":", Some(closed.open));
         self.put(b",\"contacts\":");
-        integer(self.out, closed.contacts);
+        self.pen.unsigned(u64::from(closed.contacts));
         self.put(b",\"transfers\":");
-        integer(self.out, closed.transfers);
+        self.pen.unsigned(u64::from(closed.transfers));
         self.put(b",\"offers\":");
-        integer(self.out, closed.offers);
+        self.pen.unsigned(u64::from(closed.offers));
         self.put(b",\"breached\":[");
         let mut comma = false;
         for objective in Objective::ALL {
             if closed.breached >> *objective as u8 & 1 == 1 {
-                self.put(if comma { b",\"" } else { b"\"" });
-                self.put(objective.word().as_bytes());
+                self.comma(comma);
+                self.put(b"\"");
+                self.pen.bytes(objective.word().as_bytes());
                 self.put(b"\"");
                 comma = true;
             }
@@ -392,30 +449,60 @@ impl Line<'_> {
     }
 
     fn queue_and_channel(&mut self, decision: &Decision) {
-        self.put(&self.queues[decision.queue.at()]);
+        self.pen.piece(&self.queues[decision.queue.at()]);
         self.put(b",\"channel\":");
         self.channel(decision.channel);
     }
 
     fn channel(&mut self, channel: ChannelId) {
-        self.put(&self.channels[channel.at()]);
+        self.pen.piece(&self.channels[channel.at()]);
     }
 
     /// A text of the batch, within quotes that stand already.
     fn name(&mut self, name: Span) {
-        escaped(self.out, self.batch.bytes_of(name));
+        self.pen.text(&self.batch.bytes, name.start as usize, name.len as usize);
+    }
+
+    fn comma(&mut self, needed: bool) {
+        if needed {
+            self.put(b",");
+        }
     }
 
     fn span(&mut self, member: &[u8], span: Option<DurationMs>) {
         if let Some(span) = span {
-            self.put(member);
-            integer(self.out, span.0);
+            self.pen.bytes(member);
+            self.pen.integer(span.0);
         }
     }
 
     #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+    fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.pen.put(bytes);
+    }
+}
+
+/// Scratch of at least so many bytes.
+#[inline]
+fn room(scratch: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+    if scratch.len() < bytes {
+        scratch.resize(bytes, 0);
+    }
+    scratch
+}
+
+/// Bytes that the texts and attempts of an output do not exceed.
+#[inline]
+fn extent(body: &Body, attempt_bytes: usize) -> usize {
+    let text = |span: Span| span.len as usize * ESCAPED_MAX;
+    match body {
+        Body::Offered(offered) => {
+            text(offered.agent) + text(offered.last_agent) + offered.attempts.len as usize * attempt_bytes
+        }
+        Body::Withdrawn { agent, .. } | Body::Pivoted { agent, .. } => text(*agent),
+        Body::Opened { thread, .. } => text(*thread),
+        Body::Closed(closed) => text(closed.disposition.unwrap_or_default()),
+        Body::Warning { .. } | Body::Breached { .. } => 0,
     }
 }
 
@@ -429,24 +516,27 @@ struct Names<'a> {
 
 /// From behind the time up to the first member of `data`.
 #[inline]
-fn envelope_end(out: &mut Vec<u8>, cause: Cause, trace: &TraceParent) {
+fn envelope_end(pen: &mut Pen<'_>, cause: Cause, trace: &TraceParent) {
     match cause {
         Cause::Event(at) => {
-            out.extend_from_slice(b"\",\"cause\":\"");
-            position(out, at);
-            out.push(b'"');
+            pen.put(b"\",\"cause\":\"");
+            pen.position(at);
+            pen.put(b"\"");
         }
-        Cause::Timer => out.extend_from_slice(b"\",\"cause\":\"timer\""),
+        Cause::Timer => pen.put(b"\",\"cause\":\"timer\""),
     }
-    traceparent(out, trace);
-    out.extend_from_slice(b",\"data\":{");
+    pen.traceparent(trace);
+    pen.put(b",\"data\":{");
 }
 
-fn customers(out: &mut Vec<u8>, ids: &[CustomerId]) {
+fn customers(pen: &mut Pen<'_>, ids: &[CustomerId]) {
     for (place, id) in ids.iter().enumerate() {
-        out.extend_from_slice(if place > 0 { b",\"" } else { b"\"" });
-        customer(out, *id);
-        out.push(b'"');
+        if place > 0 {
+            pen.put(b",");
+        }
+        pen.put(b"\"");
+        pen.customer(*id);
+        pen.put(b"\"");
     }
 }
 
@@ -474,23 +564,11 @@ const fn stream_of(body: &Body) -> Stream {
 /// An envelope up to the number that ends its id.
 fn head(tenant: &str, who: &str) -> Piece {
     let id = quoted(&format!("{tenant}-{who}-"));
-    piece(&["{\"specversion\":\"1.0\",\"id\":", &id[..id.len() - 1]])
+    Piece::of(&["{\"specversion\":\"1.0\",\"id\":", &id[..id.len() - 1]])
 }
 
 /// An envelope from behind that number up to the subject.
 fn envelope(tenant: &str, who: &str, name: &str) -> Piece {
     let source = quoted(&format!("/trunkline/{tenant}/{who}"));
-    piece(&["\",\"source\":", &source, ",\"type\":\"trunkline.", name, "\",\"subject\":\""])
-}
-
-fn piece(parts: &[&str]) -> Piece {
-    parts.concat().into_bytes().into_boxed_slice()
-}
-
-/// A name as a JSON string.
-fn quoted(name: &str) -> String {
-    let mut out = vec![b'"'];
-    escaped(&mut out, name.as_bytes());
-    out.push(b'"');
-    String::from_utf8(out).expect("escapes keep UTF-8")
+    Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.", name, "\",\"subject\":\""])
 }

@@ -2,6 +2,7 @@
 //! times of a batch fall on one or two days: a time then costs a few divisions by constants and one copy. The
 //! cache is a matter of speed only; it never changes the text.
 
+use super::append::{Pen, TWO};
 use crate::types::Millis;
 
 /// Days kept; a power of two. Outputs name the present day, the next ones (due times) and days of earlier
@@ -29,26 +30,26 @@ impl Clockface {
         Clockface { days: [nothing; DAYS_KEPT] }
     }
 
-    /// Appends `YYYY-MM-DDTHH:MM:SS.mmmZ`. A year above 9999 has the digits that it needs, one below 0 a sign:
+    /// Writes `YYYY-MM-DDTHH:MM:SS.mmmZ`. A year above 9999 has the digits that it needs, one below 0 a sign:
     /// RFC 3339 has no text for them, and no event can name them.
     #[inline]
-    pub fn append(&mut self, out: &mut Vec<u8>, at: Millis) {
+    pub fn write(&mut self, pen: &mut Pen<'_>, at: Millis) {
         let number = at.0.div_euclid(DAY_MS);
         let ms = at.0.rem_euclid(DAY_MS) as u32;
         let slot = number as usize & (DAYS_KEPT - 1);
         if self.days[slot].number != number && !self.learn(number) {
-            append_far_date(out, number);
+            pen.bytes(far_date(number).as_bytes());
         } else {
-            out.extend_from_slice(&self.days[slot].date);
+            pen.put(&self.days[slot].date);
         }
         let (second, ms) = (ms / 1_000, ms % 1_000);
         let (minute, second) = (second / 60, second % 60);
-        let [h1, h2] = two(minute / 60);
-        let [m1, m2] = two(minute % 60);
-        let [s1, s2] = two(second);
-        let [f1, f2] = two(ms / 10);
+        let [h1, h2] = TWO[(minute / 60) as usize];
+        let [m1, m2] = TWO[(minute % 60) as usize];
+        let [s1, s2] = TWO[second as usize];
+        let [f1, f2] = TWO[(ms / 10) as usize];
         let f3 = b'0' + (ms % 10) as u8;
-        out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z']);
+        pen.put(&[h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z']);
     }
 
     /// Keeps the date of a day; false if its year does not have four digits.
@@ -58,22 +59,22 @@ impl Clockface {
         if !(0..=9_999).contains(&year) {
             return false;
         }
-        let [y1, y2] = two(year as u32 / 100);
-        let [y3, y4] = two(year as u32 % 100);
-        let [m1, m2] = two(month);
-        let [d1, d2] = two(day);
+        let [y1, y2] = TWO[year as usize / 100];
+        let [y3, y4] = TWO[year as usize % 100];
+        let [m1, m2] = TWO[month as usize];
+        let [d1, d2] = TWO[day as usize];
         let date = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T'];
         self.days[number as usize & (DAYS_KEPT - 1)] = Day { number, date };
         true
     }
 }
 
-/// Appends the date of a day outside the years 0000 to 9999.
+/// The date of a day outside the years 0000 to 9999.
 #[cold]
-fn append_far_date(out: &mut Vec<u8>, number: i64) {
+fn far_date(number: i64) -> String {
     let (year, month, day) = civil(number);
     let sign = if year < 0 { "-" } else { "" };
-    out.extend_from_slice(format!("{sign}{:04}-{month:02}-{day:02}T", year.unsigned_abs()).as_bytes());
+    format!("{sign}{:04}-{month:02}-{day:02}T", year.unsigned_abs())
 }
 
 /// Year, month (1 to 12) and day (1 to 31) of a day since 1970-01-01 in the proleptic Gregorian calendar, by
@@ -90,21 +91,17 @@ fn civil(number: i64) -> (i64, u32, u32) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// Two decimal digits of a number below 100.
-#[inline]
-const fn two(number: u32) -> [u8; 2] {
-    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn text(face: &mut Clockface, at: i64) -> String {
-        let mut out = Vec::new();
-        face.append(&mut out, Millis(at));
-        String::from_utf8(out).expect("ASCII")
+        let mut scratch = [0; 40];
+        let mut pen = Pen::new(&mut scratch);
+        face.write(&mut pen, Millis(at));
+        let left = pen.left();
+        String::from_utf8(scratch[..40 - left].to_vec()).expect("ASCII")
     }
 
     #[test]

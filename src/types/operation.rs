@@ -1,0 +1,166 @@
+//! What understand asks of route, and what identify tells understand: the rows that pass between the stages.
+
+use crate::types::decision::Attempt;
+use crate::types::event::{List, Span};
+use crate::types::{ChannelId, ConversationId, CustomerId, IgnoreReason, Millis, QueueId};
+
+/// Whose event it is, as identify found.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Resolved {
+    /// Seen before: dropped.
+    Duplicate,
+    /// Without effect, counted.
+    Ignored(IgnoreReason),
+    /// An event that concerns no customer (an agent's).
+    NoCustomer,
+    /// The customer.
+    Customer {
+        /// Index of the customer's record: dense, in the order of founding, never used twice.
+        index: u32,
+        /// The id.
+        id: CustomerId,
+        /// Bit k: the customer owns an identifier of kind k.
+        kinds: u16,
+    },
+}
+
+/// One customer absorbed by another.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Merge {
+    /// Row of the event that caused it; the records join before that event is understood.
+    pub row: u32,
+    /// Index of the customer who stays.
+    pub survivor: u32,
+    /// The survivor's id.
+    pub survivor_id: CustomerId,
+    /// Index of the customer who is absorbed.
+    pub absorbed: u32,
+}
+
+/// What identify found out about a batch.
+#[derive(Debug, Default)]
+pub struct Resolutions {
+    /// By row.
+    pub rows: Vec<Resolved>,
+    /// In the order of the rows; of one row, absorbed customers in the order of founding.
+    pub merges: Vec<Merge>,
+}
+
+impl Resolutions {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.merges.clear();
+    }
+}
+
+/// What to do in a division.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// A contact opens or joins the conversation; index into `Operations::contacts`.
+    Contact(u32),
+    /// A person replied.
+    Replied,
+    /// The conversation was named, nothing more.
+    Touched,
+    /// Held.
+    Held,
+    /// Resumed.
+    Resumed,
+    /// The customer left.
+    Abandoned,
+    /// Resolved.
+    Resolved,
+    /// Handed over within the division.
+    Transferred,
+    /// The agent said yes.
+    Accepted,
+    /// The agent said no.
+    Declined,
+    /// Wrap-up is done: of `conversation`, else of `customer`, else all.
+    Wrapped(WrappedBy),
+    /// An agent's definition.
+    AgentUpdated,
+    /// An agent's presence.
+    AgentState,
+    /// The conversation's customer has another id from now on; not an event of its own.
+    Renamed,
+}
+
+/// Which wrap-ups of an agent are done.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum WrappedBy {
+    /// Of this conversation.
+    Conversation,
+    /// Of conversations of this customer.
+    Customer,
+    /// All.
+    Agent,
+}
+
+/// One step of a division: what an event means there. Everything else that route needs stands in the event's row.
+#[derive(Copy, Clone, Debug)]
+pub struct Operation {
+    /// The event's row in the batch.
+    pub row: u32,
+    /// Which conversation, if any.
+    pub conversation: ConversationId,
+    /// Its customer, or `CustomerId::default()` for agents' events.
+    pub customer: CustomerId,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What understand made of a contact.
+#[derive(Copy, Clone, Debug)]
+pub struct Contact {
+    /// Business value.
+    pub value: i64,
+    /// Keyed hash of the language; 0: unknown.
+    pub lang_key: u64,
+    /// When it counts as arrived.
+    pub arrived: Millis,
+    /// `arrived` of the contact that opened the conversation.
+    pub first_contact: Millis,
+    /// Earlier attempts that failed.
+    pub failed_attempts: u32,
+    /// Earlier attempts, oldest first: into `Operations::attempts`.
+    pub attempts: List,
+    /// Agent of the latest reply or resolve: into `Operations::bytes`; length 0: none.
+    pub last_agent: Span,
+    /// Keyed hash of that name; 0: none.
+    pub last_agent_key: u64,
+    /// Bit k: the customer owns an identifier of kind k.
+    pub kinds: u16,
+    /// Where to; `None`: where it is.
+    pub queue: Option<QueueId>,
+    /// By which channel.
+    pub channel: ChannelId,
+    /// Whether it opens the conversation.
+    pub opens: bool,
+    /// Whether a conversation that it opens is closed at once.
+    pub blocked: bool,
+}
+
+/// Operations of one division in a batch, in entry order.
+#[derive(Debug, Default)]
+pub struct Operations {
+    /// The steps.
+    pub rows: Vec<Operation>,
+    /// Contacts of `Action::Contact`.
+    pub contacts: Vec<Contact>,
+    /// Attempts of `Contact::attempts`.
+    pub attempts: Vec<Attempt>,
+    /// Texts.
+    pub bytes: Vec<u8>,
+}
+
+impl Operations {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.contacts.clear();
+        self.attempts.clear();
+        self.bytes.clear();
+    }
+}
