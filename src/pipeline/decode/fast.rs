@@ -123,7 +123,8 @@ impl<'a> Pass<'a> {
         self.finish(record, position, headers.time.is_some())
     }
 
-    fn finish(mut self, record: &Record<'_>, position: Position, has_time: bool) -> Option<()> {
+    #[inline]
+    fn finish(&mut self, record: &Record<'_>, position: Position, has_time: bool) -> Option<()> {
         self.row.position = position;
         match (record.timestamp, has_time) {
             (Some(recorded), true) => self.row.recorded = recorded,
@@ -131,7 +132,7 @@ impl<'a> Pass<'a> {
             (None, true) => self.row.recorded = self.row.time,
             (None, false) => return None,
         }
-        self.out.rows.push(self.row);
+        self.out.rows.push(self.row.clone());
         Some(())
     }
 

@@ -206,6 +206,10 @@ fn email(address: &mut Vec<u8>, fold_domains: &[String]) -> bool {
 fn phone(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
     into.clear();
     if let Some((b'+', rest)) = trimmed.split_first() {
+        if (7..=15).contains(&rest.len()) && rest[0] != b'0' && rest.iter().all(u8::is_ascii_digit) {
+            into.extend_from_slice(trimmed);
+            return true;
+        }
         into.push(b'+');
         let digits = rest.iter().filter(|b| !matches!(b, b' ' | b'-' | b'.' | b'(' | b')'));
         into.extend(digits);
