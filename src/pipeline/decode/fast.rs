@@ -56,7 +56,16 @@ impl<'a> Pass<'a> {
         out: &'a mut Events,
     ) -> Pass<'a> {
         let shape = &tables.shapes[0];
-        Pass { tables, memory, src, cursor: Cursor::new(src, start), unescaped, out, row: Event::EMPTY, shape }
+        Pass {
+            tables,
+            memory,
+            src,
+            cursor: Cursor::new(src, start),
+            unescaped,
+            out,
+            row: Event::EMPTY,
+            shape,
+        }
     }
 
     /// Reads the event in structured mode that ends at `end`, and makes a row of it. Tells whether a line end was
