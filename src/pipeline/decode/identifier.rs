@@ -226,3 +226,6 @@ fn phone_by_library(trimmed: &[u8], region: Option<phonenumber::country::Id>, in
     into.extend_from_slice(form.as_bytes());
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,12 +162,17 @@ impl Division {
             conversation.replied = false;
             conversation.arrived = contact.arrived;
         }
-        let from = std::mem::replace(&mut conversation.channel, contact.channel);
-        let agent = conversation.agent;
         (conversation.held_pause, conversation.customer_pause) = (false, false);
         conversation.settle_resolution(clock, &rules);
         let elsewhere = contact.queue.filter(|queue| *queue != conversation.queue);
-        if agent != NONE && from != contact.channel {
+        if conversation.state == State::Offered && elsewhere.is_some() {
+            self.withdraw(slot, WithdrawReason::Superseded);
+            self.part(slot, Parting::Free);
+            self.book[slot].state = State::Queued;
+        }
+        let conversation = &mut self.book[slot];
+        let from = std::mem::replace(&mut conversation.channel, contact.channel);
+        if conversation.agent != NONE && from != contact.channel {
             self.pivot(slot, from);
         }
         match (self.book[slot].state, elsewhere) {
@@ -176,13 +181,7 @@ impl Division {
                 self.book[slot].queue = queue;
                 self.enter_queue(slot);
             }
-            (State::Offered, Some(queue)) => {
-                self.withdraw(slot, WithdrawReason::Superseded);
-                self.part(slot, Parting::Free);
-                self.book[slot].queue = queue;
-                self.enter_queue(slot);
-            }
-            (State::Offered, None) | (State::Active | State::Held, _) => {}
+            (State::Offered | State::Active | State::Held, _) => {}
         }
         let conversation = &mut self.book[slot];
         let waits = conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
