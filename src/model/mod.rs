@@ -1,1 +1,342 @@
-//! model.
+//! The naive sequential engine on ordered maps and plain scans: the oracle that the pipeline is compared with.
+//! It is the semantics written down once more, one entry at a time, right rather than fast. It shares only types and
+//! rules with what it checks, and may not use the pipeline.
+
+pub mod json;
+pub mod instant;
+pub mod normalise;
+pub mod event;
+pub mod decode;
+mod clock;
+mod dedup;
+mod identity;
+mod routing_rules;
+mod value;
+mod understand;
+mod division;
+mod operations;
+mod agents;
+mod matching;
+mod sla;
+mod timers;
+pub mod output;
+mod audit;
+
+use crate::rules::Rules;
+use crate::rules::keys::{HashKey, Keys};
+use crate::types::record::{Limits, Record};
+use crate::types::{
+    Cause, ConversationId, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally,
+    TraceParent,
+};
+use clock::{Clock, arrived};
+use dedup::Dedup;
+use division::{Division, Moment};
+use event::Event;
+use identity::{CustomerNumber, Identity};
+use output::{Body, Collected, Output};
+use understand::Understand;
+
+/// The whole engine of one tenant.
+#[derive(Clone, Debug)]
+pub struct Model {
+    rules: Rules,
+    keys: Keys,
+    limits: Limits,
+    clock: Clock,
+    /// Wall clock of the present entry; absent in plain files.
+    now: Option<Millis>,
+    dedup: Dedup,
+    identity: Identity,
+    understand: Understand,
+    divisions: Vec<Division>,
+    tally: Tally,
+    collected: Collected,
+    latest: Vec<Output>,
+}
+
+/// What an accepted event came to.
+type Applied = Result<(), IgnoreReason>;
+
+impl Model {
+    /// An engine that has seen nothing.
+    pub fn new(rules: Rules, key: &HashKey, tenant: &str) -> Model {
+        let divisions = (0..rules.divisions.len()).map(|at| Division::new(DivisionId(at as u16))).collect();
+        Model {
+            keys: Keys::new(key, &rules),
+            limits: Limits::default(),
+            clock: Clock::default(),
+            now: None,
+            dedup: Dedup::default(),
+            identity: Identity::default(),
+            understand: Understand::default(),
+            divisions,
+            tally: Tally::new(rules.queues.len()),
+            collected: Collected::new(tenant),
+            latest: Vec::new(),
+            rules,
+        }
+    }
+
+    /// Applies every event of a record, in order. `now`: the wall clock recorded with it; absent in plain files.
+    pub fn apply_record(&mut self, record: &Record, now: Option<Millis>) {
+        self.latest.clear();
+        for (position, decoded) in decode::decode_record(record, &self.rules, &self.keys, &self.limits) {
+            match decoded {
+                Ok(event) => self.accept(&event, now),
+                Err((reason, detail)) => self.reject(position, reason, detail),
+            }
+        }
+    }
+
+    /// Applies one event that was decoded before.
+    pub fn apply_event(&mut self, event: &Event, now: Option<Millis>) {
+        self.latest.clear();
+        self.accept(event, now);
+    }
+
+    /// An entry without event: moves the clock on to `clock` (never back) and fires what falls due. `None`: the
+    /// clock stays, as at the end of a log.
+    pub fn advance(&mut self, clock: Option<Millis>, now: Option<Millis>) {
+        self.latest.clear();
+        self.now = now;
+        let clock = clock.map_or(self.clock.time(), |clock| self.clock.forward(clock));
+        self.fire(clock);
+    }
+
+    /// The clock of the last entry.
+    pub fn clock(&self) -> Millis {
+        self.clock.time()
+    }
+
+    /// The deadline of the timer that fires next.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.divisions.iter().filter_map(|division| division.timers.next_deadline()).min()
+    }
+
+    /// Every line of output so far.
+    pub fn collected(&self) -> &Collected {
+        &self.collected
+    }
+
+    /// What the last call put out, timers included.
+    pub fn latest(&self) -> &[Output] {
+        &self.latest
+    }
+
+    /// What was counted so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn reject(&mut self, position: Position, reason: RejectReason, detail: String) {
+        self.tally.events += 1;
+        self.tally.rejected[reason as usize] += 1;
+        self.put_out(Output {
+            time: self.clock.time(),
+            cause: Cause::Event(position),
+            traceparent: TraceParent::NONE,
+            body: Body::Rejected(output::Rejected { position, reason, detail }),
+        });
+    }
+
+    /// The order of work for each event: clock, timers, duplicates, identities, conversations, matching.
+    fn accept(&mut self, event: &Event, now: Option<Millis>) {
+        self.tally.events += 1;
+        self.now = now;
+        let clock = self.clock.entry(event.recorded, now);
+        self.fire(clock);
+        if !self.dedup.accept(event.dedup_key, clock, &self.rules.dedup) {
+            self.tally.duplicates += 1;
+            return;
+        }
+        self.tally.accepted += 1;
+        if arrived(event.time, clock, self.rules.clock.max_late) != event.time {
+            self.tally.clamped += 1;
+        }
+        if let Err(reason) = self.apply(event) {
+            self.tally.ignored[reason as usize] += 1;
+        }
+    }
+
+    fn apply(&mut self, event: &Event) -> Applied {
+        if is_unsupported(event) {
+            return Err(IgnoreReason::Unsupported);
+        }
+        match event.event_type {
+            EventType::ContactReceived => {
+                let customer = self.customer_of_contact(event);
+                self.contact(event, customer)
+            }
+            EventType::CustomerUpdated => {
+                let customer = self.resolve(event)?;
+                self.understand.update_profile(customer, event);
+                Ok(())
+            }
+            EventType::IdentityLinked => self.resolve(event).map(|_| ()),
+            EventType::AgentUpdated | EventType::AgentState => self.agent_event(event, None),
+            EventType::AgentWrapped => {
+                let by_customer = event.conversation.is_none() && event.has_from;
+                let customer = if by_customer { Some(self.look_up(event)?) } else { None };
+                self.agent_event(event, customer)
+            }
+            _ => {
+                let customer = self.look_up(event)?;
+                self.operation(event, customer)
+            }
+        }
+    }
+
+    /// Whoever reached out: of these identifiers; without any, of the conversation's id; else nobody ever seen.
+    fn customer_of_contact(&mut self, event: &Event) -> CustomerNumber {
+        if let Ok(customer) = self.resolve(event) {
+            return customer;
+        }
+        let known = event.conversation.and_then(|id| self.identity.customer_of_id(id.customer));
+        known.unwrap_or_else(|| {
+            self.tally.customers += 1;
+            self.identity.found_one_off(event.dedup_key)
+        })
+    }
+
+    /// Finds, founds or merges the customer of the event's identifiers, and tells what came of it.
+    fn resolve(&mut self, event: &Event) -> Result<CustomerNumber, IgnoreReason> {
+        if event.identifiers.is_empty() {
+            return Err(IgnoreReason::NoIdentifier);
+        }
+        let founded_before = self.identity.founded();
+        let resolved = self.identity.resolve(&event.identifiers, &self.rules.identity);
+        self.tally.customers += (self.identity.founded() - founded_before) as u64;
+        self.tally.absorbed += resolved.absorbed.len() as u64;
+        let customer = self.identity.id(resolved.customer);
+        for (kind, reason) in &resolved.refused {
+            let kind = self.rules.identity.kinds[kind.at()].name.clone();
+            self.tell(event, Body::Refused(output::Refused { customer, kind, reason: *reason }));
+        }
+        if !resolved.absorbed.is_empty() {
+            let absorbed = resolved.absorbed.iter().map(|other| self.identity.own_id(*other)).collect();
+            self.tell(event, Body::Merged(output::Merged { customer, absorbed }));
+            self.understand.merge(resolved.customer, &resolved.absorbed, &self.rules.conversation);
+        }
+        Ok(resolved.customer)
+    }
+
+    /// Whoever the event is about: by the conversation's id alone, if it names one, else by `from`.
+    fn look_up(&self, event: &Event) -> Result<CustomerNumber, IgnoreReason> {
+        let customer = match event.conversation {
+            Some(id) => self.identity.customer_of_id(id.customer),
+            None => self.identity.look_up(&event.identifiers, &self.rules.identity),
+        };
+        customer.ok_or(IgnoreReason::UnknownCustomer)
+    }
+
+    fn contact(&mut self, event: &Event, customer: CustomerNumber) -> Applied {
+        let clock = self.clock.time();
+        let contact = self.understand.contact(event, customer, clock, &self.rules, &self.identity)?;
+        self.in_division(
+            contact.division,
+            clock,
+            Cause::Event(event.position),
+            event.traceparent,
+            |d, moment| {
+                d.contact(contact, moment);
+                Ok(())
+            },
+        )
+    }
+
+    fn operation(&mut self, event: &Event, customer: CustomerNumber) -> Applied {
+        let clock = self.clock.time();
+        let (id, division) = self.understand.find(event, customer, clock, &self.rules)?;
+        self.in_division(division, clock, Cause::Event(event.position), event.traceparent, |d, moment| {
+            d.operate(id, event, moment)
+        })
+    }
+
+    fn agent_event(&mut self, event: &Event, customer: Option<CustomerNumber>) -> Applied {
+        let clock = self.clock.time();
+        let division = event.division.expect("an event about an agent names the division");
+        self.in_division(division, clock, Cause::Event(event.position), event.traceparent, |d, moment| {
+            d.agent_event(event, customer, moment)
+        })
+    }
+
+    /// Carries out, one at a time, every timer that is due at `clock`. Divisions share nothing that a timer could
+    /// touch, so each may fire its own.
+    fn fire(&mut self, clock: Millis) {
+        for at in 0..self.divisions.len() {
+            while let Some((deadline, timer)) = self.divisions[at].timers.next_due(clock) {
+                let division = DivisionId(at as u16);
+                let fired =
+                    self.in_division(division, deadline, Cause::Timer, TraceParent::NONE, |d, moment| {
+                        d.carry_out(timer, moment);
+                        Ok(())
+                    });
+                fired.expect("a timer is never ignored");
+            }
+        }
+    }
+
+    /// Does something in a division, lets it match, and puts out what was decided, in the order of outputs.
+    fn in_division(
+        &mut self,
+        division: DivisionId,
+        clock: Millis,
+        cause: Cause,
+        traceparent: TraceParent,
+        operation: impl FnOnce(&mut Division, &mut Moment) -> Applied,
+    ) -> Applied {
+        let mut outputs = Vec::new();
+        let mut moment = Moment {
+            rules: &self.rules,
+            identity: &self.identity,
+            clock,
+            now: self.now,
+            cause,
+            traceparent,
+            tally: &mut self.tally,
+            outputs: &mut outputs,
+        };
+        let division = &mut self.divisions[division.at()];
+        let applied = operation(division, &mut moment);
+        division.match_touched(&mut moment);
+        output::sort(&mut outputs);
+        for output in outputs {
+            if let Body::Closed(closed) = &output.body {
+                self.forget(closed.conversation);
+            }
+            self.put_out(output);
+        }
+        applied
+    }
+
+    fn forget(&mut self, id: ConversationId) {
+        let customer = self.identity.customer_of_id(id.customer).expect("a conversation is a customer's");
+        self.understand.forget(id, customer);
+    }
+
+    fn tell(&mut self, event: &Event, body: Body) {
+        let (time, cause) = (self.clock.time(), Cause::Event(event.position));
+        self.put_out(Output { time, cause, traceparent: event.traceparent, body });
+    }
+
+    fn put_out(&mut self, output: Output) {
+        self.collected.push(&output);
+        self.latest.push(output);
+    }
+}
+
+/// What this version accepts and counts but does not carry out.
+fn is_unsupported(event: &Event) -> bool {
+    match event.event_type {
+        EventType::CallbackRequested
+        | EventType::IdentityUnlinked
+        | EventType::CustomerErased
+        | EventType::ConversationAssigned
+        | EventType::ConversationUpdated
+        | EventType::RulesChanged => true,
+        EventType::ConversationTransferred => event.agent.is_some(),
+        EventType::AgentState => event.requeue,
+        _ => false,
+    }
+}

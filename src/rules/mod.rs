@@ -1,8 +1,17 @@
 //! Rules of one tenant: text → settings → compiled rules, every complaint at once with its line. The stages and
 //! the model see only what stands in this file.
 
+mod complaint;
+mod reader;
+mod settings;
+mod compile;
+mod curve;
 pub mod calendar;
 pub mod keys;
+
+pub use compile::{Checked, check, compile};
+pub use complaint::{Complaint, ComplaintSort};
+pub use curve::CURVE_POINTS_MAX;
 
 use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId};
 use calendar::Calendar;
@@ -368,3 +377,6 @@ impl Rules {
         &self.calendars[id.0 as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,7 @@ impl CustomerId {
         let mut text = [0; CUSTOMER_CHARS];
         for (place, character) in text.iter_mut().enumerate() {
             let shift = 5 * (CUSTOMER_CHARS - 1 - place);
-            *character = CROCKFORD[((self.hash as u128 >> shift) & 31) as usize];
+            *character = CROCKFORD[(self.hash >> shift & 31) as usize];
         }
         text
     }

@@ -8,6 +8,7 @@ pub mod record;
 pub mod event;
 pub mod reject;
 pub mod decision;
+pub mod lines;
 pub mod operation;
 pub mod tally;
 
@@ -16,7 +17,8 @@ pub use decision::{
 };
 pub use event::{AgentPresence, EventType};
 pub use ids::{ChannelId, ConversationId, CustomerId, DivisionId, KindId, QueueId};
-pub use position::{Cause, Position, TraceParent};
+pub use lines::{Lines, Output};
+pub use position::{Cause, Jump, Position, TraceParent};
 pub use reject::RejectReason;
 pub use tally::{IgnoreReason, Tally};
 pub use time::{DurationMs, Millis};

@@ -1,5 +1,6 @@
 //! Where an event stands in the log, and what a decision was caused by.
 
+use crate::types::Millis;
 use std::fmt;
 
 /// Place of an event: partition (of a plain file: its number on the command line), offset (its line) and index
@@ -21,6 +22,17 @@ pub enum Cause {
     Event(Position),
     /// A deadline.
     Timer,
+}
+
+/// The clock would move forward by more than the limit that was set: nothing from this event on was applied.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Jump {
+    /// The event that would move it.
+    pub position: Position,
+    /// The clock before.
+    pub from: Millis,
+    /// What it would be.
+    pub to: Millis,
 }
 
 impl fmt::Display for Position {

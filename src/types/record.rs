@@ -51,3 +51,33 @@ pub struct BinaryHeaders<'a> {
     /// `ce_traceparent`.
     pub traceparent: Option<&'a [u8]>,
 }
+
+/// Bounds of what is taken in; one tenant's configuration.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of a record.
+    pub record_bytes: usize,
+    /// Bytes of an event.
+    pub event_bytes: usize,
+    /// Unescaped bytes of `text`.
+    pub text_bytes: usize,
+    /// Unescaped bytes of `id`, `source`, an identifier, a name.
+    pub name_bytes: usize,
+    /// Values in `from`.
+    pub identifiers: usize,
+    /// Containers in each other, the event itself being the first; from 4, which an agent's queues need, to 64.
+    pub depth: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            record_bytes: 1 << 20,
+            event_bytes: 64 << 10,
+            text_bytes: 16 << 10,
+            name_bytes: 256,
+            identifiers: 16,
+            depth: 16,
+        }
+    }
+}

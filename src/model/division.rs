@@ -1,0 +1,355 @@
+//! The state of one division: its conversations, agents and timers, and the small moves of which all operations are
+//! made. A conversation that is closed leaves the maps. What each event does stands in `operations` and `agents`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::AgentQueue;
+use super::identity::{CustomerNumber, Identity};
+use super::output::{self, Body, Output};
+use super::sla::Cycle;
+use super::timers::{Timer, Timers};
+use super::understand::Context;
+use crate::rules::{Queue, Rules};
+use crate::types::{
+    AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis, Objective,
+    QueueId, Tally, TraceParent, WithdrawReason,
+};
+
+/// With whom a conversation is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Waiting.
+    Queued,
+    /// Offered to this agent until then.
+    Offered { agent: String, expires: Millis },
+    /// This agent works on it.
+    Active { agent: String },
+    /// This agent waits with it for somebody else.
+    Held { agent: String },
+}
+
+impl State {
+    /// The agent who has it.
+    pub fn agent(&self) -> Option<&str> {
+        match self {
+            State::Queued => None,
+            State::Offered { agent, .. } | State::Active { agent } | State::Held { agent } => Some(agent),
+        }
+    }
+
+    /// Whether an agent has accepted it.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, State::Active { .. } | State::Held { .. })
+    }
+}
+
+/// A conversation that is not closed.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub customer: CustomerNumber,
+    pub state: State,
+    pub queue: QueueId,
+    pub channel: ChannelId,
+    pub value: i64,
+    /// Of the latest contact, or what a transfer put in their place.
+    pub skills: BTreeMap<String, u8>,
+    /// Of the latest contact; lower case.
+    pub lang: Option<String>,
+    /// Clock of the opening.
+    pub opened: Millis,
+    /// `arrived` of the contact that opened it.
+    pub first_contact: Millis,
+    /// `arrived` of the oldest unanswered contact.
+    pub arrived: Millis,
+    /// Clock of the entry into the queue.
+    pub queued: Millis,
+    /// Clock of the last operation.
+    pub last: Millis,
+    pub contacts: u32,
+    pub transfers: u32,
+    pub offers: u32,
+    /// Whether all its contacts have been replied to.
+    pub replied: bool,
+    pub wait: Option<DurationMs>,
+    pub first_response: Option<DurationMs>,
+    /// Agents who do not get it before the instant.
+    pub excluded: BTreeMap<String, Millis>,
+    pub cycles: BTreeMap<Objective, Cycle>,
+    pub breached: BTreeSet<Objective>,
+    /// `resolution` stands still: on hold.
+    pub held_pause: bool,
+    /// `resolution` stands still: waiting for the customer.
+    pub reply_pause: bool,
+    pub context: Context,
+    pub traceparent: TraceParent,
+}
+
+/// Work after a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WrapUp {
+    /// The customer at the time of the closing.
+    pub customer: CustomerNumber,
+    pub channel: ChannelId,
+    pub ends: Millis,
+}
+
+/// An agent of this division.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    pub presence: AgentPresence,
+    pub not_responding: bool,
+    pub capacity: BTreeMap<ChannelId, u32>,
+    pub budget: u32,
+    pub skills: BTreeMap<String, u8>,
+    pub langs: BTreeSet<String>,
+    /// `None`: all queues of the division.
+    pub queues: Option<BTreeMap<QueueId, AgentQueue>>,
+    /// What it has been offered or works on, with the channel.
+    pub holding: BTreeMap<ConversationId, ChannelId>,
+    pub wrap_ups: BTreeMap<ConversationId, WrapUp>,
+    /// When its last conversation began or ended, or it first became available.
+    pub idle_since: Option<Millis>,
+    /// Accepted since it came from offline.
+    pub handled: u64,
+    pub last_offer: BTreeMap<QueueId, Millis>,
+}
+
+impl Agent {
+    /// Whether it may be offered anything at all.
+    pub fn is_available(&self) -> bool {
+        self.presence == AgentPresence::Available && !self.not_responding
+    }
+
+    /// Channels of everything that takes its capacity, wrap-ups included.
+    pub fn load(&self) -> impl Iterator<Item = ChannelId> {
+        self.holding.values().copied().chain(self.wrap_ups.values().map(|wrap_up| wrap_up.channel))
+    }
+}
+
+/// What one entry or one timer brings: when, why, and where its decisions go.
+pub struct Moment<'a> {
+    pub rules: &'a Rules,
+    pub identity: &'a Identity,
+    /// The clock of the entry, or the deadline of the timer.
+    pub clock: Millis,
+    /// The wall clock of the entry before which, or for which, this happens; absent in plain files.
+    pub now: Option<Millis>,
+    pub cause: Cause,
+    /// Of the event; a timer carries the conversation's.
+    pub traceparent: TraceParent,
+    pub tally: &'a mut Tally,
+    pub outputs: &'a mut Vec<Output>,
+}
+
+impl Moment<'_> {
+    /// The rules of a queue.
+    pub fn queue(&self, queue: QueueId) -> &Queue {
+        &self.rules.queues[queue.at()]
+    }
+
+    /// Name of a queue.
+    pub fn queue_name(&self, queue: QueueId) -> String {
+        self.queue(queue).name.clone()
+    }
+
+    /// Name of a channel.
+    pub fn channel_name(&self, channel: ChannelId) -> String {
+        self.rules.channels[channel.at()].name.clone()
+    }
+}
+
+/// One division.
+#[derive(Clone, Debug)]
+pub struct Division {
+    pub id: DivisionId,
+    pub conversations: BTreeMap<ConversationId, Conversation>,
+    /// Those of them that are queued.
+    pub waiting: BTreeSet<ConversationId>,
+    pub agents: BTreeMap<String, Agent>,
+    pub timers: Timers,
+    /// Conversations that the present event or timer made takeable.
+    pub takeable: BTreeSet<ConversationId>,
+    /// Agents that it made freer.
+    pub freer: BTreeSet<String>,
+}
+
+impl Division {
+    /// A division without agents and conversations.
+    pub fn new(id: DivisionId) -> Division {
+        Division {
+            id,
+            conversations: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            agents: BTreeMap::new(),
+            timers: Timers::default(),
+            takeable: BTreeSet::new(),
+            freer: BTreeSet::new(),
+        }
+    }
+
+    /// A conversation that this division holds.
+    pub fn conversation(&self, id: ConversationId) -> &Conversation {
+        self.conversations.get(&id).expect("understand and route agree on what is open")
+    }
+
+    /// The same, to change it.
+    pub fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation {
+        self.conversations.get_mut(&id).expect("understand and route agree on what is open")
+    }
+
+    /// An agent who has a conversation, and so is known.
+    pub fn agent_mut(&mut self, name: &str) -> &mut Agent {
+        self.agents.get_mut(name).expect("who has a conversation is known")
+    }
+
+    /// Tells a decision about a conversation.
+    pub fn tell(&self, id: ConversationId, body: Body, moment: &mut Moment) {
+        let traceparent = match moment.cause {
+            Cause::Event(_) => moment.traceparent,
+            Cause::Timer => self.conversation(id).traceparent,
+        };
+        moment.outputs.push(Output { time: moment.clock, cause: moment.cause, traceparent, body });
+    }
+
+    /// Name of this division.
+    pub fn name(&self, moment: &Moment) -> String {
+        moment.rules.divisions[self.id.at()].name.clone()
+    }
+
+    /// The conversation enters a queue (not the same as coming back to it): its place in it counts from now.
+    pub fn enter_queue(&mut self, id: ConversationId, queue: QueueId, moment: &mut Moment) {
+        self.cancel_cycle(id, Objective::QueueWait, moment);
+        let conversation = self.conversation_mut(id);
+        conversation.queue = queue;
+        conversation.queued = moment.clock;
+        self.start_cycle(id, Objective::QueueWait, moment.clock, moment);
+        let delays: BTreeSet<DurationMs> = self
+            .agents
+            .values()
+            .filter_map(|agent| agent.queues.as_ref()?.get(&queue).map(|entry| entry.delay))
+            .filter(|delay| *delay > DurationMs::ZERO)
+            .collect();
+        for delay in delays {
+            self.timers.arm(moment.clock.plus(delay), Timer::Delay(id, delay.0));
+        }
+        self.wait(id);
+    }
+
+    /// The conversation waits, and somebody may take it.
+    pub fn wait(&mut self, id: ConversationId) {
+        self.conversation_mut(id).state = State::Queued;
+        self.waiting.insert(id);
+        self.takeable.insert(id);
+    }
+
+    /// Takes the conversation from whoever has it. The agent becomes freer; if it had accepted it, it has been idle
+    /// since now. Returns the agent.
+    pub fn take_away(&mut self, id: ConversationId, moment: &Moment) -> Option<String> {
+        let conversation = self.conversation_mut(id);
+        let accepted = conversation.state.is_accepted();
+        let name = conversation.state.agent()?.to_owned();
+        conversation.state = State::Queued;
+        let agent = self.agent_mut(&name);
+        agent.holding.remove(&id).expect("an agent knows what it has");
+        if accepted {
+            agent.idle_since = Some(moment.clock);
+        }
+        self.freer.insert(name.clone());
+        Some(name)
+    }
+
+    /// Tells an agent that it loses the conversation.
+    pub fn withdraw(&self, id: ConversationId, agent: &str, reason: WithdrawReason, moment: &mut Moment) {
+        let body = output::Withdrawn {
+            conversation: id,
+            agent: agent.to_owned(),
+            division: self.name(moment),
+            reason,
+        };
+        self.tell(id, Body::Withdrawn(body), moment);
+    }
+
+    /// The agent does not get the conversation for the time that its queue says.
+    pub fn exclude(&mut self, id: ConversationId, agent: &str, moment: &Moment) {
+        let span = moment.queue(self.conversation(id).queue).exclude_after_miss;
+        if span > DurationMs::ZERO {
+            let until = moment.clock.plus(span);
+            self.conversation_mut(id).excluded.insert(agent.to_owned(), until);
+            self.timers.arm(until, Timer::Exclusion(id, agent.to_owned()));
+        }
+    }
+
+    /// A live offer is lost: back to the queue, without that agent for a while.
+    pub fn miss_offer(&mut self, id: ConversationId, reason: WithdrawReason, moment: &mut Moment) {
+        let agent = self.take_away(id, moment).expect("a live offer is somebody's");
+        self.withdraw(id, &agent, reason, moment);
+        self.exclude(id, &agent, moment);
+        self.wait(id);
+    }
+
+    /// The agent works on after the conversation, if the queue says so; else it is free at once.
+    /// Either way nobody has the conversation any more.
+    pub fn wrap_up(&mut self, id: ConversationId, agent: &str, moment: &Moment) {
+        let conversation = self.conversation(id);
+        let span = moment.queue(conversation.queue).wrap_up;
+        if span > DurationMs::ZERO {
+            let ends = moment.clock.plus(span);
+            let customer = moment.identity.root(conversation.customer);
+            let wrap_up = WrapUp { customer, channel: conversation.channel, ends };
+            self.agent_mut(agent).wrap_ups.insert(id, wrap_up);
+            self.timers.arm(ends, Timer::WrapUp(agent.to_owned(), id));
+        }
+    }
+
+    /// The conversation has been touched: `idle_close` counts from now.
+    pub fn refresh(&mut self, id: ConversationId, moment: &Moment) {
+        let idle_close = moment.rules.conversation.idle_close;
+        let before = self.conversation(id).last;
+        self.timers.disarm(before.plus(idle_close), Timer::IdleClose(id));
+        self.conversation_mut(id).last = moment.clock;
+        self.timers.arm(moment.clock.plus(idle_close), Timer::IdleClose(id));
+    }
+
+    /// The end of a conversation that nobody has any more.
+    pub fn close(
+        &mut self,
+        id: ConversationId,
+        outcome: CloseOutcome,
+        disposition: Option<String>,
+        moment: &mut Moment,
+    ) {
+        if outcome == CloseOutcome::Resolved {
+            self.stop_cycle(id, Objective::Resolution, moment);
+        }
+        for objective in Objective::ALL {
+            self.cancel_cycle(id, *objective, moment);
+        }
+        let conversation = self.conversation(id);
+        assert_eq!(conversation.state, State::Queued, "nobody has what is closed");
+        let body = output::Closed {
+            conversation: id,
+            customer: moment.identity.id(conversation.customer),
+            division: self.name(moment),
+            queue: moment.queue_name(conversation.queue),
+            channel: moment.channel_name(conversation.channel),
+            outcome,
+            disposition,
+            wait: conversation.wait,
+            first_response: conversation.first_response,
+            open: moment.clock.since(conversation.opened),
+            contacts: conversation.contacts,
+            transfers: conversation.transfers,
+            offers: conversation.offers,
+            breached: conversation.breached.iter().copied().collect(),
+        };
+        self.tell(id, Body::Closed(body), moment);
+        self.timers.disarm(conversation_idle(conversation, moment), Timer::IdleClose(id));
+        self.conversations.remove(&id);
+        self.waiting.remove(&id);
+        self.takeable.remove(&id);
+    }
+}
+
+fn conversation_idle(conversation: &Conversation, moment: &Moment) -> Millis {
+    conversation.last.plus(moment.rules.conversation.idle_close)
+}

@@ -1,0 +1,271 @@
+//! Identities: which customer owns which identifier, merging within limits, ids founded from content. Written after
+//! section 4 of the semantics step by step; every test counts what the customers own anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::Identifier;
+use crate::rules::IdentityRules;
+use crate::rules::keys::founding_bits;
+use crate::types::{CustomerId, KindId, RefusalReason};
+
+/// A customer's place in the order of founding.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CustomerNumber(usize);
+
+#[derive(Clone, Debug)]
+struct Customer {
+    id: CustomerId,
+    identifiers: BTreeSet<Identifier>,
+    merged_into: Option<CustomerNumber>,
+}
+
+/// All customers ever founded.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    customers: Vec<Customer>,
+    by_id: BTreeMap<CustomerId, CustomerNumber>,
+    owners: BTreeMap<Identifier, CustomerNumber>,
+    founded: BTreeMap<u64, u32>,
+}
+
+/// What resolving an event's identifiers came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resolved {
+    /// The customer found or founded.
+    pub customer: CustomerNumber,
+    /// Identifiers that were not joined, best-ranked first.
+    pub refused: Vec<(KindId, RefusalReason)>,
+    /// Customers that were absorbed, in the order of their founding.
+    pub absorbed: Vec<CustomerNumber>,
+}
+
+impl Identity {
+    /// The customer of whom `id` is the id or an alias.
+    pub fn customer_of_id(&self, id: CustomerId) -> Option<CustomerNumber> {
+        self.by_id.get(&id).map(|number| self.root(*number))
+    }
+
+    /// The survivor that a customer has become part of, or itself.
+    pub fn root(&self, customer: CustomerNumber) -> CustomerNumber {
+        let mut root = customer;
+        while let Some(next) = self.customers[root.0].merged_into {
+            root = next;
+        }
+        root
+    }
+
+    /// The id that outputs name: the survivor's.
+    pub fn id(&self, customer: CustomerNumber) -> CustomerId {
+        self.customers[self.root(customer).0].id
+    }
+
+    /// The id that the customer itself was given, whatever it has become part of since.
+    pub fn own_id(&self, customer: CustomerNumber) -> CustomerId {
+        self.customers[customer.0].id
+    }
+
+    /// Kinds of the identifiers that the customer owns, in the order of the rules.
+    pub fn kinds(&self, customer: CustomerNumber) -> BTreeSet<KindId> {
+        self.customers[self.root(customer).0].identifiers.iter().map(|i| i.kind).collect()
+    }
+
+    /// Customers founded so far.
+    pub fn founded(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Founds a customer that owns no identifiers and so never merges.
+    pub fn found_one_off(&mut self, dedup_key: u128) -> CustomerNumber {
+        self.found(dedup_key)
+    }
+
+    /// The owner of the best-ranked of these identifiers that has one.
+    pub fn look_up(&self, identifiers: &[Identifier], rules: &IdentityRules) -> Option<CustomerNumber> {
+        ranked(identifiers, rules).iter().find_map(|identifier| self.owner(*identifier))
+    }
+
+    /// Finds or founds the customer of these identifiers, of which there is at least one: attaches, merges, sets
+    /// aside.
+    pub fn resolve(&mut self, identifiers: &[Identifier], rules: &IdentityRules) -> Resolved {
+        let mut rest = ranked(identifiers, rules);
+        let mut aside = Vec::new();
+        loop {
+            let owners: BTreeSet<_> = rest.iter().filter_map(|identifier| self.owner(*identifier)).collect();
+            if owners.is_empty() {
+                let customer = self.found(rest.first().expect("the last one is never set aside").hash);
+                self.attach_at_founding(customer, &rest, &mut aside, rules);
+                return self.finish(customer, Vec::new(), aside, rules);
+            }
+            match self.reason_against_union(&owners, &rest, rules) {
+                None => {
+                    let mut founded_first = owners.into_iter();
+                    let survivor = founded_first.next().expect("there is an owner");
+                    let absorbed: Vec<_> = founded_first.collect();
+                    self.merge(survivor, &absorbed);
+                    for identifier in rest {
+                        self.attach(survivor, identifier);
+                    }
+                    return self.finish(survivor, absorbed, aside, rules);
+                }
+                Some(reason) => {
+                    let worst = rest.pop().expect("one existing owner and nothing new always passes");
+                    aside.push((worst, reason));
+                }
+            }
+        }
+    }
+
+    /// Checks invariant 6: every identifier has exactly one owner, and the customers' sets say the same as the index.
+    ///
+    /// # Panics
+    /// If not.
+    pub fn audit(&self, rules: &IdentityRules) {
+        let mut owned = 0;
+        for (place, customer) in self.customers.iter().enumerate() {
+            assert!(
+                customer.merged_into.is_none() || customer.identifiers.is_empty(),
+                "an absorbed one owns"
+            );
+            assert!(customer.identifiers.len() <= rules.max_identifiers as usize, "too many identifiers");
+            for (place, kind) in rules.kinds.iter().enumerate() {
+                let of_kind = count(&customer.identifiers, KindId(place as u8));
+                assert!(of_kind <= kind.limit as usize, "{of_kind} values of {}", kind.name);
+            }
+            for identifier in &customer.identifiers {
+                assert_eq!(self.owners.get(identifier), Some(&CustomerNumber(place)), "another owner");
+                owned += 1;
+            }
+        }
+        assert_eq!(owned, self.owners.len(), "an owner in the index that does not know it");
+    }
+
+    fn owner(&self, identifier: Identifier) -> Option<CustomerNumber> {
+        self.owners.get(&identifier).copied()
+    }
+
+    /// Generations count the customers founded before under the same 64 bits.
+    fn found(&mut self, hash: u128) -> CustomerNumber {
+        let bits = founding_bits(hash);
+        let founded_before = self.founded.entry(bits).or_insert(0);
+        let id = CustomerId { hash: bits, generation: *founded_before };
+        *founded_before += 1;
+        let number = CustomerNumber(self.customers.len());
+        self.customers.push(Customer { id, identifiers: BTreeSet::new(), merged_into: None });
+        self.by_id.insert(id, number);
+        number
+    }
+
+    fn attach_at_founding(
+        &mut self,
+        customer: CustomerNumber,
+        identifiers: &[Identifier],
+        aside: &mut Vec<(Identifier, RefusalReason)>,
+        rules: &IdentityRules,
+    ) {
+        for identifier in identifiers {
+            match self.reason_against_one(customer, *identifier, rules) {
+                None => self.attach(customer, *identifier),
+                Some(reason) => aside.push((*identifier, reason)),
+            }
+        }
+    }
+
+    /// Why the union of these customers with the identifiers would break a limit; none if it would not.
+    fn reason_against_union(
+        &self,
+        owners: &BTreeSet<CustomerNumber>,
+        identifiers: &[Identifier],
+        rules: &IdentityRules,
+    ) -> Option<RefusalReason> {
+        let all_owned = identifiers.iter().all(|identifier| self.owners.contains_key(identifier));
+        if owners.len() == 1 && all_owned {
+            return None;
+        }
+        let mut union: BTreeSet<Identifier> = identifiers.iter().copied().collect();
+        for owner in owners {
+            union.extend(&self.customers[owner.0].identifiers);
+        }
+        let over_a_limit = rules
+            .kinds
+            .iter()
+            .enumerate()
+            .any(|(place, kind)| count(&union, KindId(place as u8)) > kind.limit as usize);
+        if over_a_limit {
+            Some(RefusalReason::Limit)
+        } else if union.len() > rules.max_identifiers as usize {
+            Some(RefusalReason::Size)
+        } else {
+            None
+        }
+    }
+
+    /// Why this customer cannot own one identifier more; none if it can.
+    fn reason_against_one(
+        &self,
+        customer: CustomerNumber,
+        identifier: Identifier,
+        rules: &IdentityRules,
+    ) -> Option<RefusalReason> {
+        let owned = &self.customers[customer.0].identifiers;
+        if count(owned, identifier.kind) >= rules.kinds[identifier.kind.at()].limit as usize {
+            Some(RefusalReason::Limit)
+        } else if owned.len() >= rules.max_identifiers as usize {
+            Some(RefusalReason::Size)
+        } else {
+            None
+        }
+    }
+
+    fn attach(&mut self, customer: CustomerNumber, identifier: Identifier) {
+        self.customers[customer.0].identifiers.insert(identifier);
+        self.owners.insert(identifier, customer);
+    }
+
+    fn merge(&mut self, survivor: CustomerNumber, absorbed: &[CustomerNumber]) {
+        for customer in absorbed {
+            self.customers[customer.0].merged_into = Some(survivor);
+            for identifier in std::mem::take(&mut self.customers[customer.0].identifiers) {
+                self.attach(survivor, identifier);
+            }
+        }
+    }
+
+    /// What was set aside gets its last chance, best-ranked first; what has none is refused.
+    fn finish(
+        &mut self,
+        customer: CustomerNumber,
+        absorbed: Vec<CustomerNumber>,
+        mut aside: Vec<(Identifier, RefusalReason)>,
+        rules: &IdentityRules,
+    ) -> Resolved {
+        aside.sort_by_key(|(identifier, _)| rank(*identifier, rules));
+        let mut refused = Vec::new();
+        for (identifier, recorded) in aside {
+            match self.owner(identifier) {
+                Some(owner) if owner == customer => {}
+                Some(_) => refused.push((identifier.kind, recorded)),
+                None => match self.reason_against_one(customer, identifier, rules) {
+                    None => self.attach(customer, identifier),
+                    Some(reason) => refused.push((identifier.kind, reason)),
+                },
+            }
+        }
+        Resolved { customer, refused, absorbed }
+    }
+}
+
+/// The identifiers, each once, best first: by rank of the kind, then by hash.
+pub fn ranked(identifiers: &[Identifier], rules: &IdentityRules) -> Vec<Identifier> {
+    let each_once: BTreeSet<Identifier> = identifiers.iter().copied().collect();
+    let mut ranked: Vec<_> = each_once.into_iter().collect();
+    ranked.sort_by_key(|identifier| rank(*identifier, rules));
+    ranked
+}
+
+fn rank(identifier: Identifier, rules: &IdentityRules) -> (u32, u128, KindId) {
+    (rules.kinds[identifier.kind.at()].rank, identifier.hash, identifier.kind)
+}
+
+fn count(identifiers: &BTreeSet<Identifier>, kind: KindId) -> usize {
+    identifiers.iter().filter(|identifier| identifier.kind == kind).count()
+}

@@ -1,0 +1,202 @@
+//! Service levels: one cycle at a time of each objective, its due time, its warnings and its breach, by the calendar
+//! of the queue in which the cycle began. `resolution` may stand still. Every cycle that starts is counted as met,
+//! breached or cancelled exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::division::{Division, Moment};
+use super::output::{self, Body, SlaMark};
+use super::timers::Timer;
+use crate::rules::Target;
+use crate::types::tally::ObjectiveTally;
+use crate::types::{ConversationId, DurationMs, Millis, Objective, QueueId};
+
+/// A cycle of one objective.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cycle {
+    /// The queue in which it began: target, calendar and warnings are this one's.
+    pub queue: QueueId,
+    /// Whether the breach has been told.
+    pub breached: bool,
+    /// Percentages of which the warning has been given.
+    pub warned: BTreeSet<u8>,
+    /// Running or standing still.
+    pub run: Run,
+}
+
+/// Whether a cycle runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Run {
+    /// It is due then; the timers that are armed for it.
+    Running { due: Millis, breach: Millis, warnings: BTreeMap<u8, Millis> },
+    /// It stands still with so much open time left.
+    Standing { remaining: DurationMs },
+}
+
+impl Cycle {
+    /// When it is due, if it runs and is not breached.
+    pub fn due(&self) -> Option<Millis> {
+        match self.run {
+            Run::Running { due, .. } if !self.breached => Some(due),
+            _ => None,
+        }
+    }
+}
+
+impl Division {
+    /// A new cycle with the target of the conversation's queue, if that has one.
+    pub fn start_cycle(
+        &mut self,
+        id: ConversationId,
+        objective: Objective,
+        start: Millis,
+        moment: &mut Moment,
+    ) {
+        let queue = self.conversation(id).queue;
+        let Some(target) = moment.queue(queue).sla[objective as usize].clone() else { return };
+        let calendar = moment.rules.calendar(target.calendar);
+        let due = calendar.add(start, target.target);
+        let warning_at = |passed| calendar.add(start, passed);
+        let run = run(&target, &BTreeSet::new(), due, moment.clock, warning_at);
+        let cycle = Cycle { queue, breached: false, warned: BTreeSet::new(), run };
+        let before = self.conversation_mut(id).cycles.insert(objective, cycle);
+        assert_eq!(before, None, "one cycle at a time");
+        counts(moment, queue, objective).started += 1;
+        self.arm_cycle(id, objective);
+    }
+
+    /// What the clock measures has happened: met, unless breached before.
+    pub fn stop_cycle(&mut self, id: ConversationId, objective: Objective, moment: &mut Moment) {
+        if let Some(cycle) = self.conversation_mut(id).cycles.remove(&objective)
+            && !cycle.breached
+        {
+            counts(moment, cycle.queue, objective).met += 1;
+        }
+    }
+
+    /// What the clock measures will not happen any more: cancelled, unless breached before.
+    pub fn cancel_cycle(&mut self, id: ConversationId, objective: Objective, moment: &mut Moment) {
+        if let Some(cycle) = self.conversation_mut(id).cycles.remove(&objective)
+            && !cycle.breached
+        {
+            counts(moment, cycle.queue, objective).cancelled += 1;
+        }
+    }
+
+    /// `resolution` runs iff neither pause says otherwise: lets it stand still or restarts it accordingly.
+    pub fn settle_resolution(&mut self, id: ConversationId, moment: &Moment) {
+        let conversation = self.conversation_mut(id);
+        let stands = conversation.held_pause || conversation.reply_pause;
+        let Some(cycle) = conversation.cycles.get_mut(&Objective::Resolution) else { return };
+        if cycle.breached {
+            return;
+        }
+        let target = moment.queue(cycle.queue).sla[Objective::Resolution as usize].as_ref();
+        let target = target.expect("the queue in which it began has a target");
+        let calendar = moment.rules.calendar(target.calendar);
+        match cycle.run {
+            Run::Running { due, .. } if stands => {
+                cycle.run = Run::Standing { remaining: calendar.open_between(moment.clock, due) };
+            }
+            Run::Standing { remaining } if !stands => {
+                let due = calendar.add(moment.clock, remaining);
+                let warning_at = |passed: DurationMs| {
+                    let still_to_warn = target.target.0 - passed.0;
+                    let until_warning = (remaining.0 - still_to_warn).max(0);
+                    calendar.add(moment.clock, DurationMs(until_warning))
+                };
+                cycle.run = run(target, &cycle.warned, due, moment.clock, warning_at);
+                self.arm_cycle(id, Objective::Resolution);
+            }
+            _ => {}
+        }
+    }
+
+    /// A warning's deadline has come.
+    pub fn warn(&mut self, id: ConversationId, objective: Objective, percent: u8, moment: &mut Moment) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let Some(cycle) = conversation.cycles.get_mut(&objective) else { return };
+        let Run::Running { due, warnings, .. } = &mut cycle.run else { return };
+        if warnings.get(&percent) != Some(&moment.clock) {
+            return;
+        }
+        warnings.remove(&percent);
+        cycle.warned.insert(percent);
+        let (due, queue) = (*due, cycle.queue);
+        self.tell_sla(id, objective, queue, due, SlaMark::Warning { percent }, moment);
+    }
+
+    /// A breach's deadline has come.
+    pub fn breach(&mut self, id: ConversationId, objective: Objective, moment: &mut Moment) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let Some(cycle) = conversation.cycles.get_mut(&objective) else { return };
+        let Run::Running { due, breach, .. } = cycle.run else { return };
+        if cycle.breached || breach != moment.clock {
+            return;
+        }
+        cycle.breached = true;
+        let queue = cycle.queue;
+        conversation.breached.insert(objective);
+        counts(moment, queue, objective).breached += 1;
+        let late = moment.clock.since(due);
+        self.tell_sla(id, objective, queue, due, SlaMark::Breached { late }, moment);
+    }
+
+    fn arm_cycle(&mut self, id: ConversationId, objective: Objective) {
+        let Run::Running { breach, warnings, .. } = self.conversation(id).cycles[&objective].run.clone()
+        else {
+            return;
+        };
+        self.timers.arm(breach, Timer::Breach(id, objective));
+        for (percent, deadline) in warnings {
+            self.timers.arm(deadline, Timer::Warning(id, objective, percent));
+        }
+    }
+
+    fn tell_sla(
+        &self,
+        id: ConversationId,
+        objective: Objective,
+        queue: QueueId,
+        due: Millis,
+        mark: SlaMark,
+        moment: &mut Moment,
+    ) {
+        let conversation = self.conversation(id);
+        let body = output::Sla {
+            conversation: id,
+            customer: moment.identity.id(conversation.customer),
+            division: self.name(moment),
+            queue: moment.queue_name(queue),
+            channel: moment.channel_name(conversation.channel),
+            objective,
+            due,
+            mark,
+        };
+        self.tell(id, Body::Sla(body), moment);
+    }
+}
+
+/// A running clock: the breach is one millisecond after due, warnings that come too late for it are left out, and
+/// nothing is due before the present clock. `warning_at` tells when so much of the target has passed.
+fn run(
+    target: &Target,
+    warned: &BTreeSet<u8>,
+    due: Millis,
+    clock: Millis,
+    warning_at: impl Fn(DurationMs) -> Millis,
+) -> Run {
+    let mut warnings = BTreeMap::new();
+    for percent in target.warn.iter().filter(|percent| !warned.contains(percent)) {
+        let passed = i128::from(target.target.0) * i128::from(*percent) / 100;
+        let deadline = warning_at(DurationMs(passed as i64)).max(clock);
+        if deadline <= due {
+            warnings.insert(*percent, deadline);
+        }
+    }
+    Run::Running { due, breach: due.plus(DurationMs(1)).max(clock), warnings }
+}
+
+fn counts<'a>(moment: &'a mut Moment, queue: QueueId, objective: Objective) -> &'a mut ObjectiveTally {
+    &mut moment.tally.objectives[queue.at()][objective as usize]
+}

@@ -1,0 +1,410 @@
+//! Understanding: which conversation an event is about, the customer's profile and attempts, the context that an
+//! agent gets to see, the queue and the value. Nothing here knows of offers and agents at work: what only route
+//! knows plays no part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clock::arrived;
+use super::event::{Event, Tier};
+use super::identity::{CustomerNumber, Identity};
+use super::routing_rules::{Facts, route};
+use super::value::value;
+use crate::rules::{ConversationRules, Rules};
+use crate::types::{
+    AttemptOutcome, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason,
+    KindId, Millis, Position, QueueId, TraceParent,
+};
+
+/// What an agent is told of the customer: as it was at the latest contact.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Context {
+    pub failed_attempts: u32,
+    /// Earlier ones, oldest first.
+    pub attempts: Vec<Attempt>,
+    pub last_agent: Option<String>,
+    pub kinds: BTreeSet<KindId>,
+    /// Of the latest contact.
+    pub message: Position,
+}
+
+/// One contact of a customer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    pub at: Millis,
+    pub channel: ChannelId,
+    pub outcome: AttemptOutcome,
+    pub conversation: ConversationId,
+}
+
+/// What a contact asks of a division.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    pub conversation: ConversationId,
+    pub division: DivisionId,
+    pub customer: CustomerNumber,
+    /// Opens the conversation, or joins it.
+    pub opens: bool,
+    /// Opened by a blocked customer: to be closed at once.
+    pub automated: bool,
+    /// Where to; none: it stays in its queue.
+    pub queue: Option<QueueId>,
+    pub channel: ChannelId,
+    pub arrived: Millis,
+    pub value: i64,
+    pub skills: BTreeMap<String, u8>,
+    pub lang: Option<String>,
+    pub thread: Option<String>,
+    pub context: Context,
+    pub traceparent: TraceParent,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Profile {
+    tier: Option<Tier>,
+    lifetime_value: Option<i64>,
+    lang: Option<String>,
+    preferred_agent: Option<String>,
+    blocked: Option<bool>,
+}
+
+/// What is known of a customer.
+#[derive(Clone, Debug, Default)]
+struct History {
+    profile: Profile,
+    attempts: Vec<Attempt>,
+    last_agent: Option<String>,
+    open: BTreeSet<ConversationId>,
+}
+
+/// An open conversation.
+#[derive(Clone, Debug)]
+struct Known {
+    division: DivisionId,
+    channel: ChannelId,
+    last: Millis,
+    threads: BTreeSet<String>,
+}
+
+/// Customers' histories and open conversations.
+#[derive(Clone, Debug, Default)]
+pub struct Understand {
+    histories: BTreeMap<CustomerNumber, History>,
+    known: BTreeMap<ConversationId, Known>,
+    /// Conversations opened so far under a customer id.
+    opened: BTreeMap<CustomerId, u32>,
+}
+
+impl Understand {
+    /// `customer.updated`: each member that is present overwrites.
+    pub fn update_profile(&mut self, customer: CustomerNumber, event: &Event) {
+        let profile = &mut self.histories.entry(customer).or_default().profile;
+        profile.tier = event.tier.or(profile.tier);
+        profile.lifetime_value = event.lifetime_value.or(profile.lifetime_value);
+        profile.lang = event.lang.clone().or(profile.lang.take());
+        profile.preferred_agent = event.preferred_agent.clone().or(profile.preferred_agent.take());
+        profile.blocked = event.blocked.or(profile.blocked);
+    }
+
+    /// Customers have become one: what is known of the absorbed, in the order of their founding, becomes part of
+    /// what is known of the survivor.
+    pub fn merge(
+        &mut self,
+        survivor: CustomerNumber,
+        absorbed: &[CustomerNumber],
+        rules: &ConversationRules,
+    ) {
+        let mut history = self.histories.remove(&survivor).unwrap_or_default();
+        for customer in absorbed {
+            let other = self.histories.remove(customer).unwrap_or_default();
+            let profile = &mut history.profile;
+            profile.tier = profile.tier.or(other.profile.tier);
+            profile.lifetime_value = profile.lifetime_value.or(other.profile.lifetime_value);
+            profile.lang = profile.lang.take().or(other.profile.lang);
+            profile.preferred_agent = profile.preferred_agent.take().or(other.profile.preferred_agent);
+            profile.blocked = profile.blocked.or(other.profile.blocked);
+            history.attempts.extend(other.attempts);
+            history.last_agent = history.last_agent.take().or(other.last_agent);
+            history.open.extend(other.open);
+        }
+        history.attempts.sort_by_key(|attempt| attempt.at);
+        keep_last(&mut history.attempts, rules.attempts_kept);
+        self.histories.insert(survivor, history);
+    }
+
+    /// `contact.received`: finds or opens the conversation, values and routes the contact.
+    ///
+    /// # Errors
+    /// `Unsupported` if the rules have no queues.
+    pub fn contact(
+        &mut self,
+        event: &Event,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+        identity: &Identity,
+    ) -> Result<Contact, IgnoreReason> {
+        let channel = event.channel.expect("a contact has a channel");
+        let arrived = arrived(event.time, clock, rules.clock.max_late);
+        let context = self.context(event, customer, clock, rules, identity);
+        let history = self.histories.entry(customer).or_default();
+        let lang = event.lang.clone().or(history.profile.lang.clone());
+        let blocked = history.profile.blocked == Some(true);
+        let facts = Facts {
+            channel,
+            lang: lang.as_deref(),
+            intent: event.intent,
+            tier: match history.profile.tier {
+                Some(Tier::Known(tier)) => Some(tier),
+                Some(Tier::Unknown) | None => None,
+            },
+            public: event.public.unwrap_or(rules.channels[channel.at()].public),
+            reach: event.reach,
+            lifetime_value: history.profile.lifetime_value,
+            sentiment: event.sentiment,
+            failed_attempts: i64::from(context.failed_attempts),
+            arrived,
+            own_value: event.value.unwrap_or(0),
+        };
+        let value = value(&facts, &rules.value);
+        let routed = route(&facts, rules).ok_or(IgnoreReason::Unsupported)?;
+        let asked = event.queue.unwrap_or(routed);
+        let division_of = |queue: QueueId| rules.queues[queue.at()].division;
+        let joined = self.joined(event, customer, division_of(asked), clock, rules);
+        let opens = joined.is_none();
+        let (conversation, division, queue) = match joined {
+            None => (self.next_id(identity.id(customer)), division_of(asked), Some(asked)),
+            Some(id) => {
+                let division = self.known[&id].division;
+                let queue = [asked, routed].into_iter().find(|queue| division_of(*queue) == division);
+                (id, division, queue)
+            }
+        };
+        let automated = opens && blocked;
+        self.remember(event, customer, conversation, division, clock, automated);
+        let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
+        let attempts = &mut self.histories.entry(customer).or_default().attempts;
+        attempts.push(Attempt { at: arrived, channel, outcome, conversation });
+        keep_last(attempts, rules.conversation.attempts_kept);
+        Ok(Contact {
+            conversation,
+            division,
+            customer,
+            opens,
+            automated,
+            queue,
+            channel,
+            arrived,
+            value,
+            skills: event.skills.clone().unwrap_or_default(),
+            lang,
+            thread: event.thread.clone(),
+            context,
+            traceparent: event.traceparent,
+        })
+    }
+
+    /// Any other event about a conversation: which one, and what the customer's history learns from it.
+    ///
+    /// # Errors
+    /// Why the event has no effect; then the conversation is not refreshed either.
+    pub fn find(
+        &mut self,
+        event: &Event,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+    ) -> Result<(ConversationId, DivisionId), IgnoreReason> {
+        let id = self.look_up(event, customer, clock, rules)?;
+        let division = self.known[&id].division;
+        if event.event_type == EventType::ConversationTransferred
+            && event.queue.is_some_and(|queue| rules.queues[queue.at()].division != division)
+        {
+            return Err(IgnoreReason::Unsupported);
+        }
+        let known = self.known.get_mut(&id).expect("it was just found");
+        known.last = clock;
+        let history = self.histories.entry(customer).or_default();
+        match event.event_type {
+            EventType::ConversationReplied if !event.automated => {
+                set_outcome(&mut history.attempts, id, AttemptOutcome::Answered);
+                history.last_agent = event.agent.clone().or(history.last_agent.take());
+            }
+            EventType::ConversationResolved => {
+                history.last_agent = event.agent.clone().or(history.last_agent.take());
+                self.forget(id, customer);
+            }
+            EventType::ContactAbandoned => {
+                set_outcome(&mut history.attempts, id, AttemptOutcome::Abandoned);
+                self.forget(id, customer);
+            }
+            _ => {}
+        }
+        Ok((id, division))
+    }
+
+    /// The conversation is over: it is found no more.
+    pub fn forget(&mut self, id: ConversationId, customer: CustomerNumber) {
+        self.known.remove(&id);
+        self.histories.entry(customer).or_default().open.remove(&id);
+    }
+
+    /// Every conversation that is not forgotten, with its division.
+    pub fn conversations(&self) -> impl Iterator<Item = (ConversationId, DivisionId)> {
+        self.known.iter().map(|(id, known)| (*id, known.division))
+    }
+
+    /// Checks that every open conversation stands with exactly one customer, who survives.
+    ///
+    /// # Panics
+    /// If not.
+    pub fn audit(&self, identity: &Identity) {
+        let mut open = BTreeSet::new();
+        for (customer, history) in &self.histories {
+            assert_eq!(identity.root(*customer), *customer, "an absorbed customer has a history");
+            for id in &history.open {
+                assert_eq!(
+                    identity.customer_of_id(id.customer),
+                    Some(*customer),
+                    "somebody else's conversation"
+                );
+                assert!(open.insert(*id), "a conversation of two customers");
+            }
+        }
+        assert!(open.iter().eq(self.known.keys()), "open conversations and customers' lists differ");
+    }
+
+    /// What is known before this contact is added.
+    fn context(
+        &self,
+        event: &Event,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+        identity: &Identity,
+    ) -> Context {
+        let history = self.histories.get(&customer);
+        let oldest = clock.minus(rules.conversation.attempts_window);
+        let attempts: Vec<Attempt> = history
+            .map(|history| history.attempts.iter().filter(|attempt| attempt.at >= oldest).cloned().collect())
+            .unwrap_or_default();
+        let failed =
+            |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Open | AttemptOutcome::Abandoned);
+        Context {
+            failed_attempts: attempts.iter().filter(failed).count() as u32,
+            attempts,
+            last_agent: history.and_then(|history| history.last_agent.clone()),
+            kinds: identity.kinds(customer),
+            message: event.position,
+        }
+    }
+
+    /// The conversation that a contact joins: by id, by thread, by continuity; none: it opens one.
+    fn joined(
+        &self,
+        event: &Event,
+        customer: CustomerNumber,
+        division: DivisionId,
+        clock: Millis,
+        rules: &Rules,
+    ) -> Option<ConversationId> {
+        let open = self.open(customer, clock, rules);
+        if let Some(id) = event.conversation
+            && open.contains(&id)
+        {
+            return Some(id);
+        }
+        let here: Vec<_> = open.into_iter().filter(|id| self.known[id].division == division).collect();
+        let with_thread = |id: &ConversationId| self.has_thread(*id, event.thread.as_deref());
+        let by_thread = event
+            .thread
+            .as_ref()
+            .and_then(|_| self.latest(here.iter().copied().filter(with_thread).collect()));
+        let continuity = rules.conversation.continuity;
+        let active = |id: &ConversationId| {
+            continuity > DurationMs::ZERO && clock.since(self.known[id].last) <= continuity
+        };
+        by_thread.or_else(|| self.latest(here.iter().copied().filter(active).collect()))
+    }
+
+    fn look_up(
+        &self,
+        event: &Event,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+    ) -> Result<ConversationId, IgnoreReason> {
+        let open = self.open(customer, clock, rules);
+        if let Some(id) = event.conversation {
+            if !open.contains(&id) {
+                return Err(IgnoreReason::UnknownConversation);
+            }
+            let elsewhere = event.division.is_some_and(|division| division != self.known[&id].division);
+            return if elsewhere { Err(IgnoreReason::OtherDivision) } else { Ok(id) };
+        }
+        let narrowing_queue = event.queue.filter(|_| event.event_type != EventType::ConversationTransferred);
+        let fits = |id: &ConversationId| {
+            let known = &self.known[id];
+            event.division.is_none_or(|division| division == known.division)
+                && narrowing_queue.is_none_or(|queue| rules.queues[queue.at()].division == known.division)
+                && event.channel.is_none_or(|channel| channel == known.channel)
+                && (event.thread.is_none() || self.has_thread(*id, event.thread.as_deref()))
+        };
+        self.latest(open.into_iter().filter(fits).collect()).ok_or(IgnoreReason::UnknownConversation)
+    }
+
+    /// The customer's open conversations.
+    fn open(&self, customer: CustomerNumber, clock: Millis, rules: &Rules) -> Vec<ConversationId> {
+        let Some(history) = self.histories.get(&customer) else { return Vec::new() };
+        let is_open = |id: &ConversationId| clock.since(self.known[id].last) < rules.conversation.idle_close;
+        history.open.iter().copied().filter(is_open).collect()
+    }
+
+    fn has_thread(&self, id: ConversationId, thread: Option<&str>) -> bool {
+        thread.is_some_and(|thread| self.known[&id].threads.contains(thread))
+    }
+
+    /// The one active last; of several the one with the smallest id.
+    fn latest(&self, ids: Vec<ConversationId>) -> Option<ConversationId> {
+        ids.into_iter().min_by_key(|id| (std::cmp::Reverse(self.known[id].last), *id))
+    }
+
+    fn next_id(&mut self, customer: CustomerId) -> ConversationId {
+        let opened = self.opened.entry(customer).or_insert(0);
+        *opened += 1;
+        ConversationId { customer, ordinal: *opened }
+    }
+
+    fn remember(
+        &mut self,
+        event: &Event,
+        customer: CustomerNumber,
+        id: ConversationId,
+        division: DivisionId,
+        clock: Millis,
+        automated: bool,
+    ) {
+        if automated {
+            return;
+        }
+        let channel = event.channel.expect("a contact has a channel");
+        let new = Known { division, channel, last: clock, threads: BTreeSet::new() };
+        let known = self.known.entry(id).or_insert(new);
+        known.channel = channel;
+        known.last = clock;
+        known.threads.extend(event.thread.clone());
+        self.histories.entry(customer).or_default().open.insert(id);
+    }
+}
+
+fn keep_last(attempts: &mut Vec<Attempt>, kept: u32) {
+    let too_many = attempts.len().saturating_sub(kept as usize);
+    attempts.drain(..too_many);
+}
+
+fn set_outcome(attempts: &mut [Attempt], id: ConversationId, outcome: AttemptOutcome) {
+    for attempt in attempts {
+        if attempt.conversation == id && attempt.outcome == AttemptOutcome::Open {
+            attempt.outcome = outcome;
+        }
+    }
+}

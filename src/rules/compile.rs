@@ -1,0 +1,345 @@
+//! Settings → compiled rules: names become places in ordered tables, and everything that only the whole file can
+//! tell is checked: declarations, routes, the graph of overflows.
+
+use toml::de::DeTable;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::calendar::Calendar;
+use super::complaint::{At, Complaint, ComplaintSort, Declared, Log};
+use super::reader::Fields;
+use super::settings::{self, ConditionDraft, QueueDraft, RouteDraft, Settings, ValueDraft};
+use super::{CalendarId, Channel, Condition, Division, Queue, Route, Rules, Target, ValueRules};
+use crate::types::ids::CHANNELS_MAX;
+use crate::types::{DivisionId, QueueId};
+
+/// What `check` tells of a rules file.
+#[derive(Debug)]
+pub struct Checked {
+    /// The rules, if nothing refuses them.
+    pub rules: Option<Rules>,
+    /// What refuses them, ordered by place.
+    pub complaints: Vec<Complaint>,
+    /// What is allowed, yet hardly meant, ordered by place.
+    pub warnings: Vec<Complaint>,
+}
+
+/// Compiles a rules file; `file` is its name in complaints. Errors: every complaint at once, ordered by place.
+pub fn compile(text: &str, file: &str) -> Result<Rules, Vec<Complaint>> {
+    let checked = check(text, file);
+    checked.rules.ok_or(checked.complaints)
+}
+
+/// Compiles a rules file and tells what is wrong with it and what looks wrong.
+pub fn check(text: &str, file: &str) -> Checked {
+    let log = Log::new(text, file);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        log.syntax(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let rules =
+        assemble(settings::read(&Fields::root(&log, document.get_ref())), &log, errors.is_empty(), text);
+    let (warnings, complaints): (Vec<_>, Vec<_>) =
+        log.sorted().into_iter().partition(|complaint| complaint.sort == ComplaintSort::Warning);
+    Checked { rules: complaints.is_empty().then_some(rules), complaints, warnings }
+}
+
+/// Puts the rules together. Where there are complaints the result has holes and is thrown away; `whole` says that
+/// the text was TOML throughout, without which a missing declaration proves nothing.
+fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> Rules {
+    settings.channels.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    settings.calendars.sort_by(|a, b| a.name.cmp(&b.name));
+    settings.divisions.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    settings.queues.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    let names = Names::new(&settings);
+    if whole {
+        names.resolve(log);
+        overflows(&settings, &names, log);
+        check_routes(&settings, log);
+        warn(&settings, log);
+    }
+    let channels = channels(&settings, &names);
+    let divisions = divisions(&settings, &names);
+    let queues = settings.queues.iter().map(|draft| queue(draft, &names)).collect();
+    let routes = settings.routes.iter().map(|draft| route(draft, &names)).collect();
+    let value = value(&settings.value, &names);
+    Rules {
+        version: settings.version,
+        hash: xxh3_128(text.as_bytes()),
+        text: text.to_owned(),
+        clock: settings.clock,
+        dedup: settings.dedup,
+        identity: settings.identity,
+        channels,
+        intents: names.intents,
+        tiers: names.tiers,
+        value,
+        conversation: settings.conversation,
+        divisions,
+        queues,
+        routes,
+        calendars: settings.calendars,
+    }
+}
+
+/// Every declared name, in the order of its table.
+struct Names {
+    divisions: Vec<String>,
+    queues: Vec<String>,
+    calendars: Vec<String>,
+    channels: Vec<String>,
+    terms: Vec<String>,
+    intents: Vec<String>,
+    tiers: Vec<String>,
+}
+
+impl Names {
+    fn new(settings: &Settings) -> Names {
+        let named = |points: &[(String, i64)], asked: fn(&ConditionDraft) -> &Option<Vec<String>>| {
+            let asked = settings.routes.iter().filter_map(|route| asked(&route.when).as_ref()).flatten();
+            let names = points.iter().map(|(name, _)| name).chain(asked);
+            let mut names: Vec<String> = names.cloned().collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let mut terms: Vec<String> = settings.terms.iter().map(|name| name.value.clone()).collect();
+        terms.sort_unstable();
+        Names {
+            divisions: settings.divisions.iter().map(|division| division.name.value.clone()).collect(),
+            queues: settings.queues.iter().map(|queue| queue.name.value.clone()).collect(),
+            calendars: settings.calendars.iter().map(|calendar: &Calendar| calendar.name.clone()).collect(),
+            channels: settings.channels.iter().map(|channel| channel.name.value.clone()).collect(),
+            terms,
+            intents: named(&settings.value.intent, |when| &when.intent),
+            tiers: named(&settings.value.tier, |when| &when.tier),
+        }
+    }
+
+    /// Complains about every name that is not declared.
+    fn resolve(&self, log: &Log<'_>) {
+        for reference in log.references() {
+            let (table, word) = reference.declared.words();
+            let (name, path) = (&reference.name.value, &reference.path);
+            let list = match reference.declared {
+                Declared::Division => &self.divisions,
+                Declared::Queue => &self.queues,
+                Declared::Calendar => &self.calendars,
+                Declared::Channel => &self.channels,
+                Declared::Term => &self.terms,
+            };
+            if place(list, name).is_none() {
+                let what = format!("{path}: the {word} `{name}` is not declared");
+                log.fault(
+                    reference.name.at,
+                    what,
+                    format!("declare it under [{table}.{name}], or correct the name"),
+                );
+            }
+        }
+    }
+
+    fn queue(&self, name: Option<&At<String>>) -> QueueId {
+        QueueId(name.and_then(|name| place(&self.queues, &name.value)).unwrap_or(0) as u16)
+    }
+
+    fn division(&self, name: Option<&At<String>>) -> DivisionId {
+        DivisionId(name.and_then(|name| place(&self.divisions, &name.value)).unwrap_or(0) as u16)
+    }
+
+    fn calendar(&self, name: Option<&At<String>>) -> CalendarId {
+        CalendarId(name.and_then(|name| place(&self.calendars, &name.value)).unwrap_or(0) as u16)
+    }
+
+    /// A bit a channel; what there is no room for is complained about elsewhere.
+    fn channel_bits<'n>(&self, names: impl Iterator<Item = &'n At<String>>) -> u16 {
+        let places = names.filter_map(|name| place(&self.channels, &name.value));
+        places.filter(|place| *place < CHANNELS_MAX).fold(0, |bits, place| bits | 1 << place)
+    }
+}
+
+/// Place of a name in an ordered list.
+fn place(names: &[String], name: &str) -> Option<usize> {
+    names.binary_search_by(|other| other.as_str().cmp(name)).ok()
+}
+
+fn channels(settings: &Settings, names: &Names) -> Vec<Channel> {
+    let all = names.channel_bits(settings.channels.iter().map(|channel| &channel.name));
+    let mut channels = Vec::new();
+    for draft in &settings.channels {
+        let own = names.channel_bits(std::iter::once(&draft.name));
+        let every = draft.excludes.iter().any(|name| name.value == "*");
+        let bits = if every { all } else { names.channel_bits(draft.excludes.iter()) };
+        let name = draft.name.value.clone();
+        channels.push(Channel { name, weight: draft.weight, excludes: bits & !own, public: draft.public });
+    }
+    channels
+}
+
+fn divisions(settings: &Settings, names: &Names) -> Vec<Division> {
+    let owners: Vec<DivisionId> =
+        settings.queues.iter().map(|queue| names.division(queue.division.as_ref())).collect();
+    let division = |(place, draft): (usize, &settings::DivisionDraft)| Division {
+        name: draft.name.value.clone(),
+        agents_budget: draft.agents_budget,
+        queues: (0..owners.len())
+            .filter(|at| owners[*at].at() == place)
+            .map(|at| QueueId(at as u16))
+            .collect(),
+    };
+    settings.divisions.iter().enumerate().map(division).collect()
+}
+
+fn queue(draft: &QueueDraft, names: &Names) -> Queue {
+    Queue {
+        name: draft.name.value.clone(),
+        division: names.division(draft.division.as_ref()),
+        strategy: draft.strategy,
+        auto_accept: draft.auto_accept,
+        offer_timeout: draft.offer_timeout,
+        exclude_after_miss: draft.exclude_after_miss,
+        max_offers: draft.max_offers,
+        match_lang: draft.match_lang,
+        wrap_up: draft.wrap_up,
+        skills: draft.skills.clone(),
+        curve: draft.curve.clone(),
+        sla: draft.sla.each_ref().map(|target| {
+            target.as_ref().map(|target| Target {
+                target: target.target,
+                calendar: names.calendar(target.calendar.as_ref()),
+                warn: target.warn.clone(),
+            })
+        }),
+    }
+}
+
+fn route(draft: &RouteDraft, names: &Names) -> Route {
+    let places = |asked: &Option<Vec<String>>, list: &[String]| {
+        let asked = asked.as_ref()?;
+        let mut places: Vec<u16> =
+            asked.iter().filter_map(|name| place(list, name)).map(|at| at as u16).collect();
+        places.sort_unstable();
+        places.dedup();
+        Some(places)
+    };
+    let when = &draft.when;
+    let when = Condition {
+        channel: when.channel.as_ref().map(|channels| names.channel_bits(channels.iter())),
+        lang: when.lang.clone(),
+        intent: places(&when.intent, &names.intents),
+        tier: places(&when.tier, &names.tiers),
+        public: when.public,
+        reach: when.reach,
+        sentiment: when.sentiment,
+        failed_attempts: when.failed_attempts,
+        open: when.open.as_ref().map(|name| names.calendar(Some(name))),
+        hour_of_week: when.hour_of_week.clone(),
+    };
+    Route { when, queue: names.queue(draft.queue.as_ref()) }
+}
+
+fn value(draft: &ValueDraft, names: &Names) -> ValueRules {
+    let points = |list: &[String], given: &[(String, i64)]| {
+        let of =
+            |name: &String| given.iter().find(|(other, _)| other == name).map_or(0, |(_, points)| *points);
+        list.iter().map(of).collect()
+    };
+    ValueRules {
+        base: draft.base,
+        public: draft.public,
+        failed_attempt_points: draft.failed_attempt.0,
+        failed_attempt_at_most: draft.failed_attempt.1,
+        tier: points(&names.tiers, &draft.tier),
+        intent: points(&names.intents, &draft.intent),
+        channel: points(&names.channels, &draft.channel),
+        reach: draft.reach.clone(),
+        lifetime_value: draft.lifetime_value.clone(),
+        sentiment: draft.sentiment.clone(),
+    }
+}
+
+/// A queue overflows only within its division, and never back to itself by any way.
+fn overflows(settings: &Settings, names: &Names, log: &Log<'_>) {
+    let target = |lead: &settings::Leads| place(&names.queues, &lead.to.value);
+    let graph: Vec<Vec<usize>> =
+        settings.queues.iter().map(|queue| queue.leads.iter().filter_map(target).collect()).collect();
+    let division = |queue: &QueueDraft| queue.division.as_ref().map(|name| name.value.clone());
+    for (own, queue) in settings.queues.iter().enumerate() {
+        for lead in &queue.leads {
+            let Some(to) = target(lead) else { continue };
+            if division(&settings.queues[to]) != division(queue) {
+                let what = format!("{}: the queue `{}` is of another division", lead.path, lead.to.value);
+                log.fault(lead.to.at, what, "name a queue of the same division");
+            }
+            if reaches(&graph, to, own) {
+                let what = format!("{}: conversations would overflow in a circle", lead.path);
+                log.fault(lead.to.at, what, "lead one queue of the circle elsewhere");
+            }
+        }
+    }
+}
+
+/// Whether overflows lead from one queue to another, or the two are the same.
+fn reaches(graph: &[Vec<usize>], from: usize, to: usize) -> bool {
+    let (mut seen, mut left) = (vec![false; graph.len()], vec![from]);
+    while let Some(queue) = left.pop() {
+        if queue == to {
+            return true;
+        }
+        if !std::mem::replace(&mut seen[queue], true) {
+            left.extend(graph[queue].iter().filter(|next| !seen[**next]));
+        }
+    }
+    false
+}
+
+fn check_routes(settings: &Settings, log: &Log<'_>) {
+    let advice = "end with a [[routes]] that has a `queue` and no `when`";
+    match settings.routes.last() {
+        None => {
+            if let Some(at) = settings.queues.iter().map(|queue| queue.name.at).min() {
+                log.fault(at, "there are queues but no routes", advice);
+            }
+        }
+        Some(last) if last.when.given => {
+            log.fault(last.at, format!("{}: the last route has a condition", last.path), advice);
+        }
+        Some(_) => {}
+    }
+    let first = settings.routes.iter().position(|route| !route.when.given);
+    for route in settings.routes.iter().skip(first.map_or(usize::MAX, |first| first + 1)) {
+        let what = format!("{} is never reached: a route above it has no condition", route.path);
+        log.warn(route.at, what, "move it up, or remove it");
+    }
+}
+
+fn warn(settings: &Settings, log: &Log<'_>) {
+    for queue in &settings.queues {
+        let name = Some(&queue.name.value);
+        let routed =
+            settings.routes.iter().any(|route| route.queue.as_ref().map(|queue| &queue.value) == name);
+        if !routed {
+            let what = format!("no route leads to the queue `{}`", queue.name.value);
+            log.warn(queue.name.at, what, "events may still name it; add a route if they do not");
+        }
+        for target in queue.sla.iter().flatten() {
+            let Some(named) = &target.calendar else { continue };
+            let calendar = settings.calendars.iter().find(|calendar| calendar.name == named.value);
+            if calendar.is_some_and(Calendar::is_never_open) {
+                let what =
+                    format!("the calendar `{}` is never open, so this clock counts wall time", named.value);
+                log.warn(named.at, what, "give the calendar an interval, or open = \"always\"");
+            }
+        }
+    }
+    for division in &settings.divisions {
+        let name = Some(&division.name.value);
+        if !settings
+            .queues
+            .iter()
+            .any(|queue| queue.division.as_ref().map(|division| &division.value) == name)
+        {
+            let what = format!("the division `{}` has no queue", division.name.value);
+            log.warn(division.name.at, what, "remove it, or declare a queue of it");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Random logs: the model keeps its invariants, gives the same bytes twice, and every other engine gives the bytes
+//! of the model. `TRUNKLINE_SEEDS` says how many, `TRUNKLINE_SEED` where they begin.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use trunkline::model::Model;
+use trunkline::rules::keys::HashKey;
+use trunkline::types::record::Record;
+use trunkline::types::{IgnoreReason, Millis};
+
+use crate::support::engines::{ENGINES, Lines, compiled};
+use crate::support::random_log::{random_log, shrink};
+
+const SEEDS: u64 = 100;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// What is wrong with a log: an engine that panics, or one that differs from the first.
+fn fault(rules: &str, lines: &[String], until: Option<Millis>) -> Option<String> {
+    let mut first: Option<Lines> = None;
+    for (name, engine) in ENGINES {
+        let run = catch_unwind(AssertUnwindSafe(|| engine(rules, lines, until)));
+        let Ok(output) = run else { return Some(format!("{name} panics")) };
+        match &first {
+            None => first = Some(output),
+            Some(expected) if *expected != output => {
+                let differs = expected.iter().zip(&output).find(|(a, b)| a != b);
+                let lengths = (expected.len(), output.len());
+                return Some(format!("{name} differs: {differs:#?}, lines {lengths:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn engines_agree_and_keep_their_invariants() {
+    let from = number("TRUNKLINE_SEED", 1);
+    for seed in from..from + number("TRUNKLINE_SEEDS", SEEDS) {
+        let (rules, lines, until) = random_log(seed);
+        if fault(&rules, &lines, until).is_some() {
+            let small = shrink(&rules, &lines, |rules, lines| fault(rules, lines, until).is_some());
+            let fault = fault(&rules, &small, until).expect("a shrunk log still fails");
+            panic!("seed {seed}: {fault}\nuntil {until:?}\n{}\n\n{rules}", small.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_log() {
+    assert_eq!(random_log(7), random_log(7));
+    assert_ne!(random_log(7).1, random_log(8).1);
+}
+
+#[test]
+fn shrinking_keeps_what_makes_a_log_fail() {
+    let lines: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let needs = |_: &str, lines: &[String]| ["3", "41", "97"].iter().all(|n| lines.iter().any(|line| line == n));
+    assert_eq!(shrink("", &lines, needs), ["3", "41", "97"]);
+}
+
+/// Random logs are worth something only if they meet what there is to meet.
+#[test]
+fn random_logs_meet_every_decision_and_every_reason() {
+    let mut met: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in 1..=40 {
+        let (rules, lines, until) = random_log(seed);
+        let mut model = Model::new(compiled(&rules), &HashKey::PUBLIC, "local");
+        for (number, line) in lines.iter().enumerate() {
+            model.apply_record(&Record::line(0, number as u64, line.as_bytes()), None);
+        }
+        model.advance(until, None);
+        for (name, count) in model.collected().counts() {
+            *met.entry((*name).to_owned()).or_default() += count;
+        }
+        for reason in IgnoreReason::ALL {
+            *met.entry(format!("ignored {}", reason.word())).or_default() += model.tally().ignored[reason as usize];
+        }
+        *met.entry("duplicates".to_owned()).or_default() += model.tally().duplicates;
+        *met.entry("clamped".to_owned()).or_default() += model.tally().clamped;
+        let all: Vec<u8> = model.collected().streams().into_values().flatten().collect();
+        let all = String::from_utf8(all).expect("output is UTF-8");
+        for word in WORDS {
+            *met.entry((*word).to_owned()).or_default() += all.matches(word).count() as u64;
+        }
+    }
+    let rare: Vec<_> = met.iter().filter(|(_, count)| **count < 3).collect();
+    assert!(rare.is_empty(), "hardly met: {rare:?}");
+    assert!(met.len() > WORDS.len() + IgnoreReason::ALL.len() + 10, "a type of output is not met: {met:?}");
+}
+
+/// Words of the output that say which way a decision went.
+const WORDS: &[&str] = &[
+    "\"reason\":\"timeout\"",
+    "\"reason\":\"declined\"",
+    "\"reason\":\"abandoned\"",
+    "\"reason\":\"agent_left\"",
+    "\"reason\":\"transferred\"",
+    "\"reason\":\"superseded\"",
+    "\"reason\":\"expired\"",
+    "\"reason\":\"resolved\"",
+    "\"reason\":\"limit\"",
+    "\"reason\":\"size\"",
+    "\"outcome\":\"resolved\"",
+    "\"outcome\":\"answered\"",
+    "\"outcome\":\"abandoned\"",
+    "\"outcome\":\"automated\"",
+    "\"outcome\":\"idle\"",
+    "\"outcome\":\"open\"",
+    "\"disposition\"",
+    "\"last_agent\"",
+    "\"first_response_ms\"",
+    "\"accept\":\"auto\"",
+    "\"accept\":\"offer\"",
+    "\"objective\":\"queue_wait\"",
+    "\"objective\":\"first_response\"",
+    "\"objective\":\"next_response\"",
+    "\"objective\":\"resolution\"",
+    "\"breached\":[\"",
+    "\"cause\":\"timer\"",
+    "\"strategy\":\"longest_idle\"",
+    "\"strategy\":\"least_busy\"",
+    "\"strategy\":\"most_spare\"",
+    "\"strategy\":\"best_skill\"",
+    "\"strategy\":\"round_robin\"",
+    "\"strategy\":\"fewest_handled\"",
+    "~1",
+    "traceparent",
+];

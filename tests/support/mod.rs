@@ -1,0 +1,8 @@
+//! What several test files share: engines to run a log, stories, random logs.
+
+pub mod dice;
+pub mod engines;
+pub mod random_log;
+pub mod random_rules;
+pub mod story;
+pub mod words;

@@ -1,0 +1,501 @@
+//! Random small logs: a world without sense, but one that knows what lives. The model runs along, so that most
+//! answers, replies and resolves name what is really offered or open, and time likes to stop exactly at deadlines.
+//! Deterministic by seed. `shrink` makes a failing log small.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use trunkline::model::Model;
+use trunkline::model::output::{Body, time_text};
+use trunkline::rules::keys::HashKey;
+use trunkline::types::record::Record;
+use trunkline::types::{AcceptMode, CloseOutcome, Millis};
+
+use super::dice::Dice;
+use super::engines::compiled;
+use super::random_rules::{CHANNELS, DIVISIONS, KINDS, LANGS, QUEUES, SKILLS, rules};
+
+/// Monday, 2026-03-02, 08:59 UTC: a minute before the calendar `day` opens.
+const START: Millis = Millis(1_772_441_940_000);
+
+const AGENTS: [&str; 6] = ["ann", "bob", "cy", "dee", "Émile", "eve"];
+
+/// Rules, the lines of a log, and the instant to which the clock moves in the end.
+pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
+    let mut dice = Dice::new(seed);
+    let toml = rules(&mut dice);
+    let mut world = World {
+        model: Model::new(compiled(&toml), &HashKey::PUBLIC, "local"),
+        time: START,
+        lines: Vec::new(),
+        live: BTreeMap::new(),
+        closed: Vec::new(),
+        dice,
+    };
+    let length = match world.dice.below(10) {
+        0..6 => world.dice.between(20, 80),
+        6..9 => world.dice.between(80, 200),
+        _ => world.dice.between(200, 300),
+    };
+    for agent in AGENTS {
+        if world.dice.percent(85) {
+            world.begin_shift(agent);
+        }
+    }
+    while (world.lines.len() as i64) < length {
+        world.step();
+    }
+    let until = world.dice.percent(60).then(|| {
+        let span = [0, 1, 20_000, 3_600_000, 10 * 86_400_000][world.dice.below(5)];
+        Millis(world.time.0 + span)
+    });
+    (toml, world.lines, until)
+}
+
+/// Makes a failing log small: leaves out runs of lines, then single ones, as long as it still fails.
+pub fn shrink(rules: &str, lines: &[String], fails: impl Fn(&str, &[String]) -> bool) -> Vec<String> {
+    let mut lines = lines.to_vec();
+    let mut run = lines.len().div_ceil(2);
+    while run > 0 {
+        let mut at = 0;
+        let mut left_out = false;
+        while at < lines.len() {
+            let mut fewer = lines.clone();
+            fewer.drain(at..lines.len().min(at + run));
+            if fails(rules, &fewer) {
+                lines = fewer;
+                left_out = true;
+            } else {
+                at += run;
+            }
+        }
+        // Single lines are tried again until none can go: an earlier one may have kept a later one needed.
+        if run > 1 || !left_out {
+            run /= 2;
+        }
+    }
+    lines
+}
+
+/// What lives: the conversation's division, and who was offered or given it last.
+#[derive(Clone, Debug)]
+struct Live {
+    division: String,
+    agent: Option<String>,
+    /// Waits for the agent's answer, as far as the world knows.
+    offered: bool,
+}
+
+struct World {
+    dice: Dice,
+    model: Model,
+    time: Millis,
+    lines: Vec<String>,
+    live: BTreeMap<String, Live>,
+    closed: Vec<String>,
+}
+
+impl World {
+    fn step(&mut self) {
+        self.pass_time();
+        match self.dice.below(100) {
+            0..30 => self.contact(),
+            30..33 => self.profile(),
+            33..35 => self.linked(),
+            35..38 => self.begin_shift_of_any(),
+            38..48 => self.presence(),
+            48..66 => self.answer(),
+            66..69 => self.wrapped(),
+            69..77 => self.replied(),
+            77..81 => self.hold(),
+            81..85 => self.transfer(),
+            85..90 => self.resolve(),
+            90..94 => self.abandon(),
+            94..95 => self.not_yet(),
+            95..98 => self.again(),
+            _ => self.broken(),
+        }
+    }
+
+    /// Mostly small steps; often exactly to a deadline or a millisecond beside it; sometimes back.
+    fn pass_time(&mut self) {
+        let deadline = self.model.next_deadline().filter(|at| at.0 < self.time.0 + 2 * 86_400_000);
+        let now = self.model.clock().0.max(START.0);
+        self.time = Millis(match (self.dice.below(100), deadline) {
+            (0..45, _) => now,
+            (45..60, Some(deadline)) => deadline.0 + self.dice.between(-1, 1),
+            (45..80, _) => now + self.dice.between(0, 1_000),
+            (80..92, _) => now + self.dice.between(0, 10) * 1_000,
+            (92..95, _) => now + self.dice.between(0, 10 * 60_000),
+            (95..96, _) => now + self.dice.between(0, 30 * 3_600_000),
+            _ => now - self.dice.between(0, 30_000),
+        });
+    }
+
+    /// Writes an event and lets the model apply it.
+    fn write(&mut self, event_type: &str, data: Value) {
+        let id = format!("n{}", self.lines.len());
+        let mut event = json!({
+            "specversion": "1.0", "id": id, "source": "random", "type": format!("trunkline.{event_type}"),
+            "time": time_text(self.time), "data": data,
+        });
+        if self.dice.percent(10) {
+            let trace = format!("00-{:032x}-00f067aa0ba902b7-01", self.lines.len() + 1);
+            event["traceparent"] = json!(trace);
+        }
+        self.push(event.to_string());
+    }
+
+    fn push(&mut self, line: String) {
+        let number = self.lines.len() as u64;
+        self.model.apply_record(&Record::line(0, number, line.as_bytes()), None);
+        self.lines.push(line);
+        for output in self.model.latest() {
+            let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
+            match &output.body {
+                Body::Opened(opened) => {
+                    self.live.insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
+                }
+                Body::Offered(offered) => {
+                    let live = self.live.get_mut(&id).expect("it is open");
+                    live.agent = Some(offered.agent.clone());
+                    live.offered = offered.accept == AcceptMode::Offer;
+                }
+                Body::Withdrawn(_) => {
+                    if let Some(live) = self.live.get_mut(&id) {
+                        live.agent = None;
+                        live.offered = false;
+                    }
+                }
+                Body::Closed(closed) => {
+                    // A blocked customer's is told as opened first, so it is there too.
+                    let live = self.live.remove(&id);
+                    assert!(live.is_some() || closed.outcome == CloseOutcome::Automated, "closed twice");
+                    self.closed.push(id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn identifiers(&mut self, most: usize) -> Value {
+        let mut from: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for _ in 0..1 + self.dice.below(most) {
+            let kind = self.dice.pick(&KINDS);
+            let number = self.dice.below(6);
+            let value = match (kind, self.dice.below(20)) {
+                (_, 0) => "Nobody ".to_owned(),
+                ("mail", _) => format!("M{number}@Example.com"),
+                ("nick", _) => format!("@nick{number}"),
+                _ => format!("a{number}"),
+            };
+            from.entry(kind).or_default().push(json!(value));
+        }
+        json!(from)
+    }
+
+    /// Which conversation: mostly a live one by id, sometimes by `from`, a closed one, or an invention.
+    fn target(&mut self, data: &mut Map<String, Value>) -> Option<Live> {
+        let mut live: Vec<(String, Live)> = self.live.clone().into_iter().collect();
+        if self.dice.percent(60) && live.iter().any(|(_, live)| live.agent.is_some()) {
+            live.retain(|(_, live)| live.agent.is_some());
+        }
+        match self.dice.below(100) {
+            0..80 => {
+                if let Some((id, live)) = self.dice.one_of(&live) {
+                    data.insert("conversation".to_owned(), json!(id));
+                    return Some(live);
+                }
+                data.insert("from".to_owned(), self.identifiers(1));
+            }
+            80..92 => {
+                data.insert("from".to_owned(), self.identifiers(2));
+            }
+            92..97 => {
+                let closed = self.dice.one_of(&self.closed).unwrap_or_else(|| "0000000000000.1".to_owned());
+                data.insert("conversation".to_owned(), json!(closed));
+            }
+            _ => {
+                data.insert("conversation".to_owned(), json!("0123456789ABC~2.7"));
+            }
+        }
+        None
+    }
+
+    fn contact(&mut self) {
+        let mut data = Map::new();
+        data.insert("channel".to_owned(), json!(self.dice.pick(&CHANNELS)));
+        let nobody = json!({ "account": "-1", "nick": ["GUEST"] });
+        let from = if self.dice.percent(5) { nobody } else { self.identifiers(2) };
+        data.insert("from".to_owned(), from);
+        self.maybe(&mut data, 25, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 30, "thread", |dice| json!(dice.pick(&["t1", "t2", "Ünï"])));
+        self.maybe(&mut data, 20, "lang", |dice| json!(dice.pick(&["en", "ES", "de"])));
+        self.maybe(&mut data, 20, "intent", |dice| json!(dice.pick(&["buy", "cancel", "other"])));
+        self.maybe(&mut data, 30, "value", |dice| json!(dice.between(-100, 100)));
+        self.maybe(&mut data, 3, "value", |dice| json!(dice.between(-1, 1) * 9_007_199_254_740_992));
+        self.maybe(&mut data, 20, "reach", |dice| json!(dice.between(0, 2_000)));
+        self.maybe(&mut data, 20, "sentiment", |dice| json!(dice.between(-100, 100)));
+        self.maybe(&mut data, 20, "public", |dice| json!(dice.percent(50)));
+        if self.dice.percent(25) {
+            let skills = self.skills(5);
+            data.insert("skills".to_owned(), skills);
+        }
+        if self.dice.percent(20) {
+            let live: Vec<String> = self.live.keys().chain(&self.closed).cloned().collect();
+            if let Some(id) = self.dice.one_of(&live) {
+                data.insert("conversation".to_owned(), json!(id));
+            }
+        }
+        if self.dice.percent(12) {
+            self.to_what_is_offered(&mut data);
+        }
+        self.write("contact.received", Value::Object(data));
+    }
+
+    /// The contact joins what an agent has, by way of any queue of that division.
+    fn to_what_is_offered(&mut self, data: &mut Map<String, Value>) {
+        let with_agents: Vec<(String, Live)> =
+            self.live.clone().into_iter().filter(|(_, live)| live.agent.is_some()).collect();
+        let Some((id, live)) = self.dice.one_of(&with_agents) else { return };
+        let near: Vec<&str> = QUEUES.iter().filter(|queue| queue.1 == live.division).map(|queue| queue.0).collect();
+        data.insert("conversation".to_owned(), json!(id));
+        data.insert("from".to_owned(), json!({ "account": "none" }));
+        data.insert("queue".to_owned(), json!(self.dice.one_of(&near)));
+    }
+
+    fn maybe(
+        &mut self,
+        data: &mut Map<String, Value>,
+        chance: usize,
+        member: &str,
+        value: impl FnOnce(&mut Dice) -> Value,
+    ) {
+        if self.dice.percent(chance) {
+            data.insert(member.to_owned(), value(&mut self.dice));
+        }
+    }
+
+    fn skills(&mut self, most: i64) -> Value {
+        let mut skills = Map::new();
+        for skill in SKILLS {
+            self.maybe(&mut skills, 60, skill, |dice| json!(dice.between(1, most)));
+        }
+        Value::Object(skills)
+    }
+
+    fn profile(&mut self) {
+        let mut data = Map::new();
+        data.insert("from".to_owned(), self.identifiers(2));
+        self.maybe(&mut data, 40, "tier", |dice| json!(dice.pick(&["gold", "silver", "tin"])));
+        self.maybe(&mut data, 40, "lifetime_value", |dice| json!(dice.between(-5, 20_000)));
+        self.maybe(&mut data, 40, "lang", |dice| json!(dice.pick(&LANGS)));
+        self.maybe(&mut data, 30, "blocked", |dice| json!(dice.percent(40)));
+        self.write("customer.updated", Value::Object(data));
+    }
+
+    fn linked(&mut self) {
+        let from = self.identifiers(4);
+        self.write("identity.linked", json!({ "from": from }));
+    }
+
+    fn division_of(&mut self, agent: &str) -> &'static str {
+        let home = AGENTS.iter().position(|name| *name == agent).unwrap_or(0) % 2;
+        DIVISIONS[if self.dice.percent(92) { home } else { 1 - home }]
+    }
+
+    fn begin_shift_of_any(&mut self) {
+        let agent = self.dice.pick(&AGENTS);
+        self.begin_shift(agent);
+    }
+
+    fn begin_shift(&mut self, agent: &str) {
+        let division = self.division_of(agent);
+        let mut capacity = Map::new();
+        for channel in CHANNELS {
+            self.maybe(&mut capacity, 90, channel, |dice| json!(dice.pick(&[&0, &1, &1, &2, &3])));
+        }
+        let skills = self.skills(10);
+        let mut data = Map::new();
+        data.insert("agent".to_owned(), json!(agent));
+        data.insert("division".to_owned(), json!(division));
+        data.insert("capacity".to_owned(), Value::Object(capacity));
+        data.insert("skills".to_owned(), skills);
+        self.maybe(&mut data, 30, "budget", |dice| json!(dice.pick(&[&50, &100, &200, &300, &0])));
+        self.maybe(&mut data, 50, "langs", |dice| json!([dice.pick(&["EN", "es"])]));
+        if self.dice.percent(50) {
+            let mut queues = Map::new();
+            for (queue, _) in QUEUES.iter().filter(|(_, of)| *of == division) {
+                self.maybe(&mut queues, 80, queue, |dice| {
+                    json!({ "rank": dice.between(1, 3), "delay_s": dice.pick(&[&0, &0, &5, &20]) })
+                });
+            }
+            data.insert("queues".to_owned(), Value::Object(queues));
+        }
+        self.write("agent.updated", Value::Object(data));
+        if self.dice.percent(85) {
+            let data = json!({ "agent": agent, "division": division, "state": "available" });
+            self.write("agent.state", data);
+        }
+    }
+
+    fn presence(&mut self) {
+        let agent = if self.dice.percent(97) { self.dice.pick(&AGENTS) } else { "zoe" };
+        let division = self.division_of(agent);
+        let state = self.dice.pick(&["available", "available", "available", "available", "away", "offline"]);
+        let mut data = Map::new();
+        data.insert("agent".to_owned(), json!(agent));
+        data.insert("division".to_owned(), json!(division));
+        data.insert("state".to_owned(), json!(state));
+        self.maybe(&mut data, 4, "requeue", |_| json!(true));
+        self.write("agent.state", Value::Object(data));
+    }
+
+    fn answer(&mut self) {
+        let mut data = Map::new();
+        let offered: Vec<String> =
+            self.live.iter().filter(|(_, live)| live.offered).map(|(id, _)| id.clone()).collect();
+        let live = match self.dice.one_of(&offered).filter(|_| !offered.is_empty()) {
+            Some(id) if self.dice.percent(85) => {
+                data.insert("conversation".to_owned(), json!(id));
+                let live = self.live.get_mut(&id).expect("it is there");
+                live.offered = false;
+                Some(live.clone())
+            }
+            _ => self.target(&mut data),
+        };
+        let division = live.as_ref().map_or_else(|| self.dice.pick(&DIVISIONS).to_owned(), |l| l.division.clone());
+        let wrong = self.dice.percent(5);
+        let division = if wrong { self.dice.pick(&DIVISIONS).to_owned() } else { division };
+        let agent = live.and_then(|live| live.agent).filter(|_| !wrong);
+        let agent = agent.unwrap_or_else(|| self.dice.pick(&["ann", "bob", "cy", "dee", "zoe"]).to_owned());
+        data.insert("agent".to_owned(), json!(agent));
+        data.insert("division".to_owned(), json!(division));
+        let word = if self.dice.percent(75) { "offer.accepted" } else { "offer.declined" };
+        self.write(word, Value::Object(data));
+    }
+
+    fn wrapped(&mut self) {
+        let agent = self.dice.pick(&AGENTS);
+        let mut data = Map::new();
+        data.insert("agent".to_owned(), json!(agent));
+        data.insert("division".to_owned(), json!(self.division_of(agent)));
+        match self.dice.below(3) {
+            0 => {
+                if let Some(id) = self.dice.one_of(&self.closed) {
+                    data.insert("conversation".to_owned(), json!(id));
+                }
+            }
+            1 => {
+                data.insert("from".to_owned(), self.identifiers(2));
+            }
+            _ => {}
+        }
+        self.write("agent.wrapped", Value::Object(data));
+    }
+
+    fn replied(&mut self) {
+        let mut data = Map::new();
+        let live = self.target(&mut data);
+        self.narrow(&mut data);
+        self.name_agent(&mut data, live);
+        self.maybe(&mut data, 15, "automated", |dice| json!(dice.percent(80)));
+        self.write("conversation.replied", Value::Object(data));
+    }
+
+    fn name_agent(&mut self, data: &mut Map<String, Value>, live: Option<Live>) {
+        let agent = live.and_then(|live| live.agent).unwrap_or_else(|| "ann".to_owned());
+        self.maybe(data, 60, "agent", |_| json!(agent));
+        self.maybe(data, 10, "agent", |dice| json!(dice.pick(&AGENTS)));
+    }
+
+    /// Narrows a look-up by `from`; beside an id these members say nothing.
+    fn narrow(&mut self, data: &mut Map<String, Value>) {
+        self.maybe(data, 10, "thread", |dice| json!(dice.pick(&["t1", "t2"])));
+        self.maybe(data, 10, "channel", |dice| json!(dice.pick(&CHANNELS)));
+        self.maybe(data, 10, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+    }
+
+    fn hold(&mut self) {
+        let mut data = Map::new();
+        self.target(&mut data);
+        let word = self.dice.pick(&["conversation.held", "conversation.resumed"]);
+        self.write(word, Value::Object(data));
+    }
+
+    fn transfer(&mut self) {
+        let mut data = Map::new();
+        let live = self.target(&mut data);
+        let division = live.map(|live| live.division).unwrap_or_default();
+        let near: Vec<&str> = QUEUES.iter().filter(|queue| queue.1 == division).map(|queue| queue.0).collect();
+        let near = self.dice.one_of(&near).unwrap_or("e1");
+        self.maybe(&mut data, 80, "queue", |_| json!(near));
+        self.maybe(&mut data, 8, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 5, "agent", |_| json!("ann"));
+        if self.dice.percent(30) {
+            let skills = self.skills(8);
+            data.insert("skills".to_owned(), skills);
+        }
+        self.write("conversation.transferred", Value::Object(data));
+    }
+
+    fn resolve(&mut self) {
+        let mut data = Map::new();
+        let live = self.target(&mut data);
+        self.name_agent(&mut data, live);
+        self.maybe(&mut data, 40, "outcome", |dice| json!(dice.pick(&["sold", "\"quoted\" ✓"])));
+        self.write("conversation.resolved", Value::Object(data));
+    }
+
+    fn abandon(&mut self) {
+        let mut data = Map::new();
+        self.target(&mut data);
+        self.narrow(&mut data);
+        self.write("contact.abandoned", Value::Object(data));
+    }
+
+    /// What this version counts and does not carry out.
+    fn not_yet(&mut self) {
+        let from = self.identifiers(1);
+        let (word, data) = match self.dice.below(6) {
+            0 => (
+                "callback.requested",
+                json!({ "from": from, "channel": "phone", "due": time_text(Millis(self.time.0 + 60_000)) }),
+            ),
+            1 => ("identity.unlinked", json!({ "identifier": { "account": "a1" } })),
+            2 => ("customer.erased", json!({ "from": from })),
+            3 => ("conversation.updated", json!({ "from": from, "value": 5 })),
+            4 => ("conversation.assigned", json!({ "from": from, "agent": "ann", "division": "east" })),
+            _ => ("rules.changed", json!({ "text": "" })),
+        };
+        self.write(word, data);
+    }
+
+    /// An event that came before.
+    fn again(&mut self) {
+        let back = self.dice.below(20);
+        let one_offs = self.dice.percent(20);
+        let mut lines = self.lines.iter().rev();
+        let line = if one_offs { lines.find(|line| line.contains("GUEST")) } else { lines.nth(back) };
+        if let Some(line) = line.cloned() {
+            let moved = serde_json::from_str::<Value>(&line).ok().filter(Value::is_object).map(|mut event| {
+                event["time"] = json!(time_text(self.time));
+                event.to_string()
+            });
+            let moves = self.dice.percent(70);
+            self.push(moved.filter(|_| moves).unwrap_or(line));
+        }
+    }
+
+    /// What decode refuses, and an empty line.
+    fn broken(&mut self) {
+        match self.dice.below(6) {
+            0 => self.write("contact.received", json!({ "channel": "fax", "from": { "account": "a1" } })),
+            1 => self.write("contact.received", json!({ "channel": "chat", "from": { "mail": "no-address" } })),
+            2 => self.write("agent.state", json!({ "agent": "ann", "division": "north", "state": "away" })),
+            3 => self.push("{\"specversion\":\"1.0\",".to_owned()),
+            4 => self.push("   ".to_owned()),
+            _ => self.push("[]".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Small random rules with everything that this version carries out: tiny windows and limits, so that a short log
+//! meets them.
+
+use super::dice::Dice;
+
+/// Divisions of all random rules.
+pub const DIVISIONS: [&str; 2] = ["east", "west"];
+/// Queues of all random rules, with their division.
+pub const QUEUES: [(&str, &str); 4] = [("e1", "east"), ("e2", "east"), ("w1", "west"), ("w2", "west")];
+/// Channels of all random rules.
+pub const CHANNELS: [&str; 3] = ["chat", "mail", "phone"];
+/// Identifier kinds of all random rules.
+pub const KINDS: [&str; 3] = ["account", "mail", "nick"];
+/// Skills that queues and contacts ask for.
+pub const SKILLS: [&str; 2] = ["bills", "law"];
+/// Languages.
+pub const LANGS: [&str; 2] = ["en", "es"];
+
+/// Rules as TOML.
+pub fn rules(dice: &mut Dice) -> String {
+    let mut text = String::new();
+    basics(dice, &mut text);
+    identity(dice, &mut text);
+    channels(dice, &mut text);
+    calendars(dice, &mut text);
+    value(dice, &mut text);
+    for division in DIVISIONS {
+        text += &format!("[divisions.{division}]\nagents_budget = {}\n", dice.pick(&["100", "60", "200"]));
+    }
+    for (queue, division) in QUEUES {
+        self::queue(dice, &mut text, queue, division);
+    }
+    routes(dice, &mut text);
+    text
+}
+
+fn basics(dice: &mut Dice, text: &mut String) {
+    let max_late = dice.pick(&["24h", "10s", "0s"]);
+    *text += &format!("[clock]\nmax_late = \"{max_late}\"\n");
+    let window = dice.pick(&["10m", "5s", "0s"]);
+    let events = dice.pick(&["50000000", "3", "1", "10"]);
+    *text += &format!("[dedup]\nwindow = \"{window}\"\nmax_events = {events}\n");
+    let continuity = dice.pick(&["24h", "0s", "10s", "2m"]);
+    let idle_close = dice.pick(&["7d", "30s", "5m", "1h", "7d"]);
+    let kept = dice.pick(&["8", "1", "2", "3"]);
+    let attempts_window = dice.pick(&["7d", "0s", "20s", "5m"]);
+    let zone = dice.pick(&["UTC", "America/New_York"]);
+    *text += &format!(
+        "[conversation]\nzone = \"{zone}\"\ncontinuity = \"{continuity}\"\nidle_close = \"{idle_close}\"\n\
+         attempts_kept = {kept}\nattempts_window = \"{attempts_window}\"\n"
+    );
+}
+
+fn identity(dice: &mut Dice, text: &mut String) {
+    let most = dice.pick(&["64", "2", "3", "5"]);
+    *text += &format!("[identity]\nmax_identifiers = {most}\nblocked = [\"nobody\"]\n");
+    let nick_rank = dice.pick(&["2", "3"]);
+    let (mails, nicks) = (dice.between(1, 3), dice.between(1, 3));
+    *text += "[identity.kinds.account]\nrank = 1\nlimit = 1\nform = \"opaque\"\n";
+    *text += &format!("[identity.kinds.mail]\nrank = 2\nlimit = {mails}\nform = \"email\"\n");
+    *text += &format!("[identity.kinds.nick]\nrank = {nick_rank}\nlimit = {nicks}\nform = \"handle\"\n");
+}
+
+fn channels(dice: &mut Dice, text: &mut String) {
+    for channel in CHANNELS {
+        let weight = dice.pick(&["100", "50", "30", "0"]);
+        let public = dice.percent(30);
+        *text += &format!("[channels.{channel}]\nweight = {weight}\npublic = {public}\n");
+        if dice.percent(30) {
+            let other = CHANNELS.iter().find(|other| **other != channel).expect("there are several");
+            *text += &format!("excludes = [\"{}\"]\n", dice.pick(&["*", other]));
+        }
+    }
+}
+
+/// The logs begin on Monday, 2026-03-02, 08:59: `day` opens a minute later.
+fn calendars(dice: &mut Dice, text: &mut String) {
+    let day = "\"09:00-09:01\", \"09:03-09:10\", \"10:00-12:00\"";
+    let closed = if dice.percent(30) { "closed = [\"2026-03-03\"]\n" } else { "" };
+    *text += "[calendars.always]\nzone = \"UTC\"\nopen = \"always\"\n";
+    *text += &format!(
+        "[calendars.day]\nzone = \"UTC\"\nopen = {{ mon = [{day}], tue = [{day}], thu = [{day}] }}\n{closed}"
+    );
+    *text += "[calendars.never]\nzone = \"UTC\"\n";
+}
+
+fn value(dice: &mut Dice, text: &mut String) {
+    let (base, public) = (dice.between(-10, 10), dice.between(-20, 30));
+    *text += &format!("[value]\nbase = {base}\npublic = {public}\n");
+    let failed = dice.pick(&[
+        "{ points = 0 }",
+        "{ points = 40, at_most = 100 }",
+        "{ points = -7, at_most = -10 }",
+        "{ points = 5 }",
+    ]);
+    *text += &format!("failed_attempt = {failed}\n");
+    *text += "tier = { gold = 300, silver = 100 }\nintent = { buy = 200, cancel = -50 }\nchannel = { phone = 50 }\n";
+    *text += "reach = [[0, 1], [1000, 50]]\nlifetime_value = [[1000, 50], [10000, 200]]\n";
+    *text += "sentiment = [[-100, 100], [0, 0], [50, -30]]\n";
+}
+
+fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
+    let strategy = dice.pick(&[
+        "longest_idle",
+        "least_busy",
+        "most_spare",
+        "best_skill",
+        "round_robin",
+        "fewest_handled",
+    ]);
+    let accept = dice.pick(&["offer", "offer", "auto"]);
+    let timeout = dice.pick(&["20s", "1m", "1s", "20s", "0s", "5m"]);
+    let exclude = dice.pick(&["30s", "0s", "5s", "1s"]);
+    let wrap_up = dice.pick(&["0s", "10s", "1s"]);
+    let lang = dice.percent(25);
+    *text += &format!(
+        "[queues.{name}]\ndivision = \"{division}\"\nstrategy = \"{strategy}\"\naccept = \"{accept}\"\n\
+         offer_timeout = \"{timeout}\"\nexclude_after_miss = \"{exclude}\"\nwrap_up = \"{wrap_up}\"\nmatch_lang = {lang}\n"
+    );
+    if dice.percent(20) {
+        *text += &format!("skills = {{ bills = {{ level = {} }} }}\n", dice.between(1, 4));
+    }
+    *text += dice.pick(&[
+        "",
+        "",
+        "curve = [[\"0s\", 0], [\"10s\", 50], [\"10s\", 100], [\"30s\", -20]]\n",
+        "curve = [[\"0s\", 0]]\ncurve_after = { per_minute = -7 }\n",
+        "curve = [[\"5s\", 3], [\"20s\", 400]]\ncurve_after = { per_minute = 1 }\n",
+    ]);
+    if dice.percent(70) {
+        *text += &format!("[queues.{name}.sla]\n");
+        for objective in ["queue_wait", "first_response", "next_response", "resolution"] {
+            if dice.percent(60) {
+                let target = dice.pick(&["20s", "1m", "10s", "0s", "10m", "8h"]);
+                let calendar = dice.pick(&["always", "always", "day", "day", "never"]);
+                let warn = dice.pick(&["", "50", "50, 80", "1, 50, 99"]);
+                *text += &format!(
+                    "{objective} = {{ target = \"{target}\", calendar = \"{calendar}\", warn = [{warn}] }}\n"
+                );
+            }
+        }
+    }
+}
+
+fn routes(dice: &mut Dice, text: &mut String) {
+    let conditions = [
+        "channel = [\"phone\"]",
+        "channel = [\"chat\", \"mail\"], public = true",
+        "lang = [\"es\"]",
+        "intent = [\"buy\"]",
+        "tier = [\"gold\"]",
+        "reach = { at_least = 10 }",
+        "sentiment = { at_most = -1 }",
+        "failed_attempts = { at_least = 2 }",
+        "open = { calendar = \"day\" }",
+        "hour_of_week = [9, 33]",
+    ];
+    for _ in 0..dice.below(5) {
+        let (condition, queue) = (dice.pick(&conditions), QUEUES[dice.below(4)].0);
+        *text += &format!("[[routes]]\nwhen = {{ {condition} }}\nqueue = \"{queue}\"\n");
+    }
+    *text += &format!("[[routes]]\nqueue = \"{}\"\n", QUEUES[dice.below(4)].0);
+}
