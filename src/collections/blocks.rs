@@ -29,14 +29,17 @@ impl<T: Copy + Default> Blocks<T> {
     pub fn take(&mut self) -> u32 {
         match self.free.pop() {
             Some(block) => block,
-            None => self.blocks.push(vec![T::default(); self.stride].into_boxed_slice()) as u32,
+            None => self.blocks.push(vec![T::default(); self.stride].into_boxed_slice()),
         }
     }
 
     /// Takes a block back; `NO_BLOCK` is passed over.
     pub fn give_back(&mut self, block: u32) {
         if block != NO_BLOCK {
-            debug_assert!(!self.free.contains(&block) || self.free.len() > 1_000, "a block is given back once");
+            debug_assert!(
+                !self.free.contains(&block) || self.free.len() > 1_000,
+                "a block is given back once"
+            );
             self.free.push(block);
         }
     }
@@ -44,13 +47,13 @@ impl<T: Copy + Default> Blocks<T> {
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get(&self, block: u32) -> &[T] {
-        if block == NO_BLOCK { &[] } else { &self.blocks[block as usize] }
+        if block == NO_BLOCK { &[] } else { &self.blocks[block] }
     }
 
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get_mut(&mut self, block: u32) -> &mut [T] {
-        if block == NO_BLOCK { &mut [] } else { &mut self.blocks[block as usize] }
+        if block == NO_BLOCK { &mut [] } else { &mut self.blocks[block] }
     }
 }
 

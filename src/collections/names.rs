@@ -10,6 +10,7 @@ pub struct Names {
     table: IndexTable,
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    keys: Vec<u64>,
 }
 
 impl Names {
@@ -27,6 +28,7 @@ impl Names {
         let number = self.ends.len() as u32;
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len() as u32);
+        self.keys.push(key);
         self.table.insert(key, number);
         number
     }
@@ -36,6 +38,12 @@ impl Names {
     pub fn get(&self, number: u32) -> &[u8] {
         let start = if number == 0 { 0 } else { self.ends[number as usize - 1] };
         &self.bytes[start as usize..self.ends[number as usize] as usize]
+    }
+
+    /// The keyed hash of a number's name.
+    #[inline]
+    pub fn key(&self, number: u32) -> u64 {
+        self.keys[number as usize]
     }
 
     /// Names known.
@@ -60,7 +68,7 @@ mod tests {
         assert_eq!(names.number(7, b"bob"), 1, "the same key, another name");
         assert_eq!(names.number(7, b"ann"), 0);
         assert_eq!(names.find(7, b"bob"), Some(1));
-        assert_eq!(names.find(8, b"bob"), None);
+        assert_eq!(names.find(8 << 20, b"bob"), None, "another key");
         assert_eq!((names.get(0), names.get(1), names.len()), (&b"ann"[..], &b"bob"[..], 2));
     }
 }

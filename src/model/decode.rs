@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use crate::model::event::Event;
-use crate::model::json::{self, Shape};
 use crate::model::instant;
+use crate::model::json::{self, Shape};
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::TYPE_PREFIX;
@@ -18,9 +18,11 @@ use crate::types::record::{BinaryHeaders, Limits, Record};
 use crate::types::{EventType, Millis, Position, RejectReason, TraceParent};
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod identifier_tests;
+mod record_tests;
 
 /// An event, or why it is refused and which member is to blame.
 pub type Decoded = Result<Event, (RejectReason, String)>;
@@ -29,14 +31,18 @@ pub type Decoded = Result<Event, (RejectReason, String)>;
 const ENVELOPE: [&str; 7] = ["specversion", "id", "source", "type", "time", "data", "traceparent"];
 
 /// Every event of a record, in order.
-pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limits) -> Vec<(Position, Decoded)> {
+pub fn decode_record(
+    record: &Record,
+    rules: &Rules,
+    keys: &Keys,
+    limits: &Limits,
+) -> Vec<(Position, Decoded)> {
     let whole = |decoded: Decoded| vec![(position(record, 0), decoded)];
     let refused = |reason: RejectReason| whole(Err((reason, String::new())));
     if record.value.len() > limits.record_bytes {
         return refused(RejectReason::TooLarge);
     }
-    let decode =
-        |index: u32, bytes: &[u8]| Reader::new(record, index, rules, keys, limits).structured(bytes);
+    let decode = |index: u32, bytes: &[u8]| Reader::new(record, index, rules, keys, limits).structured(bytes);
     if let Some(headers) = record.binary {
         return whole(Reader::new(record, 0, rules, keys, limits).binary(headers, record.value));
     }
@@ -49,18 +55,19 @@ pub fn decode_record(record: &Record, rules: &Rules, keys: &Keys, limits: &Limit
         if json::check(text).is_err() {
             return refused(RejectReason::InvalidJson);
         }
-        let Shape::Array(elements) = json::shape(json::raw(text)) else { unreachable!("it begins with [") };
-        let event = |(index, raw): (u32, &&RawValue)| {
-            (position(record, index), decode(index, raw.get().as_bytes()))
+        let Shape::Array(elements) = json::shape(json::raw(text)) else {
+            unreachable!("it begins with a bracket")
         };
+        let event =
+            |(index, raw): (u32, &&RawValue)| (position(record, index), decode(index, raw.get().as_bytes()));
         return (0..).zip(&elements).map(event).collect();
     }
     let lines: Vec<&[u8]> = record.value.split(|byte| *byte == b'\n').collect();
     if !lines[1..].iter().any(|line| line.starts_with(b"{")) {
-        return whole(decode(0, trimmed));
+        return whole(decode(0, record.value));
     }
     let full = (0..).zip(&lines).filter(|(_, line)| !trim(line).is_empty());
-    full.map(|(index, line)| (position(record, index), decode(index, trim(line)))).collect()
+    full.map(|(index, line)| (position(record, index), decode(index, line))).collect()
 }
 
 fn position(record: &Record, index: u32) -> Position {
@@ -121,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value is `data`, the headers are the other members: put together they are an event like any other.
-    fn binary(self, headers: &BinaryHeaders, value: &[u8]) -> Decoded {
+    fn binary(mut self, headers: &BinaryHeaders, value: &[u8]) -> Decoded {
         let refused = |reason: RejectReason| Err((reason, String::new()));
         if value.len() > self.limits.event_bytes {
             return refused(RejectReason::TooLarge);
@@ -140,7 +147,12 @@ impl<'a> Reader<'a> {
             text += &format!("\"{name}\":{},", serde_json::Value::from(header));
         }
         match std::str::from_utf8(value) {
-            Ok(data) if json::check(data).is_ok() => self.checked(&format!("{text}\"data\":{data}}}")),
+            Ok(data) if json::check(data).is_ok() => {
+                if !matches!(json::shape(json::raw(data)), Shape::Object(_)) {
+                    self.fail(RejectReason::NotAnObject, "");
+                }
+                self.checked(&format!("{text}\"data\":{data}}}"))
+            }
             Ok(_) => refused(RejectReason::InvalidJson),
             Err(_) => refused(RejectReason::InvalidUtf8),
         }
@@ -148,7 +160,7 @@ impl<'a> Reader<'a> {
 
     /// `text` is JSON.
     fn checked(mut self, text: &str) -> Decoded {
-        if json::check(text).expect("checked before") > self.limits.depth {
+        if json::check(text).expect("checked before") > self.limits.depth as usize {
             self.fail(RejectReason::TooDeep, "");
         }
         match json::shape(json::raw(text)) {
@@ -177,7 +189,6 @@ impl<'a> Reader<'a> {
             }
             if !seen.insert(name) {
                 self.fail(RejectReason::DuplicateMember, name);
-                continue;
             }
             match name.as_str() {
                 "specversion" => self.specversion(raw),

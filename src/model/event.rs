@@ -27,7 +27,7 @@ pub struct Event {
     pub event_type: EventType,
     /// `conversation`: the engine's own id.
     pub conversation: Option<ConversationId>,
-    /// Whether the event has a `from` (or `identifier`) member at all: its values may all be blocked.
+    /// Whether the event has a `from` member at all: its values may all be blocked.
     pub has_from: bool,
     /// `from`, or the one `identifier` of an unlink: kind and keyed hash, in the order of the bytes, blocked values
     /// left out, repetitions kept.

@@ -8,6 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 use crate::rules::{Form, Rules};
 use crate::types::KindId;
 
+#[cfg(test)]
+mod tests;
+
 /// Values that never identify, trimmed and case-folded; besides these all that match `^[0-]+$`, and the rules' own.
 pub const BLOCKED: [&str; 11] = [
     "-1",
@@ -86,7 +89,6 @@ fn phone(trimmed: &str, region: &str) -> Option<String> {
             return Some(format!("+{digits}"));
         }
     }
-    let region = region.parse().ok()?;
-    let number = phonenumber::parse(Some(region), trimmed).ok()?;
+    let number = phonenumber::parse(region.parse().ok(), trimmed).ok()?;
     Some(number.format().mode(Mode::E164).to_string())
 }

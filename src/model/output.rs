@@ -8,8 +8,8 @@ use jiff::{SignedDuration, civil};
 use serde_json::{Map, Value};
 
 use crate::types::{
-    AcceptMode, Affinity, AttemptOutcome, Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis,
-    Objective, Position, RefusalReason, RejectReason, Stream, TraceParent, WithdrawReason,
+    AcceptMode, Affinity, AttemptOutcome, Cause, CloseOutcome, ConversationId, CustomerId, DurationMs,
+    Millis, Objective, Position, RefusalReason, RejectReason, Stream, TraceParent, WithdrawReason,
 };
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 //! is what lies in their union, in real elapsed milliseconds.
 //!
 //! A clock is computed at every contact and every pause, so the union is laid out once, when the rules are compiled,
-//! for the years 2000 to 2059: a sorted table with running sums, found by the day, some 10 ns a question. Instants
-//! outside are answered by walking the zone's days, a microsecond a step; nothing allocates either way. Calendars
-//! that are always or never open ask nothing of a zone.
+//! for the years 2000 to 2059: a sorted table with running sums, found by the day. Instants outside are answered by
+//! walking the zone's days; nothing allocates either way. Calendars that are always or never open ask nothing of a
+//! zone.
 
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use crate::types::{DurationMs, Millis};
 
@@ -173,32 +173,24 @@ impl Open {
     fn new(schedule: Schedule, zone: TimeZone) -> Open {
         let mut open = Open { schedule, zone, spans: Vec::new(), days: Vec::new() };
         open.spans = open.table();
-        let days = (TABLE.1.0 - TABLE.0.0) / DAY_MS;
-        let first = |day: i64| {
+        let mut place = 0;
+        for day in 0..(TABLE.1.0 - TABLE.0.0) / DAY_MS {
             let begin = TABLE.0.0 + day * DAY_MS;
-            open.spans.partition_point(|span| span.end <= begin) as u32
-        };
-        open.days = (0..days).map(first).collect();
+            place += open.spans[place..].iter().take_while(|span| span.end <= begin).count();
+            open.days.push(place as u32);
+        }
         open
     }
 
     /// The union of all intervals within `TABLE`.
     fn table(&self) -> Vec<Span> {
-        let (first, last) = (local_date(&self.zone, TABLE.0), local_date(&self.zone, TABLE.1));
-        let (first, last) = (shifted(first, -DATES_AROUND), shifted(last, DATES_AROUND));
-        let mut edges = Vec::new();
-        let mut date = first;
-        while date <= last {
-            edges.extend(self.intervals(date).filter_map(|(start, end)| {
-                let (start, end) = (start.max(TABLE.0.0), end.min(TABLE.1.0));
-                (start < end).then_some((start, end))
-            }));
-            date = shifted(date, 1);
-        }
+        let mut edges = self.edges();
         edges.sort_unstable();
         let mut spans: Vec<Span> = Vec::with_capacity(edges.len());
         for (start, end) in edges {
+            let (start, end) = (start.max(TABLE.0.0), end.min(TABLE.1.0));
             match spans.last_mut() {
+                _ if start >= end => {}
                 Some(last) if start <= last.end => last.end = last.end.max(end),
                 _ => spans.push(Span { start, end, before: 0 }),
             }
@@ -209,6 +201,45 @@ impl Open {
             before += span.end - span.start;
         }
         spans
+    }
+
+    /// Every interval that may touch `TABLE`. The zone is asked only about dates near a change of its clocks.
+    fn edges(&self) -> Vec<(i64, i64)> {
+        let changes = self.changes();
+        let (mut date, mut midnight) = (date(1999, 12, 29), TABLE.0.0 - DATES_AROUND * DAY_MS);
+        let (mut edges, mut next) = (Vec::new(), 0);
+        while midnight < TABLE.1.0 + DATES_AROUND * DAY_MS {
+            while changes.get(next + 1).is_some_and(|(at, _)| *at <= midnight - DATES_AROUND * DAY_MS) {
+                next += 1;
+            }
+            let near = changes.get(next + 1).is_some_and(|(at, _)| *at < midnight + DATES_AROUND * DAY_MS);
+            if near {
+                edges.extend(self.intervals(date));
+            } else {
+                let instant = |minutes: u16| midnight + i64::from(minutes) * 60_000 - changes[next].1;
+                edges.extend(
+                    self.schedule.of(date).iter().map(|(start, end)| (instant(*start), instant(*end))),
+                );
+            }
+            date = shifted(date, 1);
+            midnight += DAY_MS;
+        }
+        edges
+    }
+
+    /// The zone's offsets in and around `TABLE` in milliseconds, each with the instant from which it holds.
+    fn changes(&self) -> Vec<(i64, i64)> {
+        let first = timestamp(Millis(TABLE.0.0 - 4 * DATES_AROUND * DAY_MS));
+        let offset_ms = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1_000;
+        let mut changes = vec![(i64::MIN, offset_ms(self.zone.to_offset(first)))];
+        for change in self.zone.following(first) {
+            let at = change.timestamp().as_millisecond();
+            if at > TABLE.1.0 + 4 * DATES_AROUND * DAY_MS {
+                break;
+            }
+            changes.push((at, offset_ms(change.offset())));
+        }
+        changes
     }
 
     fn add(&self, start: Millis, mut left: i64) -> Millis {
@@ -374,8 +405,10 @@ fn local_date(zone: &TimeZone, at: Millis) -> Date {
 
 /// The date so many days later; stays within what dates can tell.
 fn shifted(date: Date, days: i64) -> Date {
-    use jiff::ToSpan;
-    date.saturating_add(days.days())
+    match days {
+        1 => date.tomorrow().unwrap_or(Date::MAX),
+        _ => date.saturating_add(days.days()),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! Settings → compiled rules: names become places in ordered tables, and everything that only the whole file can
 //! tell is checked: declarations, routes, the graph of overflows.
 
-use std::collections::BTreeMap;
-
 use toml::de::DeTable;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -55,7 +53,7 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
     let names = Names::new(&settings);
     if whole {
         names.resolve(log);
-        overflows(&settings, log);
+        overflows(&settings, &names, log);
         check_routes(&settings, log);
         warn(&settings, log);
     }
@@ -260,18 +258,19 @@ fn value(draft: &ValueDraft, names: &Names) -> ValueRules {
 }
 
 /// A queue overflows only within its division, and never back to itself by any way.
-fn overflows(settings: &Settings, log: &Log<'_>) {
-    let queues: BTreeMap<&str, &QueueDraft> =
-        settings.queues.iter().map(|queue| (queue.name.value.as_str(), queue)).collect();
+fn overflows(settings: &Settings, names: &Names, log: &Log<'_>) {
+    let target = |lead: &settings::Leads| place(&names.queues, &lead.to.value);
+    let graph: Vec<Vec<usize>> =
+        settings.queues.iter().map(|queue| queue.leads.iter().filter_map(target).collect()).collect();
     let division = |queue: &QueueDraft| queue.division.as_ref().map(|name| name.value.clone());
-    for queue in &settings.queues {
+    for (own, queue) in settings.queues.iter().enumerate() {
         for lead in &queue.leads {
-            let Some(target) = queues.get(lead.to.value.as_str()) else { continue };
-            if division(target) != division(queue) {
+            let Some(to) = target(lead) else { continue };
+            if division(&settings.queues[to]) != division(queue) {
                 let what = format!("{}: the queue `{}` is of another division", lead.path, lead.to.value);
                 log.fault(lead.to.at, what, "name a queue of the same division");
             }
-            if reaches(&queues, &lead.to.value, &queue.name.value) {
+            if reaches(&graph, to, own) {
                 let what = format!("{}: conversations would overflow in a circle", lead.path);
                 log.fault(lead.to.at, what, "lead one queue of the circle elsewhere");
             }
@@ -279,15 +278,16 @@ fn overflows(settings: &Settings, log: &Log<'_>) {
     }
 }
 
-/// Whether overflows lead from one queue to another.
-fn reaches(queues: &BTreeMap<&str, &QueueDraft>, from: &str, to: &str) -> bool {
-    let (mut seen, mut left) = (std::collections::BTreeSet::new(), vec![from.to_owned()]);
-    while let Some(name) = left.pop() {
-        if name == to {
+/// Whether overflows lead from one queue to another, or the two are the same.
+fn reaches(graph: &[Vec<usize>], from: usize, to: usize) -> bool {
+    let (mut seen, mut left) = (vec![false; graph.len()], vec![from]);
+    while let Some(queue) = left.pop() {
+        if queue == to {
             return true;
         }
-        let next = queues.get(name.as_str()).into_iter().flat_map(|queue| &queue.leads);
-        left.extend(next.map(|lead| lead.to.value.clone()).filter(|name| seen.insert(name.clone())));
+        if !std::mem::replace(&mut seen[queue], true) {
+            left.extend(graph[queue].iter().filter(|next| !seen[**next]));
+        }
     }
     false
 }

@@ -127,22 +127,30 @@ impl<'t> Log<'t> {
         self.references.borrow().clone()
     }
 
-    /// All complaints, ordered by place; a syntax error voids the section that it stands in, since what was read of
-    /// such a section is a guess.
+    /// All complaints, ordered by place. The first syntax error voids the rest of what is told about its section, since
+    /// what was read of that is a guess; a key that is there twice voids nothing.
     pub(super) fn sorted(&self) -> Vec<Complaint> {
         let mut complaints = self.complaints.borrow().clone();
-        let broken: Vec<(u32, u32)> = complaints
-            .iter()
-            .filter(|complaint| complaint.sort == ComplaintSort::Syntax)
-            .map(|complaint| self.section(complaint.line))
-            .collect();
-        complaints.retain(|complaint| {
-            complaint.sort == ComplaintSort::Syntax
-                || !broken.iter().any(|(first, end)| (*first..*end).contains(&complaint.line))
-        });
         complaints
             .sort_by(|a, b| (a.line, a.column, a.sort, &a.what).cmp(&(b.line, b.column, b.sort, &b.what)));
         complaints.dedup();
+        let guess = |complaint: &Complaint| {
+            let again = complaint.what.starts_with("duplicate key");
+            let header = self.line(complaint.line).starts_with('[');
+            complaint.sort == ComplaintSort::Syntax && (header || !again)
+        };
+        let mut broken: Vec<(u32, u32)> = Vec::new();
+        let mut first: Vec<Complaint> = Vec::new();
+        for complaint in complaints.iter().filter(|complaint| guess(complaint)) {
+            if !broken.iter().any(|(first, end)| (*first..*end).contains(&complaint.line)) {
+                broken.push(self.section(complaint.line));
+                first.push(complaint.clone());
+            }
+        }
+        complaints.retain(|complaint| {
+            let void = broken.iter().any(|(first, end)| (*first..*end).contains(&complaint.line));
+            !void || first.contains(complaint)
+        });
         complaints
     }
 

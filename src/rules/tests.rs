@@ -1,6 +1,8 @@
 //! Whole files: the example with everything in it, files full of faults with the complaints they get, defaults, and
 //! the rules in `config`.
 
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 use crate::types::Objective;
 
@@ -168,5 +170,33 @@ fn example_rules_are_sound() {
         assert!(
             rules.divisions.iter().map(|division| division.queues.len()).sum::<usize>() == rules.queues.len()
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Whatever is cut out of a file, put into it or doubled: complaints or rules, in order, within the file.
+    #[test]
+    fn damaged_files(
+        text in prop::sample::select(vec![EXAMPLE, SHOP, BANK, TELCO]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), 0usize..40, "[\\[\\]{}=\"'.,#\n a-z0-9é-]{0,6}"), 1..4),
+    ) {
+        let mut text = text.to_owned();
+        for (at, length, put) in damage {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let first = at.index(places.len());
+            let end = places.get(first + length).copied().unwrap_or(text.len());
+            text.replace_range(places[first]..end, &put);
+        }
+        let checked = check(&text, "r.toml");
+        prop_assert_eq!(checked.rules.is_some(), checked.complaints.is_empty());
+        let lines: Vec<usize> = text.split('\n').map(|line| line.chars().count()).collect();
+        let mut last = (0, 0);
+        for complaint in &checked.complaints {
+            let place = (complaint.line as usize, complaint.column as usize);
+            prop_assert!(last <= place, "{} comes after {:?}", complaint, last);
+            prop_assert!(place.0 <= lines.len() && place.1 <= lines[place.0 - 1] + 1, "{} is outside", complaint);
+            last = place;
+        }
     }
 }

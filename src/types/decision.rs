@@ -169,6 +169,12 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
 }
 
+impl Default for Attempt {
+    fn default() -> Self {
+        Attempt { at: Millis(0), channel: ChannelId(0), outcome: AttemptOutcome::Open }
+    }
+}
+
 /// A decision of one division, ready to become one output event.
 #[derive(Clone, Debug)]
 pub struct Decision {

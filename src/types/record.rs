@@ -52,21 +52,21 @@ pub struct BinaryHeaders<'a> {
     pub traceparent: Option<&'a [u8]>,
 }
 
-/// Bounds of what is read; the defaults are those of the specification.
+/// Bounds of what is taken in; one tenant's configuration.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bytes of a record.
     pub record_bytes: usize,
     /// Bytes of an event.
     pub event_bytes: usize,
-    /// Levels of arrays and objects in an event, itself included.
-    pub depth: usize,
-    /// Bytes of an `id`, a `source`, an identifier or a name.
-    pub name_bytes: usize,
-    /// Identifiers of an event.
-    pub identifiers: usize,
-    /// Bytes of a `text`, unescaped.
+    /// Unescaped bytes of `text`.
     pub text_bytes: usize,
+    /// Unescaped bytes of `id`, `source`, an identifier, a name.
+    pub name_bytes: usize,
+    /// Values in `from`.
+    pub identifiers: usize,
+    /// Containers in each other, the event itself being the first; from 4, which an agent's queues need, to 64.
+    pub depth: u32,
 }
 
 impl Default for Limits {
@@ -74,10 +74,10 @@ impl Default for Limits {
         Limits {
             record_bytes: 1 << 20,
             event_bytes: 64 << 10,
-            depth: 16,
+            text_bytes: 16 << 10,
             name_bytes: 256,
             identifiers: 16,
-            text_bytes: 16 << 10,
+            depth: 16,
         }
     }
 }

@@ -1,7 +1,12 @@
-//! Tests of the engine from outside: what goes in, what must come out.
+//! Tests of the engine from outside, in one binary: what goes in, what must come out.
 
+#[path = "../support/events.rs"]
+mod events;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod decode;
+mod json_testsuite;
 mod stories;
 mod random;
+mod twcs;

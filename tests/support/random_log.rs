@@ -478,7 +478,7 @@ impl World {
         let mut lines = self.lines.iter().rev();
         let line = if one_offs { lines.find(|line| line.contains("GUEST")) } else { lines.nth(back) };
         if let Some(line) = line.cloned() {
-            let moved = serde_json::from_str::<Value>(&line).ok().map(|mut event| {
+            let moved = serde_json::from_str::<Value>(&line).ok().filter(Value::is_object).map(|mut event| {
                 event["time"] = json!(time_text(self.time));
                 event.to_string()
             });

@@ -16,52 +16,34 @@ use crate::types::{
 /// Integers that any JSON reader keeps exactly.
 const EXACT: std::ops::RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 
-/// What a type requires (of each group at least one), and what else it knows.
+/// What events that look for a conversation by `from` may add to narrow the search.
+const NARROWING: [&str; 3] = ["thread", "queue", "channel"];
+
+/// What a type requires (of each group at least one), and what else it knows, `NARROWING` apart.
+#[rustfmt::skip]
 pub(super) fn table(event_type: EventType) -> (&'static [&'static [&'static str]], &'static [&'static str]) {
     use EventType::*;
     match event_type {
-        ContactReceived => (
-            &[&["channel"], &["from"]],
-            &[
-                "queue", "thread", "conversation", "text", "lang", "intent", "skills", "value", "reach",
-                "sentiment", "public", "preferred_agent",
-            ],
-        ),
-        ContactAbandoned => (&[&["conversation", "from"]], &["channel", "thread", "queue"]),
-        CallbackRequested => {
-            (&[&["from"], &["channel"], &["due"]], &["queue", "conversation", "value", "skills"])
-        }
+        ContactReceived => (&[&["channel"], &["from"]], &[
+            "queue", "thread", "conversation", "text", "lang", "intent", "skills", "value", "reach", "sentiment",
+            "public", "preferred_agent",
+        ]),
+        ContactAbandoned => (&[&["conversation", "from"]], &["channel", "thread"]),
+        CallbackRequested => (&[&["from"], &["channel"], &["due"]], &["queue", "conversation", "value", "skills"]),
         CustomerUpdated => (&[&["from"]], &["tier", "lifetime_value", "lang", "preferred_agent", "blocked"]),
-        IdentityLinked | CustomerErased => (&[&["from"]], &[]),
+        IdentityLinked => (&[&["from"]], &[]),
         IdentityUnlinked => (&[&["identifier"]], &[]),
-        AgentUpdated => {
-            (&[&["agent"], &["division"], &["capacity"], &["skills"]], &["budget", "langs", "queues"])
-        }
+        CustomerErased => (&[&["from"]], &[]),
+        AgentUpdated => (&[&["agent"], &["division"], &["capacity"], &["skills"]], &["budget", "langs", "queues"]),
         AgentState => (&[&["agent"], &["division"], &["state"]], &["reason", "requeue"]),
-        OfferAccepted | OfferDeclined => (
-            &[&["agent"], &["division"], &["conversation", "from"]],
-            &["thread", "queue", "channel"],
-        ),
+        OfferAccepted | OfferDeclined => (&[&["agent"], &["division"], &["conversation", "from"]], &[]),
         AgentWrapped => (&[&["agent"], &["division"]], &["conversation", "from"]),
-        ConversationReplied => {
-            (&[&["conversation", "from"]], &["agent", "automated", "thread", "queue", "channel"])
-        }
-        ConversationHeld | ConversationResumed => {
-            (&[&["conversation", "from"]], &["reason", "thread", "queue", "channel"])
-        }
-        ConversationTransferred => {
-            (&[&["conversation", "from"]], &["queue", "agent", "skills", "thread", "channel"])
-        }
-        ConversationUpdated => {
-            (&[&["conversation", "from"]], &["value", "skills", "intent", "queue", "thread", "channel"])
-        }
-        ConversationAssigned => (
-            &[&["conversation", "from"], &["agent"], &["division"]],
-            &["thread", "queue", "channel"],
-        ),
-        ConversationResolved => {
-            (&[&["conversation", "from"]], &["agent", "outcome", "thread", "queue", "channel"])
-        }
+        ConversationReplied => (&[&["conversation", "from"]], &["agent", "automated"]),
+        ConversationHeld | ConversationResumed => (&[&["conversation", "from"]], &["reason"]),
+        ConversationTransferred => (&[&["conversation", "from"]], &["queue", "agent", "skills"]),
+        ConversationUpdated => (&[&["conversation", "from"]], &["value", "skills", "intent", "queue"]),
+        ConversationAssigned => (&[&["conversation", "from"], &["agent"], &["division"]], &[]),
+        ConversationResolved => (&[&["conversation", "from"]], &["agent", "outcome"]),
         RulesChanged => (&[&["text"]], &[]),
     }
 }
@@ -69,12 +51,19 @@ pub(super) fn table(event_type: EventType) -> (&'static [&'static [&'static str]
 /// Whether the type knows the member.
 pub(super) fn knows(event_type: EventType, name: &str) -> bool {
     let (required, optional) = table(event_type);
-    optional.contains(&name) || required.iter().any(|group| group.contains(&name))
+    let looks_up = required.contains(&["conversation", "from"].as_slice());
+    optional.contains(&name)
+        || required.iter().any(|group| group.contains(&name))
+        || (looks_up && NARROWING.contains(&name))
 }
 
 impl Reader<'_> {
     /// Checks and keeps the members of `data`; returns the names of those that the type knows and that are there.
-    pub(super) fn data(&mut self, event_type: EventType, members: &[(String, &RawValue)]) -> BTreeSet<String> {
+    pub(super) fn data(
+        &mut self,
+        event_type: EventType,
+        members: &[(String, &RawValue)],
+    ) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let division = members.iter().find(|(name, _)| name == "division").and_then(|(_, raw)| {
             let Shape::Text(text) = json::shape(raw) else { return None };
@@ -87,7 +76,8 @@ impl Reader<'_> {
             let path = format!("data.{name}");
             if !seen.insert(name.clone()) {
                 self.fail(RejectReason::DuplicateMember, &path);
-            } else if name == "queues" {
+            }
+            if name == "queues" {
                 self.event.queues = self.queues(&path, raw, division);
             } else {
                 self.member(&path, name, raw);
@@ -120,9 +110,9 @@ impl Reader<'_> {
             "conversation" => self.conversation(path, raw),
             "from" => {
                 self.event.has_from = true;
-                self.identifiers(path, raw, true);
+                self.identifiers(path, raw);
             }
-            "identifier" => self.identifiers(path, raw, false),
+            "identifier" => self.identifiers(path, raw),
             "channel" => {
                 let text = self.text(path, raw);
                 self.event.channel = text.and_then(|text| {
@@ -208,8 +198,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `from`: several kinds, each with one value or a list; `identifier`: one kind with one value.
-    fn identifiers(&mut self, path: &str, raw: &RawValue, is_from: bool) {
+    /// `from` or `identifier`: kinds, each with one value or a list.
+    fn identifiers(&mut self, path: &str, raw: &RawValue) {
         let Some(members) = self.object(path, raw) else { return };
         let mut named = 0;
         let mut seen = BTreeSet::new();
@@ -224,7 +214,7 @@ impl Reader<'_> {
                 self.fail(RejectReason::UnknownKind, &path);
             }
             let values = match json::shape(raw) {
-                Shape::Array(values) if is_from => values,
+                Shape::Array(values) => values,
                 _ => vec![*raw],
             };
             named += values.len();
@@ -232,8 +222,7 @@ impl Reader<'_> {
                 self.identifier(&path, kind, value);
             }
         }
-        let most = if is_from { self.limits.identifiers } else { 1 };
-        if named > most {
+        if named > self.limits.identifiers {
             self.fail(RejectReason::TooManyIdentifiers, path);
         }
         self.identifiers_named = Some(named);

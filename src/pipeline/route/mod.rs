@@ -1,1 +1,215 @@
-//! route.
+//! The fourth stage: one division. Who gets what, when, and what is due.
+//!
+//! A division is a state machine over its operations and its own deadlines: conversations wait in classes, agents
+//! stand in groups, and after every event and every timer the two are matched until no agent may take anything that
+//! waits. Every decision is explained by what the division holds; nothing is read from another stage.
+//!
+//! Cost: a hash look-up, one conversation record, one heap move and one wheel move an operation. Invariants: a
+//! conversation has at most one agent and one live offer; an agent's load is what it holds; what is queued is in
+//! exactly one heap; a conversation's or agent's earliest deadline is in the wheel.
+
+mod clocks;
+mod conversation;
+mod matching;
+mod operations;
+mod staff;
+mod timers;
+mod waiting;
+
+use std::sync::Arc;
+
+use crate::collections::blocks::Blocks;
+use crate::collections::names::Names;
+use crate::collections::wheel::Wheel;
+use crate::rules::Rules;
+use crate::rules::keys::Keys;
+use crate::types::decision::{Attempt, Body, Decision, DecisionBatch};
+use crate::types::event::Events;
+use crate::types::operation::Operations;
+use crate::types::tally::ObjectiveTally;
+use crate::types::{Cause, DivisionId, IgnoreReason, Millis, TraceParent};
+
+use conversation::{Book, NONE};
+use matching::Scratch;
+use staff::Staff;
+use timers::Due;
+use waiting::Waiting;
+
+/// One division.
+pub struct Division {
+    rules: Arc<Rules>,
+    id: DivisionId,
+    clock: Millis,
+    /// The leader's wall clock of the epoch in hand, if there is one.
+    now: Option<Millis>,
+    unit: Unit,
+    book: Book,
+    staff: Staff,
+    waiting: Waiting,
+    wheel: Wheel,
+    due: Due,
+    attempts: Blocks<Attempt>,
+    /// Names of agents of earlier replies and resolves.
+    last_agents: Names,
+    /// Conversations that the step in hand made takeable.
+    takeable: Vec<u32>,
+    /// Agents that the step in hand made freer.
+    freed: Vec<u32>,
+    scratch: Scratch,
+    /// What has been decided in this batch.
+    pub batch: DecisionBatch,
+    /// Operations without effect by reason.
+    pub ignored: [u64; IgnoreReason::ALL.len()],
+    /// By queue (of all divisions), then by objective.
+    pub objectives: Vec<[ObjectiveTally; 4]>,
+}
+
+/// One entry or one timer: what its decisions bear, and where they begin.
+#[derive(Copy, Clone)]
+struct Unit {
+    cause: Cause,
+    traceparent: TraceParent,
+    start: usize,
+}
+
+impl Division {
+    /// A division in which nothing has happened.
+    pub fn new(id: DivisionId, rules: Arc<Rules>, keys: &Keys) -> Division {
+        Division {
+            id,
+            clock: Millis::MIN,
+            now: None,
+            unit: Unit { cause: Cause::Timer, traceparent: TraceParent::NONE, start: 0 },
+            book: Book::default(),
+            staff: Staff::new(&rules),
+            waiting: Waiting::new(&rules, |name| keys.name(name.as_bytes())),
+            wheel: Wheel::default(),
+            due: Due::default(),
+            attempts: Blocks::new(rules.conversation.attempts_kept as usize),
+            last_agents: Names::default(),
+            takeable: Vec::new(),
+            freed: Vec::new(),
+            scratch: Scratch::default(),
+            batch: DecisionBatch { first_number: 1, ..DecisionBatch::default() },
+            ignored: Default::default(),
+            objectives: vec![Default::default(); rules.queues.len()],
+            rules,
+        }
+    }
+
+    /// Carries out a batch's operations; `clocks` is by row.
+    pub fn apply(&mut self, events: &Events, clocks: &[Millis], now: Option<Millis>, operations: &Operations) {
+        self.now = now;
+        for (place, operation) in operations.rows.iter().enumerate() {
+            if let Some(later) = operations.rows.get(place + 2 * PREFETCH_AHEAD) {
+                self.book.prefetch(later.conversation);
+            }
+            if let Some(later) = operations.rows.get(place + PREFETCH_AHEAD) {
+                self.book.prefetch_slot(later.conversation);
+            }
+            let event = &events.rows[operation.row as usize];
+            let clock = clocks[operation.row as usize];
+            self.advance(clock);
+            self.clock = clock;
+            self.unit = Unit {
+                cause: Cause::Event(event.position),
+                traceparent: event.traceparent,
+                start: self.batch.decisions.len(),
+            };
+            if let Err(reason) = self.carry_out(events, event, operation, operations) {
+                self.ignored[reason as usize] += 1;
+            }
+            self.match_up();
+            self.close_unit();
+        }
+    }
+
+    /// Fires every timer with a deadline up to and including `clock`.
+    pub fn advance(&mut self, clock: Millis) {
+        while let Some(deadline) = self.wheel.next(clock.0) {
+            self.fire_all_at(Millis(deadline));
+        }
+    }
+
+    /// The tick of an epoch: fires every timer up to and including `clock`; offers that it makes last from `now`.
+    pub fn tick(&mut self, clock: Millis, now: Option<Millis>) {
+        self.now = now;
+        self.advance(clock);
+    }
+
+    /// Which division.
+    pub fn id(&self) -> DivisionId {
+        self.id
+    }
+
+    /// The earliest deadline, or an instant before it, if anything is armed.
+    pub fn next_deadline(&mut self) -> Option<Millis> {
+        self.wheel.next(i64::MAX).map(Millis)
+    }
+
+    /// Conversations held, and agents known.
+    pub fn size(&self) -> (usize, usize) {
+        (self.book.len(), self.staff.agents.len())
+    }
+
+    /// Writes a decision about a conversation.
+    fn decide(&mut self, slot: u32, body: Body) {
+        let conversation = &self.book[slot];
+        let traceparent = match self.unit.cause {
+            Cause::Timer => conversation.traceparent,
+            Cause::Event(_) => self.unit.traceparent,
+        };
+        let queue = match body {
+            Body::Warning { objective, .. } | Body::Breached { objective, .. } => conversation.clocks[objective as usize].queue,
+            _ => conversation.queue,
+        };
+        self.batch.decisions.push(Decision {
+            time: self.clock,
+            cause: self.unit.cause,
+            traceparent,
+            conversation: conversation.id,
+            customer: conversation.customer,
+            queue,
+            channel: conversation.channel,
+            body,
+        });
+    }
+
+    /// Puts the decisions of one entry or timer into their order: by kind, then by conversation.
+    fn close_unit(&mut self) {
+        let decisions = &mut self.batch.decisions[self.unit.start..];
+        let opened_and_closed = |decisions: &[Decision], closed: &Decision| {
+            decisions.iter().any(|d| matches!(d.body, Body::Opened { .. }) && d.conversation == closed.conversation)
+        };
+        if decisions.len() < 2 {
+            return;
+        }
+        let class = |decision: &Decision| match decision.body {
+            Body::Withdrawn { .. } => 0,
+            Body::Closed(_) => 1,
+            Body::Opened { .. } | Body::Pivoted { .. } => 2,
+            Body::Warning { .. } | Body::Breached { .. } => 3,
+            Body::Offered(_) => 5,
+        };
+        // A blocked customer's conversation opens before it closes.
+        let both = decisions.iter().any(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
+        let order = |d: &Decision| (if both && matches!(d.body, Body::Closed(_)) { 2 } else { class(d) }, d.conversation);
+        if decisions.len() > INSERTION_SORT_MAX {
+            decisions.sort_by_key(order);
+            return;
+        }
+        for end in 1..decisions.len() {
+            let mut place = end;
+            while place > 0 && order(&decisions[place - 1]) > order(&decisions[place]) {
+                decisions.swap(place - 1, place);
+                place -= 1;
+            }
+        }
+    }
+}
+
+/// How many operations ahead records are fetched: far enough to hide one miss behind the work between.
+const PREFETCH_AHEAD: usize = 3;
+
+/// Longer runs of decisions go through the library's stable sort, which allocates.
+const INSERTION_SORT_MAX: usize = 16;

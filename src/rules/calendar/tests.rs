@@ -1,7 +1,6 @@
 //! Calendars beside an oracle that asks, for one instant after the other, whether any interval of any near date
 //! holds it.
 
-use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
@@ -106,6 +105,31 @@ proptest! {
         let date = shifted(local_date(&zone(case.0), start), exception.0);
         let schedule = Schedule { week, dates: vec![(date, exception.1)] };
         check(case.0, &schedule, start, 3 * 1_440)?;
+    }
+}
+
+/// The table's shortcut between changes of the clocks gives what asking the zone about every date gives.
+#[test]
+fn the_whole_table() {
+    let week = std::array::from_fn(|day| vec![(day as u16 * 20, 150), (165, 195), (1_380, 1_440)]);
+    let schedule = Schedule { week, dates: vec![(date(2026, 3, 9), vec![(0, 1_440)])] };
+    for name in
+        ["America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata", "Africa/Casablanca"]
+    {
+        let open = Open::new(schedule.clone(), zone(name));
+        let mut asked = Vec::new();
+        let mut day = date(1999, 12, 29);
+        while day < date(2060, 1, 4) {
+            asked.extend(open.intervals(day));
+            day = shifted(day, 1);
+        }
+        let edges = open.edges();
+        assert_eq!(edges.len(), asked.len(), "{name}");
+        for (edge, asked) in edges.iter().zip(&asked) {
+            assert_eq!(edge, asked, "{name}");
+        }
+        assert!(open.spans.windows(2).all(|pair| pair[0].end < pair[1].start));
+        assert!(open.spans.windows(2).all(|p| p[1].before - p[0].before == p[0].end - p[0].start));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
 pub(super) use conditions::{ConditionDraft, RouteDraft};
-pub(super) use queues::QueueDraft;
+pub(super) use queues::{Leads, QueueDraft};
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
@@ -71,12 +71,12 @@ pub(super) fn read(root: &Fields<'_>) -> Settings {
         dedup,
         identity: identity::read(&identity_fields, conversation.idle_close),
         channels: each(root, "channels", CHANNELS_MAX, channel),
-        calendars: each(root, "calendars", CALENDARS_MAX, |name, value| calendars::read(&name, &value)),
+        calendars: each(root, "calendars", CALENDARS_MAX, |name, value| calendars::read(&name, value)),
         terms: each(root, "terms", TERMS_MAX, terms::read),
         value: value::read(&root.fields("value")),
         conversation,
         divisions: each(root, "divisions", DIVISIONS_MAX, division),
-        queues: each(root, "queues", QUEUES_MAX, |name, value| queues::read(name, &value)),
+        queues: each(root, "queues", QUEUES_MAX, queues::read),
         routes: conditions::routes(root),
     };
     conditions::replies(root);
@@ -104,9 +104,9 @@ fn each<T>(
     root: &Fields<'_>,
     key: &'static str,
     most: usize,
-    read: impl Fn(At<String>, Value<'_>) -> T,
+    read: impl Fn(At<String>, &Value<'_>) -> T,
 ) -> Vec<T> {
-    root.entries_up_to(key, most).into_iter().map(|(name, value)| read(name, value)).collect()
+    root.entries_up_to(key, most).into_iter().map(|(name, value)| read(name, &value)).collect()
 }
 
 fn clock(fields: &Fields<'_>) -> ClockRules {
@@ -151,7 +151,7 @@ fn conversation(fields: &Fields<'_>) -> ConversationRules {
     rules
 }
 
-fn channel(name: At<String>, value: Value<'_>) -> ChannelDraft {
+fn channel(name: At<String>, value: &Value<'_>) -> ChannelDraft {
     let fields = value.fields();
     let mut excludes = Vec::new();
     for value in fields.get("excludes").and_then(|value| value.list("strings")).unwrap_or_default() {
@@ -173,7 +173,7 @@ fn channel(name: At<String>, value: Value<'_>) -> ChannelDraft {
     ChannelDraft { name, weight, excludes, public }
 }
 
-fn division(name: At<String>, value: Value<'_>) -> DivisionDraft {
+fn division(name: At<String>, value: &Value<'_>) -> DivisionDraft {
     if matches!(name.value.as_str(), "identity" | "rejects") {
         let what =
             format!("a division cannot be named `{}`, which is the name of an output stream", name.value);

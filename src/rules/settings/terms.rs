@@ -8,7 +8,7 @@ use super::super::reader::Value;
 const DEPTH_MAX: usize = 32;
 
 /// Reads a term and gives its name.
-pub(in super::super) fn read(name: At<String>, value: Value<'_>) -> At<String> {
+pub(in super::super) fn read(name: At<String>, value: &Value<'_>) -> At<String> {
     let forms = value.entries();
     if value.is_table() && forms.is_empty() {
         value.fault("has no form", "write one for a language, as en = \"refund\", or `any`");

@@ -132,7 +132,22 @@ fn syntax() {
     );
     told(
         "[dedup]\nwindow = \"1s\"\nwindow = \"2s\"\nmax_events = 0",
-        &["3:1: duplicate key; correct the TOML"],
+        &[
+            "3:1: duplicate key; correct the TOML",
+            "4:14: dedup.max_events is 0; write an integer from 1 to 10000000000",
+        ],
+    );
+    told(
+        "[routes]\nx = 1\n[[routes]]\nqueue = 5\n[clock]\ntock = 1",
+        &[
+            "1:2: routes is a table; write an array of tables under [[routes]]",
+            "3:3: duplicate key; correct the TOML",
+            "6:1: unknown key `clock.tock`; remove it; known here: tick, max_late",
+        ],
+    );
+    told(
+        "[dedup]\nwindow = [1,2\nmax_events = 3",
+        &["3:1: missing comma between array elements, expected `,`; correct the TOML"],
     );
     let broken = check("[queues.q\ndivision = \"d\"", "r.toml").complaints;
     assert!(!broken.is_empty() && broken.iter().all(|complaint| complaint.sort == ComplaintSort::Syntax));

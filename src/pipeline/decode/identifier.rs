@@ -1,0 +1,231 @@
+//! Identifiers in their normal form, by the kind's form, and the values that never identify. Plain ASCII, which is
+//! nearly all there is, is done in place without allocating; the rest goes through the Unicode libraries.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::names::Names;
+use crate::rules::{Form, Rules};
+use crate::types::KindId;
+
+/// Values that never identify in any tenant, besides those of nothing but `0` and `-`.
+const BLOCKED: [&str; 11] = [
+    "-1",
+    "null",
+    "none",
+    "nan",
+    "undefined",
+    "anonymous",
+    "guest",
+    "unknown",
+    "withheld",
+    "restricted",
+    "test@test.com",
+];
+
+/// What became of a value.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Normal<'a> {
+    /// It never identifies anybody.
+    Blocked,
+    /// It does not normalise, or is too long.
+    Bad,
+    /// The normal form.
+    Form(&'a [u8]),
+}
+
+/// Normalises values by the rules.
+pub struct Normaliser {
+    forms: Vec<Kind>,
+    blocked: Names,
+    /// Bit n: a blocked value has n bytes (63: or more). Most values need no further look.
+    lengths: u64,
+    scratch: Vec<u8>,
+    limit: usize,
+}
+
+enum Kind {
+    Opaque,
+    Handle,
+    Email(Vec<String>),
+    Phone(Option<phonenumber::country::Id>),
+}
+
+impl Normaliser {
+    /// For the kinds and blocked values of the rules; `limit` bounds a value and its normal form in bytes.
+    pub fn new(rules: &Rules, limit: usize) -> Normaliser {
+        let forms = rules.identity.kinds.iter().map(|kind| match &kind.form {
+            Form::Opaque => Kind::Opaque,
+            Form::Handle => Kind::Handle,
+            Form::Email { fold_domains } => Kind::Email(fold_domains.clone()),
+            Form::Phone { region } => Kind::Phone(region.parse().ok()),
+        });
+        let blocked: Vec<&str> =
+            BLOCKED.into_iter().chain(rules.identity.blocked.iter().map(String::as_str)).collect();
+        Normaliser {
+            forms: forms.collect(),
+            lengths: blocked.iter().fold(0, |bits, value| bits | 1 << value.len().min(63)),
+            blocked: Names::new(blocked),
+            scratch: Vec::with_capacity(4 * limit),
+            limit,
+        }
+    }
+
+    /// The normal form of a value (UTF-8, or it is `Bad`).
+    #[inline]
+    pub fn normalise(&mut self, kind: KindId, value: &[u8]) -> Normal<'_> {
+        if value.len() > self.limit {
+            return Normal::Bad;
+        }
+        if !value.is_ascii() {
+            return self.normalise_unicode(kind, value);
+        }
+        let trimmed = trim(value);
+        self.scratch.clear();
+        self.scratch.extend_from_slice(trimmed);
+        self.scratch.make_ascii_lowercase();
+        if is_blocked(&self.blocked, self.lengths, &self.scratch) {
+            return Normal::Blocked;
+        }
+        let good = match &self.forms[kind.at()] {
+            Kind::Opaque => {
+                self.scratch.copy_from_slice(trimmed);
+                true
+            }
+            Kind::Handle => {
+                drop_at_sign(&mut self.scratch);
+                true
+            }
+            Kind::Email(fold_domains) => {
+                !self.scratch.iter().any(|b| *b <= b' ' || *b == 0x7f) && email(&mut self.scratch, fold_domains)
+            }
+            Kind::Phone(region) => phone(trimmed, *region, &mut self.scratch),
+        };
+        self.judge(good)
+    }
+
+    #[cold]
+    fn normalise_unicode(&mut self, kind: KindId, value: &[u8]) -> Normal<'_> {
+        let Ok(value) = std::str::from_utf8(value) else { return Normal::Bad };
+        let trimmed = value.trim();
+        let folded = caseless::default_case_fold_str(trimmed);
+        if is_blocked(&self.blocked, self.lengths, folded.as_bytes()) {
+            return Normal::Blocked;
+        }
+        self.scratch.clear();
+        let good = match &self.forms[kind.at()] {
+            Kind::Opaque => {
+                self.scratch.extend_from_slice(trimmed.as_bytes());
+                true
+            }
+            Kind::Handle => {
+                let name = trimmed.strip_prefix('@').unwrap_or(trimmed);
+                self.scratch.extend_from_slice(caseless::default_case_fold_str(name).as_bytes());
+                true
+            }
+            Kind::Email(fold_domains) => {
+                let lower = trimmed.nfc().collect::<String>().to_lowercase();
+                self.scratch.extend_from_slice(lower.as_bytes());
+                !lower.chars().any(|c| c.is_whitespace() || c.is_control())
+                    && email(&mut self.scratch, fold_domains)
+            }
+            Kind::Phone(region) => phone(trimmed.as_bytes(), *region, &mut self.scratch),
+        };
+        self.judge(good)
+    }
+
+    /// The form in the scratch space, unless it is empty, too long, or one that never identifies.
+    #[inline]
+    fn judge(&self, good: bool) -> Normal<'_> {
+        let form = self.scratch.as_slice();
+        if !good || form.is_empty() || form.len() > self.limit {
+            return Normal::Bad;
+        }
+        if self.blocked_form(form) { Normal::Blocked } else { Normal::Form(form) }
+    }
+
+    #[inline]
+    fn blocked_form(&self, form: &[u8]) -> bool {
+        if form.is_ascii() && !form.iter().any(u8::is_ascii_uppercase) {
+            return is_blocked(&self.blocked, self.lengths, form);
+        }
+        // An opaque form keeps its case; but then it is the trimmed value, which has been asked already.
+        if form.is_ascii() {
+            return false;
+        }
+        let text = std::str::from_utf8(form).expect("a normal form is UTF-8");
+        is_blocked(&self.blocked, self.lengths, caseless::default_case_fold_str(text).as_bytes())
+    }
+}
+
+/// Whether a case-folded value never identifies.
+#[inline]
+fn is_blocked(blocked: &Names, lengths: u64, folded: &[u8]) -> bool {
+    let nothing = matches!(folded.first(), Some(b'0' | b'-')) && folded.iter().all(|b| matches!(b, b'0' | b'-'));
+    nothing || (lengths >> folded.len().min(63) & 1 == 1 && blocked.find(folded).is_some())
+}
+
+/// ASCII without the white space at its ends, as `str::trim` sees it.
+#[inline]
+fn trim(value: &[u8]) -> &[u8] {
+    let space = |b: &u8| matches!(b, b' ' | 0x09..=0x0d);
+    let start = value.iter().take_while(|b| space(b)).count();
+    let tail = value[start..].iter().rev().take_while(|b| space(b)).count();
+    &value[start..value.len() - tail]
+}
+
+fn drop_at_sign(handle: &mut Vec<u8>) {
+    if handle.first() == Some(&b'@') {
+        handle.remove(0);
+    }
+}
+
+/// Checks an address in lower case, without white space or controls, and folds it in the named domains.
+fn email(address: &mut Vec<u8>, fold_domains: &[String]) -> bool {
+    let Some(at) = memchr::memrchr(b'@', address) else { return false };
+    if at == 0 || at + 1 == address.len() {
+        return false;
+    }
+    if !fold_domains.iter().any(|domain| domain.as_bytes() == &address[at + 1..]) {
+        return true;
+    }
+    let tag = memchr::memchr(b'+', &address[..at]).unwrap_or(at);
+    let mut kept = 0;
+    for from in 0..tag {
+        if address[from] != b'.' {
+            address[kept] = address[from];
+            kept += 1;
+        }
+    }
+    let domain = address.len() - at;
+    address.copy_within(at.., kept);
+    address.truncate(kept + domain);
+    kept > 0
+}
+
+/// Writes the E.164 form of a trimmed number.
+fn phone(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
+    into.clear();
+    if let Some((b'+', rest)) = trimmed.split_first() {
+        into.push(b'+');
+        let digits = rest.iter().filter(|b| !matches!(b, b' ' | b'-' | b'.' | b'(' | b')'));
+        into.extend(digits);
+        let plain = into[1..].iter().all(u8::is_ascii_digit) && into.get(1) != Some(&b'0');
+        if plain && (8..=16).contains(&into.len()) {
+            return true;
+        }
+        into.clear();
+    }
+    phone_by_library(trimmed, region, into)
+}
+
+#[cold]
+fn phone_by_library(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
+    let Ok(text) = std::str::from_utf8(trimmed) else { return false };
+    let Ok(number) = phonenumber::parse(region, text) else { return false };
+    let form = number.format().mode(phonenumber::Mode::E164).to_string();
+    into.extend_from_slice(form.as_bytes());
+    true
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,522 @@
+//! What each operation means for a division.
+
+use crate::rules::Rules;
+use crate::types::decision::{Body, Closed};
+use crate::types::event::{Event, Events, Span};
+use crate::types::operation::{Action, Contact, Operation, Operations, WrappedBy};
+use crate::types::{AgentPresence, ChannelId, CloseOutcome, IgnoreReason, Millis, Objective, WithdrawReason};
+
+use super::conversation::State;
+use super::staff::{Presence, Profile, Serves, WrapUp};
+use super::timers::Handle;
+use super::{Division, NONE};
+
+/// What becomes of an agent's capacity when it loses a conversation.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// It is free at once.
+    Free,
+    /// Wrap-up work follows.
+    WrapUp,
+}
+
+impl Division {
+    /// Carries out one operation; matching follows.
+    pub(super) fn carry_out(
+        &mut self,
+        events: &Events,
+        event: &Event,
+        operation: &Operation,
+        operations: &Operations,
+    ) -> Result<(), IgnoreReason> {
+        match operation.action {
+            Action::AgentUpdated => return self.agent_updated(events, event),
+            Action::AgentState => return self.agent_state(events, event),
+            Action::Wrapped(by) => return self.agent_wrapped(events, event, operation, by),
+            Action::Contact(at) => {
+                self.contact(events, event, operation, operations, at);
+                return Ok(());
+            }
+            Action::Renamed => {
+                if let Some(slot) = self.book.find(operation.conversation) {
+                    self.book[slot].customer = operation.customer;
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        let slot = self.book.find(operation.conversation).ok_or(IgnoreReason::UnknownConversation)?;
+        self.book[slot].last = self.clock;
+        self.book[slot].customer = operation.customer;
+        let done = match operation.action {
+            Action::Touched => Ok(()),
+            Action::Replied => {
+                self.replied(slot);
+                Ok(())
+            }
+            Action::Held => self.held(slot, State::Active, State::Held),
+            Action::Resumed => self.held(slot, State::Held, State::Active),
+            Action::Transferred => {
+                self.transferred(slot, events, event);
+                Ok(())
+            }
+            Action::Abandoned => {
+                self.abandoned(slot);
+                return Ok(());
+            }
+            Action::Resolved => {
+                self.resolved(slot, events, event);
+                return Ok(());
+            }
+            Action::Accepted | Action::Declined => self.answered_offer(slot, events, event, operation.action),
+            other => unreachable!("{other:?} was carried out above"),
+        };
+        self.rearm(slot);
+        done
+    }
+
+    fn contact(&mut self, events: &Events, event: &Event, operation: &Operation, operations: &Operations, at: u32) {
+        let contact = &operations.contacts[at as usize];
+        let (slot, held) = match self.book.find(operation.conversation) {
+            Some(slot) => (slot, true),
+            None => (self.book.enter(operation.conversation), false),
+        };
+        self.keep_context(slot, event, events, contact, operations);
+        let conversation = &mut self.book[slot];
+        conversation.customer = operation.customer;
+        conversation.last = self.clock;
+        if held {
+            self.join(slot, contact);
+            self.rearm(slot);
+        } else {
+            self.open(slot, events, event, contact);
+        }
+    }
+
+    /// What the contact brings and an assignment will tell.
+    fn keep_context(&mut self, slot: u32, event: &Event, events: &Events, contact: &Contact, operations: &Operations) {
+        let skills = match event.skills {
+            Some(list) => {
+                self.scratch.skills.clear();
+                self.scratch.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+                self.waiting.skill_set(&mut self.scratch.skills)
+            }
+            None => NONE,
+        };
+        let attempts = &operations.attempts[contact.attempts.range()];
+        if !attempts.is_empty() && self.book[slot].attempts == NONE {
+            self.book[slot].attempts = self.attempts.take();
+        }
+        self.attempts.get_mut(self.book[slot].attempts)[..attempts.len()].copy_from_slice(attempts);
+        let Span { start, len } = contact.last_agent;
+        let last_agent = match len {
+            0 => NONE,
+            _ => {
+                let name = &operations.bytes[start as usize..(start + len) as usize];
+                self.last_agents.number(contact.last_agent_key, name)
+            }
+        };
+        let conversation = &mut self.book[slot];
+        conversation.attempt_count = attempts.len() as u32;
+        conversation.last_agent = last_agent;
+        conversation.failed_attempts = contact.failed_attempts;
+        conversation.kinds = contact.kinds;
+        conversation.message = event.position;
+        conversation.traceparent = event.traceparent;
+        conversation.contacts += 1;
+        // What a waiting conversation asks for decides its place, so it leaves before that changes.
+        if conversation.class != NONE {
+            self.waiting.leave(slot, conversation);
+        }
+        conversation.skills = skills;
+        conversation.lang_key = contact.lang_key;
+        conversation.value = contact.value;
+    }
+
+    fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
+        let clock = self.clock;
+        let conversation = &mut self.book[slot];
+        conversation.channel = contact.channel;
+        conversation.queue = contact.queue.expect("a contact that opens names its queue");
+        conversation.arrived = contact.arrived;
+        conversation.opened = clock;
+        conversation.first_contact = contact.first_contact;
+        let thread = self.batch.text(events.text(event.thread));
+        self.decide(slot, Body::Opened { value: contact.value, thread, reopened: !contact.opens });
+        if contact.blocked && contact.opens {
+            self.close(slot, CloseOutcome::Automated, None);
+            return;
+        }
+        let (rules, tally) = (self.rules.clone(), &mut self.objectives);
+        let conversation = &mut self.book[slot];
+        conversation.start(Objective::FirstResponse, contact.arrived, clock, &rules, tally);
+        conversation.start(Objective::Resolution, contact.arrived, clock, &rules, tally);
+        self.enter_queue(slot);
+        self.rearm(slot);
+    }
+
+    fn join(&mut self, slot: u32, contact: &Contact) {
+        let (clock, rules) = (self.clock, self.rules.clone());
+        let conversation = &mut self.book[slot];
+        if conversation.replied {
+            conversation.replied = false;
+            conversation.arrived = contact.arrived;
+        }
+        (conversation.held_pause, conversation.customer_pause) = (false, false);
+        conversation.settle_resolution(clock, &rules);
+        let elsewhere = contact.queue.filter(|queue| *queue != conversation.queue);
+        if conversation.state == State::Offered && elsewhere.is_some() {
+            self.withdraw(slot, WithdrawReason::Superseded);
+            self.part(slot, Parting::Free);
+            self.book[slot].state = State::Queued;
+        }
+        let conversation = &mut self.book[slot];
+        let from = std::mem::replace(&mut conversation.channel, contact.channel);
+        if conversation.agent != NONE && from != contact.channel {
+            self.pivot(slot, from);
+        }
+        match (self.book[slot].state, elsewhere) {
+            (State::Queued, None) => self.wait(slot),
+            (State::Queued, Some(queue)) => {
+                self.book[slot].queue = queue;
+                self.enter_queue(slot);
+            }
+            (State::Offered | State::Active | State::Held, _) => {}
+        }
+        let conversation = &mut self.book[slot];
+        let waits = conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
+        if conversation.answered && !waits {
+            conversation.start(Objective::NextResponse, contact.arrived, clock, &rules, &mut self.objectives);
+        }
+    }
+
+    /// The agent's load moves with the conversation to its new channel, whatever the capacity.
+    fn pivot(&mut self, slot: u32, from: ChannelId) {
+        let (agent, channel) = (self.book[slot].agent, self.book[slot].channel);
+        self.staff.unload(agent, from);
+        self.staff.load(agent, channel);
+        let name = self.batch.text(self.staff.names.get(agent));
+        self.decide(slot, Body::Pivoted { agent: name, from });
+        self.free(agent);
+    }
+
+    fn replied(&mut self, slot: u32) {
+        let (clock, rules) = (self.clock, self.rules.clone());
+        let conversation = &mut self.book[slot];
+        if conversation.answered {
+            conversation.meet(Objective::NextResponse, &mut self.objectives);
+        } else {
+            conversation.meet(Objective::FirstResponse, &mut self.objectives);
+            conversation.first_response = Some(clock.since(conversation.arrived));
+        }
+        conversation.answered = true;
+        conversation.replied = true;
+        conversation.customer_pause = true;
+        conversation.settle_resolution(clock, &rules);
+    }
+
+    fn held(&mut self, slot: u32, from: State, to: State) -> Result<(), IgnoreReason> {
+        let rules = self.rules.clone();
+        let conversation = &mut self.book[slot];
+        if conversation.state != from {
+            return Err(IgnoreReason::WrongState);
+        }
+        conversation.state = to;
+        conversation.held_pause = to == State::Held;
+        conversation.settle_resolution(self.clock, &rules);
+        Ok(())
+    }
+
+    fn transferred(&mut self, slot: u32, events: &Events, event: &Event) {
+        let queue = event.queue.unwrap_or(self.book[slot].queue);
+        let agent = self.book[slot].agent;
+        if agent != NONE {
+            self.withdraw(slot, WithdrawReason::Transferred);
+            self.part(slot, Parting::Free);
+            self.exclude(slot, agent, self.rules.queues[queue.at()].exclude_after_miss);
+        } else if self.book[slot].class != NONE {
+            self.waiting.leave(slot, &mut self.book[slot]);
+        }
+        if let Some(list) = event.skills {
+            self.scratch.skills.clear();
+            self.scratch.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+            self.book[slot].skills = self.waiting.skill_set(&mut self.scratch.skills);
+        }
+        let rules = self.rules.clone();
+        let conversation = &mut self.book[slot];
+        conversation.transfers += 1;
+        conversation.queue = queue;
+        conversation.held_pause = false;
+        conversation.settle_resolution(self.clock, &rules);
+        self.enter_queue(slot);
+    }
+
+    fn abandoned(&mut self, slot: u32) {
+        let conversation = &self.book[slot];
+        let engaged = matches!(conversation.state, State::Active | State::Held);
+        let outcome = if engaged || conversation.replied { CloseOutcome::Answered } else { CloseOutcome::Abandoned };
+        if conversation.agent != NONE {
+            self.withdraw(slot, WithdrawReason::Abandoned);
+            self.part(slot, if engaged { Parting::WrapUp } else { Parting::Free });
+        }
+        self.close(slot, outcome, None);
+    }
+
+    fn resolved(&mut self, slot: u32, events: &Events, event: &Event) {
+        let conversation = &self.book[slot];
+        let engaged = matches!(conversation.state, State::Active | State::Held);
+        let agent = conversation.agent;
+        if agent != NONE {
+            let named = event.agent.len > 0;
+            let own = if named { self.staff.find(event.agent_key, events.text(event.agent)) == Some(agent) } else { engaged };
+            if !own {
+                self.withdraw(slot, WithdrawReason::Resolved);
+            }
+            self.part(slot, if engaged { Parting::WrapUp } else { Parting::Free });
+        }
+        self.book[slot].meet(Objective::Resolution, &mut self.objectives);
+        let disposition = event.outcome.map(|outcome| self.batch.text(events.text(outcome)));
+        self.close(slot, CloseOutcome::Resolved, disposition);
+    }
+
+    fn answered_offer(&mut self, slot: u32, events: &Events, event: &Event, action: Action) -> Result<(), IgnoreReason> {
+        let agent = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+        let conversation = &self.book[slot];
+        if conversation.state != State::Offered || conversation.agent != agent {
+            return Err(IgnoreReason::DeadOffer);
+        }
+        match action {
+            Action::Accepted => self.accept(slot),
+            _ => self.miss(slot, WithdrawReason::Declined),
+        }
+        Ok(())
+    }
+
+    /// An agent takes a conversation up.
+    pub(super) fn accept(&mut self, slot: u32) {
+        let clock = self.clock;
+        let conversation = &mut self.book[slot];
+        conversation.state = State::Active;
+        conversation.offer_expires = Millis::MAX;
+        if conversation.wait.is_none() {
+            conversation.wait = Some(clock.since(conversation.arrived));
+        }
+        conversation.meet(Objective::QueueWait, &mut self.objectives);
+        let number = conversation.agent;
+        let agent = &mut self.staff.agents[number as usize];
+        agent.idle_since = clock;
+        agent.handled += 1;
+        self.settle(number);
+    }
+
+    /// An offer fails: the conversation waits on in its place, not for this agent.
+    pub(super) fn miss(&mut self, slot: u32, reason: WithdrawReason) {
+        let agent = self.book[slot].agent;
+        self.withdraw(slot, reason);
+        self.part(slot, Parting::Free);
+        let span = self.rules.queues[self.book[slot].queue.at()].exclude_after_miss;
+        self.exclude(slot, agent, span);
+        self.wait(slot);
+    }
+
+    fn agent_updated(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
+        let number = self.staff.hire(event.agent_key, events.text(event.agent));
+        let mut profile = std::mem::take(&mut self.scratch.profile);
+        fill_profile(&mut profile, events, event, &self.rules, self.id);
+        let (place, is_new) = self.staff.intern(&profile);
+        if is_new {
+            self.waiting.meet_profile(place, &profile);
+            self.meet_delays(&profile);
+        }
+        self.scratch.profile = profile;
+        let agent = &mut self.staff.agents[number as usize];
+        agent.profile = place;
+        agent.budget = event.budget.unwrap_or(self.rules.divisions[self.id.at()].agents_budget);
+        agent.capacity = Default::default();
+        for (channel, most) in &events.capacities[event.capacity.range()] {
+            agent.capacity[channel.at()] = (*most).min(u32::from(u16::MAX)) as u16;
+        }
+        self.free(number);
+        Ok(())
+    }
+
+    fn agent_state(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
+        let number = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+        let presence = event.presence.expect("decode requires the state");
+        let clock = self.clock;
+        let agent = &mut self.staff.agents[number as usize];
+        if agent.presence == Presence::Offline && presence != AgentPresence::Offline {
+            agent.handled = 0;
+        }
+        agent.presence = match presence {
+            AgentPresence::Available => Presence::Available,
+            AgentPresence::Away => Presence::Away,
+            AgentPresence::Offline => Presence::Offline,
+        };
+        if presence == AgentPresence::Available {
+            if !agent.known_idle {
+                agent.known_idle = true;
+                agent.idle_since = clock;
+            }
+            self.free(number);
+            return Ok(());
+        }
+        self.settle(number);
+        let mut offers = std::mem::take(&mut self.scratch.offers);
+        offers.clear();
+        offers.extend(self.staff.agents[number as usize].holds.iter().filter(|slot| self.book[**slot].state == State::Offered));
+        offers.sort_unstable_by_key(|slot| self.book[*slot].id);
+        for slot in &offers {
+            self.miss(*slot, WithdrawReason::AgentLeft);
+            self.rearm(*slot);
+        }
+        self.scratch.offers = offers;
+        Ok(())
+    }
+
+    fn agent_wrapped(&mut self, events: &Events, event: &Event, operation: &Operation, by: WrappedBy) -> Result<(), IgnoreReason> {
+        let number = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+        let done = |wrap_up: &WrapUp| match by {
+            WrappedBy::Conversation => wrap_up.conversation == operation.conversation,
+            WrappedBy::Customer => wrap_up.customer == operation.customer,
+            WrappedBy::Agent => true,
+        };
+        let mut found = false;
+        let mut place = 0;
+        while place < self.staff.agents[number as usize].wrap_ups.len() {
+            let wrap_up = self.staff.agents[number as usize].wrap_ups[place];
+            if done(&wrap_up) {
+                self.staff.agents[number as usize].wrap_ups.swap_remove(place);
+                self.staff.unload(number, wrap_up.channel);
+                found = true;
+            } else {
+                place += 1;
+            }
+        }
+        if !found {
+            return Err(IgnoreReason::WrongState);
+        }
+        self.free(number);
+        Ok(())
+    }
+
+    /// Enters the queue that it names: the place in the queue begins anew, the place in line does not.
+    pub(super) fn enter_queue(&mut self, slot: u32) {
+        let (clock, rules) = (self.clock, self.rules.clone());
+        let conversation = &mut self.book[slot];
+        conversation.queued = clock;
+        conversation.cancel(Objective::QueueWait, &mut self.objectives);
+        conversation.start(Objective::QueueWait, clock, clock, &rules, &mut self.objectives);
+        self.wait(slot);
+    }
+
+    /// Waits in its queue, as it is now.
+    pub(super) fn wait(&mut self, slot: u32) {
+        let conversation = &mut self.book[slot];
+        conversation.state = State::Queued;
+        self.waiting.enter(slot, conversation, &self.rules, &self.staff, self.clock);
+        self.arm_delay(slot);
+        self.takeable.push(slot);
+    }
+
+    /// Tells the agent that it loses the conversation.
+    pub(super) fn withdraw(&mut self, slot: u32, reason: WithdrawReason) {
+        let agent = self.batch.text(self.staff.names.get(self.book[slot].agent));
+        self.decide(slot, Body::Withdrawn { agent, reason });
+    }
+
+    /// Parts a conversation from the agent who has it or its offer.
+    pub(super) fn part(&mut self, slot: u32, parting: Parting) {
+        let clock = self.clock;
+        let conversation = &mut self.book[slot];
+        let engaged = matches!(conversation.state, State::Active | State::Held);
+        let number = std::mem::replace(&mut conversation.agent, NONE);
+        conversation.offer_expires = Millis::MAX;
+        let (channel, queue) = (conversation.channel, conversation.queue);
+        let wrap_up = WrapUp {
+            conversation: conversation.id,
+            customer: conversation.customer,
+            ends: clock.plus(self.rules.queues[queue.at()].wrap_up),
+            channel,
+        };
+        let agent = &mut self.staff.agents[number as usize];
+        let place = agent.holds.iter().position(|held| *held == slot).expect("an agent's list holds what it was given");
+        agent.holds.swap_remove(place);
+        if engaged {
+            agent.idle_since = clock;
+        }
+        if parting == Parting::WrapUp && wrap_up.ends > clock {
+            agent.wrap_ups.push(wrap_up);
+            self.arm_agent(number);
+        } else {
+            self.staff.unload(number, channel);
+        }
+        self.free(number);
+    }
+
+    /// Ends a conversation that no agent has any more and forgets it.
+    pub(super) fn close(&mut self, slot: u32, outcome: CloseOutcome, disposition: Option<Span>) {
+        let conversation = &mut self.book[slot];
+        assert!(conversation.agent == NONE, "a conversation is parted from its agent before it closes");
+        if conversation.class != NONE {
+            self.waiting.leave(slot, conversation);
+        }
+        for objective in Objective::ALL {
+            conversation.cancel(*objective, &mut self.objectives);
+        }
+        let closed = Closed {
+            outcome,
+            disposition,
+            wait: conversation.wait,
+            first_response: conversation.first_response,
+            open: self.clock.since(conversation.opened),
+            contacts: conversation.contacts,
+            transfers: conversation.transfers,
+            offers: conversation.offers,
+            breached: conversation.breached,
+        };
+        let attempts = std::mem::replace(&mut conversation.attempts, NONE);
+        self.decide(slot, Body::Closed(closed));
+        self.attempts.give_back(attempts);
+        self.wheel.disarm(Handle::conversation(slot));
+        self.book.leave(slot);
+    }
+
+    /// An agent became freer: it stands where it belongs now and will be asked what it takes.
+    pub(super) fn free(&mut self, agent: u32) {
+        self.settle(agent);
+        self.freed.push(agent);
+    }
+
+    /// An agent stands where it belongs now.
+    pub(super) fn settle(&mut self, agent: u32) {
+        if let Some(group) = self.staff.settle(agent) {
+            self.waiting.meet_group(group, self.staff.groups[group as usize].profile);
+        }
+    }
+}
+
+/// What a definition says besides capacity.
+fn fill_profile(profile: &mut Profile, events: &Events, event: &Event, rules: &Rules, division: crate::types::DivisionId) {
+    profile.skills.clear();
+    if let Some(list) = event.skills {
+        profile.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+        profile.skills.sort_unstable();
+    }
+    profile.langs.clear();
+    profile.langs.extend_from_slice(&events.langs[event.langs.range()]);
+    profile.langs.sort_unstable();
+    profile.langs.dedup();
+    profile.queues.clear();
+    match event.queues {
+        Some(list) => {
+            let own = events.queues[list.range()].iter();
+            profile.queues.extend(own.map(|own| Serves { rank: own.rank, queue: own.queue, delay: own.delay }));
+        }
+        None => {
+            let all = rules.divisions[division.at()].queues.iter();
+            profile.queues.extend(all.map(|queue| Serves { rank: 1, queue: *queue, delay: Default::default() }));
+        }
+    }
+    profile.queues.sort_unstable_by_key(|serves| (serves.rank, serves.queue));
+}

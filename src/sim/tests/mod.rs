@@ -1,0 +1,130 @@
+//! The world before a stand-in engine: its bytes are those of its seed, its story holds together, its shares are
+//! what they should be.
+
+mod stand_in;
+
+use crate::rules::Rules;
+use crate::rules::compile;
+use crate::sim::census::Census;
+use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::types::{EventType, IgnoreReason};
+use stand_in::StandIn;
+
+fn rules(profile: Profile) -> Rules {
+    compile(&rulebook::text(profile), "profile.rules.toml").unwrap_or_else(|complaints| {
+        let all: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+        panic!("{}", all.join("\n"))
+    })
+}
+
+fn small(profile: Profile, seed: u64, events: u64) -> Plan {
+    Plan { customers: 5_000, agents: 120, ..Plan::new(profile, seed, events) }
+}
+
+fn play(plan: &Plan) -> (Vec<u8>, StandIn, Census) {
+    let rules = rules(plan.profile);
+    let mut world = World::new(plan.clone(), &rules).expect("the profile's rules suffice");
+    let mut engine = StandIn::new(&rules);
+    let mut log = Vec::new();
+    world.run(&mut engine, &mut log).expect("memory takes it");
+    (log, engine, world.census().clone())
+}
+
+#[test]
+fn same_seed_same_bytes() {
+    for profile in Profile::ALL {
+        let log = |seed| play(&small(profile, seed, 4_000)).0;
+        let first = log(1);
+        assert_eq!(first.iter().filter(|byte| **byte == b'\n').count(), 4_000, "{profile:?}");
+        assert!(first == log(1), "{profile:?}: the same seed gives the same bytes");
+        assert!(first != log(2), "{profile:?}: another seed gives others");
+    }
+}
+
+#[test]
+fn shares_are_as_promised() {
+    for profile in [Profile::Omni, Profile::Firehose] {
+        let lines = 30_000;
+        let (log, engine, census) = play(&small(profile, 3, lines));
+        let rejected: u64 = engine.rejected.values().sum();
+        let per_mille = |count: u64| count * 1_000 / lines;
+        assert!((25..=55).contains(&per_mille(engine.duplicates)), "{profile:?}: {} duplicates", engine.duplicates);
+        assert!((10..=60).contains(&rejected), "{profile:?}: rejected {:?}", engine.rejected);
+        assert_eq!(rejected, census.rejects, "{profile:?}: only what was broken is refused: {:?}", engine.rejected);
+        assert!((10..=90).contains(&per_mille(engine.backwards)), "{profile:?}: {} late", engine.backwards);
+        let size = log.len() as u64 / lines;
+        assert!((340..=460).contains(&size), "{profile:?}: {size} bytes an event");
+    }
+}
+
+#[test]
+fn the_story_of_omni_holds_together() {
+    let lines = 40_000;
+    let (_, engine, census) = play(&small(Profile::Omni, 4, lines));
+    let count = |event: EventType| engine.accepted[event as usize];
+    let accepted: u64 = engine.accepted.iter().sum();
+    let contacts = count(EventType::ContactReceived) * 100 / accepted;
+    assert!((40..=52).contains(&contacts), "{contacts} % contacts");
+    let answers = count(EventType::OfferAccepted);
+    assert!(answers > 1_000 && engine.dead_answers * 20 < answers, "{} of {answers} dead", engine.dead_answers);
+    assert_eq!(census.strangers, 0, "every conversation is somebody's");
+    for event in [
+        EventType::ContactAbandoned,
+        EventType::CustomerUpdated,
+        EventType::IdentityLinked,
+        EventType::AgentUpdated,
+        EventType::AgentState,
+        EventType::OfferDeclined,
+        EventType::ConversationReplied,
+        EventType::ConversationHeld,
+        EventType::ConversationResumed,
+        EventType::ConversationTransferred,
+        EventType::ConversationResolved,
+        EventType::AgentWrapped,
+    ] {
+        assert!(count(event) > 5, "{event:?} comes {} times", count(event));
+    }
+}
+
+#[test]
+fn a_day_ends() {
+    let plan = Plan { agents: 40, pace: Pace::Day, ..small(Profile::Omni, 5, u64::MAX) };
+    let (_, _, census) = play(&plan);
+    assert!(census.opened > 1_000 && census.agents[0] == 40, "{census:?}");
+}
+
+#[test]
+fn the_rules_of_every_profile_are_accepted() {
+    for profile in Profile::ALL {
+        let rules = rules(profile);
+        let (divisions, queues) = (rules.divisions.len(), rules.queues.len());
+        assert!(profile != Profile::Omni || (divisions, queues) == (8, 64), "{divisions} {queues}");
+    }
+}
+
+#[test]
+fn omni_keeps_the_staff_busy_and_the_engine_in_agreement() {
+    let plan = small(Profile::Omni, 6, 100_000);
+    let rules = rules(plan.profile);
+    let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
+    let mut engine = PipelineEngine::new(&rules, ());
+    let (mut log, mut warm) = (Vec::new(), None);
+    while !world.is_over() {
+        world.step(&mut engine, &mut log, &mut |_, _| {}).expect("memory takes it");
+        if world.census().lines > 30_000 && warm.is_none() {
+            warm = Some(world.census().work());
+        }
+    }
+    let (census, tally) = (world.census(), engine.pipeline().tally());
+    let (used, budget) = census.work();
+    let (used_before, budget_before) = warm.expect("it has been warm");
+    let occupancy = (used - used_before) * 1_000 / (budget - budget_before);
+    assert!((850..=950).contains(&occupancy), "occupancy {occupancy}");
+    assert_eq!((census.strangers, tally.events), (0, 100_000));
+    assert_eq!(tally.rejected.iter().sum::<u64>(), census.rejects);
+    let dead = tally.ignored[IgnoreReason::DeadOffer as usize];
+    assert!(dead > 0 && dead * 20 < census.answers, "{dead} of {} answers to dead offers", census.answers);
+    let ignored: u64 = tally.ignored.iter().sum();
+    assert!(ignored * 100 < tally.accepted, "{:?}", tally.ignored);
+    assert!(tally.absorbed > 50, "{} customers turned out to be others", tally.absorbed);
+}

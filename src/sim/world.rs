@@ -1,0 +1,487 @@
+//! The world's clockwork: who plans what, in which order it is done, how lines reach the engine in small batches
+//! and its decisions come back before anybody's next reaction. What customers and agents do stands in `customers`
+//! and `desk`, what they make of decisions in `reactions`.
+//!
+//! The world never reads the log it writes: it reacts to the engine's typed decisions. A reaction takes longer
+//! than a batch spans, so no effect stands before its cause.
+
+use std::io::{self, Write};
+
+use crate::rules::Rules;
+use crate::sim::agenda::{Agenda, Item, SLOT_MS};
+use crate::sim::cast::{Cast, CastError};
+use crate::sim::census::{Census, Staff};
+use crate::sim::directory::Directory;
+use crate::sim::faults::Faults;
+use crate::sim::lines::{Lines, Sent, Source};
+use crate::sim::people::People;
+use crate::sim::profile::{BEGIN, BURST, DAY_MS, Habits, LATE, LATE_BY_MS, Pace, Plan, Profile, SHIFT_MS};
+use crate::sim::rng::Rng;
+use crate::sim::{Batch, Engine};
+use crate::types::{ConversationId, Millis};
+
+/// Most lines that the engine gets at once.
+const BATCH_LINES: usize = 256;
+
+/// What somebody sets out to do; `who` of the agenda's item is named behind each.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Act {
+    /// A new contact (pool).
+    Arrive,
+    /// Somebody comes back by another way (person; with: lane).
+    Return,
+    /// A message in a conversation with an agent (case, turn; with: messages that follow at once).
+    Message,
+    /// A message while waiting (case, life).
+    Nudge,
+    /// Patience ends (case, life).
+    GiveUp,
+    /// The customer ends the exchange (case, turn).
+    HangUp,
+    /// An agent says yes (case, turn).
+    Accept,
+    /// An agent says no (case, turn).
+    Decline,
+    /// An agent says yes to an offer that has gone (agent; stamp: case).
+    AcceptLate,
+    /// An agent writes or speaks (case, turn).
+    Reply,
+    /// On hold (case, turn).
+    Hold,
+    /// Back from hold (case, turn).
+    Resume,
+    /// Handed over (case, turn).
+    Transfer,
+    /// Done (case, turn).
+    Resolve,
+    /// Wrap-up ends (case, life; with: 1 if the agent says so).
+    Wrapped,
+    /// A shift begins (agent).
+    LogIn,
+    /// Ready (agent, turn).
+    Available,
+    /// A break (agent, turn).
+    Break,
+    /// The shift ends (agent).
+    Leave,
+    /// Gone (agent).
+    Offline,
+    /// A profile changes (person).
+    Profile,
+    /// A login tells that identifiers belong together (person).
+    Link,
+    /// A line comes again (place in the faults' store).
+    Again,
+}
+
+impl Act {
+    const ALL: [Act; 23] = [
+        Act::Arrive,
+        Act::Return,
+        Act::Message,
+        Act::Nudge,
+        Act::GiveUp,
+        Act::HangUp,
+        Act::Accept,
+        Act::Decline,
+        Act::AcceptLate,
+        Act::Reply,
+        Act::Hold,
+        Act::Resume,
+        Act::Transfer,
+        Act::Resolve,
+        Act::Wrapped,
+        Act::LogIn,
+        Act::Available,
+        Act::Break,
+        Act::Leave,
+        Act::Offline,
+        Act::Profile,
+        Act::Link,
+        Act::Again,
+    ];
+}
+
+/// Where a case stands, as the world sees it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// The place is free.
+    Free,
+    /// Waiting in a queue.
+    Waiting,
+    /// With an agent who has not answered.
+    Offered,
+    /// With an agent.
+    Active,
+    /// On hold.
+    Held,
+    /// Closed, the agent still at it.
+    Wrapping,
+}
+
+/// A conversation of the engine as its customer and agent see it.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub id: ConversationId,
+    pub person: u32,
+    pub agent: u32,
+    /// Raised when the place is freed: what was planned for the old case is stale.
+    pub life: u32,
+    /// Raised with every change of hands: what was planned for the former agent is stale.
+    pub turn: u32,
+    pub thread: u32,
+    pub weight: u32,
+    pub lane: u16,
+    pub intent: u16,
+    pub queue: u16,
+    pub channel: u8,
+    /// Exchanges still to come.
+    pub rounds: u8,
+    pub stage: Stage,
+    pub by_route: bool,
+}
+
+/// Presence of an agent.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Presence {
+    Offline,
+    Available,
+    Away,
+    NotResponding,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Agent {
+    pub turn: u32,
+    pub shift_ends: u32,
+    pub presence: Presence,
+    pub leaving: bool,
+}
+
+/// The world.
+pub struct World {
+    pub(super) plan: Plan,
+    pub(super) habits: Habits,
+    pub(super) rules: Rules,
+    pub(super) cast: Cast,
+    pub(super) rng: Rng,
+    pub(super) agenda: Agenda,
+    pub(super) lines: Lines,
+    pub(super) people: People,
+    pub(super) cases: Vec<Case>,
+    pub(super) free: Vec<u32>,
+    pub(super) directory: Directory,
+    pub(super) agents: Vec<Agent>,
+    pub(super) faults: Faults,
+    pub(super) threads: u32,
+    /// When the next contact of each pool comes, in 1/65,536 ms.
+    arrivals: Vec<u64>,
+    census: Census,
+    now: u32,
+    items: Vec<Item>,
+}
+
+impl World {
+    /// A world of a plan under rules.
+    ///
+    /// # Errors
+    /// When the rules lack what a world needs.
+    pub fn new(plan: Plan, rules: &Rules) -> Result<World, CastError> {
+        let cast = Cast::new(rules, plan.agents, plan.seed)?;
+        let mut world = World {
+            habits: plan.profile.habits(),
+            rules: rules.clone(),
+            rng: Rng::new(plan.seed),
+            agenda: Agenda::new(),
+            lines: Lines::new(plan.seed),
+            people: People::new(plan.customers, plan.seed),
+            cases: Vec::new(),
+            free: Vec::new(),
+            directory: Directory::new(),
+            agents: Vec::new(),
+            faults: Faults::default(),
+            threads: 1,
+            arrivals: vec![u64::from(Self::opens(&plan)) << 16; cast.pools.len()],
+            census: Census {
+                staff: vec![Staff::default(); cast.pools.len()],
+                waiting: vec![0; rules.queues.len()],
+                agents: [plan.agents, 0, 0, 0],
+                ..Census::default()
+            },
+            now: 0,
+            items: Vec::new(),
+            cast,
+            plan,
+        };
+        world.plan_shifts();
+        Ok(world)
+    }
+
+    /// When the first contacts come, in milliseconds.
+    fn opens(plan: &Plan) -> u32 {
+        if plan.pace == Pace::Day { 10_000 } else { 20_000 }
+    }
+
+    fn plan_shifts(&mut self) {
+        // Shifts begin as the morning fills: minutes after opening, by twelfths of the staff.
+        const STARTS: [u32; 12] = [0, 0, 0, 30, 60, 60, 120, 180, 240, 300, 360, 360];
+        for agent in 0..self.plan.agents {
+            let begins = match self.plan.pace {
+                Pace::Steady => self.rng.below(9_000),
+                Pace::Day => {
+                    let start = STARTS[self.rng.below(12) as usize] * 60_000;
+                    start + if start == 0 { self.rng.below(9_000) } else { self.rng.below(900_000) }
+                }
+            };
+            let shift_ends = begins.saturating_add(match self.plan.pace {
+                Pace::Steady => u32::MAX,
+                Pace::Day => SHIFT_MS.min(DAY_MS - begins.min(DAY_MS)),
+            });
+            self.agents.push(Agent { turn: 0, shift_ends, presence: Presence::Offline, leaving: false });
+            self.agenda.plan(begins, Act::LogIn as u8, agent, 0, 0);
+        }
+    }
+
+    /// What the world knows of itself.
+    pub fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// The cast.
+    pub fn cast(&self) -> &Cast {
+        &self.cast
+    }
+
+    /// Simulated time.
+    pub fn clock(&self) -> Millis {
+        self.instant(self.now)
+    }
+
+    /// Whether the log is complete.
+    pub fn is_over(&self) -> bool {
+        self.census.lines >= self.plan.events || (self.plan.pace == Pace::Day && self.now > DAY_MS + 1_800_000)
+    }
+
+    /// Does what the next tenth of a second holds: writes its lines to `sink`, lets the engine answer and people
+    /// react. After each batch `seen` is called, while the engine's decisions still stand.
+    ///
+    /// # Errors
+    /// What `sink` says.
+    pub fn step<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        sink: &mut dyn Write,
+        seen: &mut dyn FnMut(&World, &mut E),
+    ) -> io::Result<()> {
+        let mut items = std::mem::take(&mut self.items);
+        let begins = self.agenda.now();
+        self.agenda.next_slot(&mut items);
+        self.let_arrive(begins, &mut items);
+        items.sort_unstable();
+        for item in &items {
+            self.now = item.at;
+            self.act(item);
+            if self.lines.ends.len() >= BATCH_LINES {
+                self.flush(engine, sink, seen)?;
+            }
+        }
+        self.now = begins + SLOT_MS;
+        self.flush(engine, sink, seen)?;
+        for staff in &mut self.census.staff {
+            staff.settle(self.now);
+        }
+        self.items = items;
+        Ok(())
+    }
+
+    /// The whole log: `step` until it is complete.
+    ///
+    /// # Errors
+    /// What `sink` says.
+    pub fn run<E: Engine>(&mut self, engine: &mut E, sink: &mut dyn Write) -> io::Result<()> {
+        while !self.is_over() {
+            self.step(engine, sink, &mut |_, _| {})?;
+        }
+        Ok(())
+    }
+
+    fn flush<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        sink: &mut dyn Write,
+        seen: &mut dyn FnMut(&World, &mut E),
+    ) -> io::Result<()> {
+        let room = self.plan.events.saturating_sub(self.census.lines) as usize;
+        let count = self.lines.ends.len().min(room);
+        if count == 0 {
+            self.lines.clear();
+            return Ok(());
+        }
+        let bytes = self.lines.ends[count - 1] as usize + 1;
+        let first_offset = self.census.lines;
+        engine.apply(&Batch { bytes: &self.lines.bytes[..bytes], ends: &self.lines.ends[..count], first_offset });
+        sink.write_all(&self.lines.bytes[..bytes])?;
+        self.census.lines += count as u64;
+        self.census.bytes += bytes as u64;
+        self.react(engine.decisions(), first_offset);
+        seen(self, engine);
+        self.lines.clear();
+        Ok(())
+    }
+
+    /// New contacts of the slot that begins at `begins`.
+    fn let_arrive(&mut self, begins: u32, items: &mut Vec<Item>) {
+        let end = u64::from(begins + SLOT_MS) << 16;
+        for pool in 0..self.arrivals.len() {
+            while self.arrivals[pool] < end {
+                let at = (self.arrivals[pool] >> 16) as u32;
+                let Some(mean) = self.mean_gap(pool, at) else {
+                    self.arrivals[pool] = end + (1_000 << 16);
+                    break;
+                };
+                items.push(self.agenda.item(at.max(begins), Act::Arrive as u8, pool as u32));
+                self.arrivals[pool] += ((mean * self.rng.exponential()) >> 16).max(1);
+            }
+        }
+    }
+
+    /// Mean time between two new contacts of a pool, in 1/65,536 ms; `None` while nobody works there.
+    fn mean_gap(&self, pool: usize, at: u32) -> Option<u64> {
+        if self.habits.flood_per_s > 0 {
+            let per_s = u64::from(self.habits.flood_per_s);
+            return Some((1_000 << 16) * self.arrivals.len() as u64 / per_s);
+        }
+        let budget = u64::try_from(self.census.staff[pool].budget).unwrap_or(0);
+        if budget == 0 || (self.plan.pace == Pace::Day && at > DAY_MS - 300_000) {
+            return None;
+        }
+        let cast = &self.cast.pools[pool];
+        let work: u64 = cast.lanes.iter().map(|lane| self.work_of(*lane)).sum::<u64>() / u64::from(cast.shares);
+        let load = u64::from(self.habits.load) * self.rush_percent(pool, at);
+        Some((work << 16) * 100_000 / (budget * load))
+    }
+
+    /// Weight-milliseconds that a case of a lane takes an agent, times the lane's share.
+    fn work_of(&self, lane: u16) -> u64 {
+        let lane = &self.cast.lanes[usize::from(lane)];
+        let handling = crate::sim::desk::HANDLING_MS[lane.medium as usize] + self.cast.wrap_ups[lane.queue.at()] * 4 / 5;
+        u64::from(lane.share) * u64::from(self.cast.weights[lane.channel.at()]) * u64::from(handling)
+    }
+
+    /// How the load differs from the mean at a time of the day, or in the burst.
+    fn rush_percent(&self, pool: usize, at: u32) -> u64 {
+        const DAY: [u64; 14] = [92, 99, 104, 108, 105, 98, 96, 101, 106, 104, 99, 96, 92, 82];
+        if self.plan.pace == Pace::Day {
+            return DAY[(at / 3_600_000).min(13) as usize];
+        }
+        // At the opening everybody is idle: what a full house would already be working on comes within half a
+        // minute, so that the log is soon as busy as it stays.
+        let opened = Self::opens(&self.plan);
+        if at < opened + 30_000 {
+            return if self.cast.pools[pool].voice { 600 } else { 700 };
+        }
+        let per_mille = self.census.lines * 1_000 / self.plan.events.max(1);
+        if self.plan.profile == Profile::Surge && (350..700).contains(&per_mille) {
+            return u64::from(BURST) * 100;
+        }
+        100
+    }
+
+    fn act(&mut self, item: &Item) {
+        let Item { at, who, stamp, with, .. } = *item;
+        match Act::ALL[usize::from(item.what)] {
+            Act::Arrive => self.arrive(at, who),
+            Act::Return => self.come_back(at, who, with),
+            Act::Message if self.on_turn(who, stamp) => self.message(at, who, with),
+            Act::Nudge if self.alive(who, stamp) => self.nudge(at, who),
+            Act::GiveUp if self.alive(who, stamp) => self.give_up(at, who),
+            Act::HangUp if self.on_turn(who, stamp) => self.hang_up(at, who),
+            Act::Accept if self.on_turn(who, stamp) => self.accept(at, who),
+            Act::Decline if self.on_turn(who, stamp) => self.decline(at, who),
+            Act::AcceptLate => self.accept_late(at, who, stamp),
+            Act::Reply if self.on_turn(who, stamp) => self.reply(at, who),
+            Act::Hold if self.on_turn(who, stamp) => self.hold(at, who, true),
+            Act::Resume if self.on_turn(who, stamp) => self.hold(at, who, false),
+            Act::Transfer if self.on_turn(who, stamp) => self.transfer(at, who),
+            Act::Resolve if self.on_turn(who, stamp) => self.resolve(at, who),
+            Act::Wrapped if self.alive(who, stamp) => self.wrapped(at, who, with == 1),
+            Act::LogIn => self.log_in(at, who),
+            Act::Available if self.agents[who as usize].turn == stamp => self.available(at, who),
+            Act::Break if self.agents[who as usize].turn == stamp => self.take_break(at, who),
+            Act::Leave => self.leave(at, who),
+            Act::Offline => self.offline(at, who),
+            Act::Profile => self.profile(at, who),
+            Act::Link => self.link(at, who),
+            Act::Again => self.again(who),
+            // What was planned has been overtaken.
+            _ => {}
+        }
+    }
+
+    fn alive(&self, case: u32, life: u32) -> bool {
+        self.cases[case as usize].life == life
+    }
+
+    fn on_turn(&self, case: u32, turn: u32) -> bool {
+        self.cases[case as usize].turn == turn
+    }
+
+    pub(super) fn instant(&self, at: u32) -> Millis {
+        Millis(BEGIN.0 + i64::from(at))
+    }
+
+    pub(super) fn census_mut(&mut self) -> &mut Census {
+        &mut self.census
+    }
+
+    pub(super) fn plan_in(&mut self, at: u32, delay: u32, act: Act, who: u32, stamp: u32, with: u16) {
+        self.agenda.plan(at.saturating_add(delay), act as u8, who, stamp, with);
+    }
+
+    /// Begins an event; a few are dated back.
+    pub(super) fn begin(&mut self, at: u32, source: Source, name: &str, traced: bool) {
+        let mut time = self.instant(at);
+        if self.rng.chance(LATE) {
+            time = Millis(time.0 - 1_000 - i64::from(self.rng.below(LATE_BY_MS)));
+            self.census.late += 1;
+        }
+        self.lines.begin(source, name, time, traced.then_some(&mut self.rng));
+    }
+
+    /// Ends an event; a few come again, and now and then a broken line follows.
+    pub(super) fn end(&mut self, at: u32, sent: Sent) {
+        self.lines.end(sent);
+        self.spoil(at);
+    }
+
+    /// Writes who and where: `agent` and `division`.
+    pub(super) fn write_agent(&mut self, agent: u32) {
+        self.lines.key("agent");
+        self.lines.bytes.extend_from_slice(b"\"a");
+        self.lines.padded(agent, 6);
+        self.lines.bytes.push(b'"');
+    }
+
+    pub(super) fn write_division(&mut self, agent: u32) {
+        let pool = &self.cast.pools[usize::from(self.cast.agents[agent as usize].pool)];
+        self.lines.text("division", &self.rules.divisions[pool.division.at()].name);
+    }
+
+    /// The number of an agent from his name.
+    pub(super) fn agent_of(&self, name: &[u8]) -> Option<u32> {
+        let digits = name.strip_prefix(b"a").filter(|digits| !digits.is_empty() && digits.len() <= 7)?;
+        let mut number = 0;
+        for digit in digits {
+            number = number * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        }
+        (number < self.plan.agents).then_some(number)
+    }
+
+    pub(super) fn staff_of(&self, agent: u32) -> usize {
+        usize::from(self.cast.agents[agent as usize].pool)
+    }
+
+}
