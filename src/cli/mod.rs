@@ -1,1 +1,80 @@
-//! cli.
+//! The commands, one file each. What they share: arguments of logs (`log`), rules from a file (`rules_file`), engines
+//! behind one trait (`machines`), what a run came to (`report`, `summary`), progress bars (`progress`).
+//!
+//! Results go to stdout (with `--json` one object), everything else to stderr. Exit codes: 0 success, 1 failed,
+//! 2 usage, 3 configuration. An error says what, where and what to do.
+
+mod check;
+mod demo;
+mod failure;
+mod generate;
+mod log;
+mod machines;
+mod pace;
+mod progress;
+mod reference;
+mod replay;
+mod report;
+mod rules_file;
+mod run;
+mod summary;
+
+use clap::{Parser, Subcommand};
+use failure::Outcome;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Variable that sets what is logged, as `trunkline=debug`.
+const LOG_VARIABLE: &str = "TRUNKLINE_LOG";
+
+/// One queue over all channels: recognises the customer, values the contact, routes it to an agent.
+#[derive(Debug, Parser)]
+#[command(name = "trunkline", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 success, 1 failed, 2 wrong usage, 3 wrong configuration or rules.\n\
+    TRUNKLINE_LOG=debug shows more on stderr.")]
+struct Cli {
+    /// One machine-readable result on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Run(run::Arguments),
+    Generate(generate::Arguments),
+    Replay(replay::Arguments),
+    Reference(reference::Arguments),
+    Check(check::Arguments),
+}
+
+/// Carries out what the command line says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome: Outcome = match &cli.command {
+        Command::Demo(arguments) => demo::run(arguments, cli.json),
+        Command::Run(arguments) => run::run(arguments, cli.json),
+        Command::Generate(arguments) => generate::run(arguments, cli.json),
+        Command::Replay(arguments) => replay::run(arguments, cli.json),
+        Command::Reference(arguments) => reference::run(arguments, cli.json),
+        Command::Check(arguments) => check::run(arguments, cli.json),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Prints a result. Whoever reads may have gone away, as `head` does: that is no failure of ours.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

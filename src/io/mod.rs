@@ -1,5 +1,7 @@
-//! The real doors. Nothing else touches sockets, files or the wall clock of a running engine.
+//! The real doors: files, the machine's own readings and clock, Kafka. Nothing else touches the operating system.
 
+pub mod file;
+pub mod machine;
 pub mod clock;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -1,0 +1,111 @@
+//! The engines behind the one trait that a log is run through: the pipeline, and the model that it is compared with.
+
+use crate::model::output::encode;
+use crate::model::{Model, decode};
+use crate::rules::Rules;
+use crate::rules::keys::{HashKey, Keys};
+use crate::runtime::replay::Machine;
+use crate::types::record::{Limits, Record};
+use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
+
+/// Tenant of runs over plain logs.
+pub const TENANT: &str = "local";
+
+/// The naive model. It puts out owned decisions one record at a time; here they become lines by division.
+pub struct ModelMachine {
+    model: Model,
+    rules: Rules,
+    keys: Keys,
+    max_jump: Option<DurationMs>,
+    /// Outputs so far by division, the last of identify.
+    numbers: Vec<u64>,
+}
+
+impl ModelMachine {
+    /// A model that has seen nothing.
+    pub fn new(rules: Rules) -> ModelMachine {
+        ModelMachine {
+            model: Model::new(rules.clone(), &HashKey::PUBLIC, TENANT),
+            keys: Keys::new(&HashKey::PUBLIC, &rules),
+            max_jump: None,
+            numbers: vec![0; rules.divisions.len() + 1],
+            rules,
+        }
+    }
+
+    /// The first event of a record that would move the clock too far.
+    fn jump(&self, record: &Record<'_>) -> Option<Jump> {
+        let most = self.max_jump?;
+        let mut clock = self.clock();
+        for (position, decoded) in decode::decode_record(record, &self.rules, &self.keys, &Limits::default())
+        {
+            let Ok(event) = decoded else { continue };
+            if let Some(from) = clock.filter(|clock| event.recorded.since(*clock) > most) {
+                return Some(Jump { position, from, to: event.recorded });
+            }
+            clock = clock.max(Some(event.recorded));
+        }
+        None
+    }
+
+    /// Renders what the model's last call put out.
+    fn collect(&mut self, out: &mut Output) {
+        for output in self.model.latest() {
+            let stream = output.stream();
+            let identity = self.rules.divisions.len();
+            let division = output.division().map_or(identity, |name| {
+                self.rules.division(name).expect("the model names divisions of its rules").at()
+            });
+            let lines: &mut Lines = match stream {
+                Stream::Rejected => &mut out.rejected,
+                Stream::Customers => &mut out.identity,
+                _ => &mut out.divisions[division],
+            };
+            self.numbers[division] += u64::from(stream != Stream::Rejected);
+            lines.bytes.extend_from_slice(encode(TENANT, self.numbers[division], output).as_bytes());
+            lines.end(stream);
+        }
+    }
+
+    fn empty(&self, out: &mut Output) {
+        out.clear();
+        out.divisions.resize_with(self.rules.divisions.len(), Lines::default);
+    }
+}
+
+impl Machine for ModelMachine {
+    fn set_max_jump(&mut self, most: Option<DurationMs>) {
+        self.max_jump = most;
+    }
+
+    fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
+        self.empty(out);
+        for record in records {
+            if let Some(jump) = self.jump(record) {
+                return Err(jump);
+            }
+            self.model.apply_record(record, None);
+            self.collect(out);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, clock: Millis, out: &mut Output) {
+        self.empty(out);
+        self.model.advance(Some(clock), None);
+        self.collect(out);
+    }
+
+    fn clock(&self) -> Option<Millis> {
+        let tally = self.model.tally();
+        (tally.accepted + tally.duplicates > 0).then(|| self.model.clock())
+    }
+
+    fn tally(&self) -> Tally {
+        self.model.tally().clone()
+    }
+
+    fn stage_nanos(&self) -> [u64; 5] {
+        [0; 5]
+    }
+}

@@ -1,0 +1,49 @@
+//! `trunkline replay`: a recorded log through the engine, at full speed or at a pace.
+
+use super::failure::{Failure, Outcome};
+use super::log::LogArguments;
+use super::machines::ModelMachine;
+use super::pace::{Speed, SpeedArgument};
+use crate::runtime::replay::{FullSpeed, Pace, Rate};
+
+/// Runs a recorded log through the engine.
+///
+/// Writes what the engine puts out, a file a stream: divisions in the order of their names, each in decision order, so
+/// that two runs compare with cmp.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    trunkline replay day.ndjson.zst --rules day.rules.toml --out out\n  \
+    trunkline replay day.ndjson.zst --speed 60 --report report.json\n  \
+    trunkline replay day.ndjson.zst --rate 200000 --json\n  \
+    trunkline replay old.ndjson --rules new.toml --out out --max-jump none --until 2026-03-03T00:00:00Z")]
+pub struct Arguments {
+    #[command(flatten)]
+    log: LogArguments,
+    /// Threads of the engine; this version runs one
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    threads: u32,
+    /// Multiple of the log's own pace, or as fast as it goes
+    #[arg(long, value_name = "max|1|60", default_value = "max", conflicts_with = "rate")]
+    speed: SpeedArgument,
+    /// Events a second, evenly; latencies count from when an event was due
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+}
+
+/// Runs the engine.
+///
+/// # Errors
+/// Exit code 2 for more than one thread; else as `LogArguments::run` and `LogArguments::rules`.
+pub fn run(arguments: &Arguments, json: bool) -> Outcome {
+    if arguments.threads != 1 {
+        return Err(Failure::usage("this version runs one thread: leave --threads out or give 1"));
+    }
+    let rules = arguments.log.rules()?;
+    let mut pace: Box<dyn Pace> = match (arguments.rate, arguments.speed) {
+        (Some(rate), _) => Box::new(Rate::new(rate)),
+        (None, SpeedArgument::Times(times)) => Box::new(Speed::new(times)),
+        (None, SpeedArgument::Max) => Box::new(FullSpeed),
+    };
+    let mut machine = ModelMachine::new(rules.clone());
+    arguments.log.run(&rules, &mut machine, pace.as_mut(), json)
+}
