@@ -17,6 +17,7 @@ pub mod core;
 pub mod recover;
 pub mod leader;
 pub mod settings;
+mod engines;
 
 #[cfg(test)]
 mod memory;
