@@ -5,6 +5,7 @@
 //! 2 usage, 3 configuration. An error says what, where and what to do.
 
 mod check;
+mod config;
 mod demo;
 mod failure;
 mod generate;
