@@ -1,11 +1,13 @@
 //! Plain logs: lines in from `.ndjson` and `.ndjson.zst` files, streams out as `DIR/<stream>.ndjson`. Memory is
 //! bounded whatever the length of files and lines; every failure names the file and, where there is one, the line.
 
+mod new_log;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use new_log::NewLog;
 pub use read::Log;
 pub use write::StreamFiles;
 
