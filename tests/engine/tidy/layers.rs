@@ -124,8 +124,11 @@ fn named(source: &Source) -> Vec<(usize, Vec<String>)> {
             depth += 1;
         }
         if depth > 0 && depth <= home.len() {
-            let base: Vec<String> = home[..home.len() - depth].iter().map(|part| (*part).to_owned()).collect();
-            found.extend(heads(rest).into_iter().map(|head| (line_of(code, at), [base.clone(), vec![head]].concat())));
+            let base: Vec<String> =
+                home[..home.len() - depth].iter().map(|part| (*part).to_owned()).collect();
+            found.extend(
+                heads(rest).into_iter().map(|head| (line_of(code, at), [base.clone(), vec![head]].concat())),
+            );
         }
     }
     found
@@ -135,11 +138,22 @@ fn uses(source: &Source) -> Vec<Finding> {
     let Some((module, layer)) = layer_of(&source.path) else { return Vec::new() };
     let mut found = Vec::new();
     for (line, path) in named(source) {
-        let Some((other, its)) = path.first().and_then(|head| LAYERS.iter().find(|(name, _)| name == head)) else { continue };
+        let Some((other, its)) = path.first().and_then(|head| LAYERS.iter().find(|(name, _)| name == head))
+        else {
+            continue;
+        };
         if module != *other && layer <= *its {
-            found.push(Finding::at(source, line, format!("{module} is layer {layer} and may not use {other}, which is {its}")));
+            found.push(Finding::at(
+                source,
+                line,
+                format!("{module} is layer {layer} and may not use {other}, which is {its}"),
+            ));
         } else if module == "model" && !SEEN_BY_MODEL.contains(other) {
-            found.push(Finding::at(source, line, "the model shares only types and rules with what it checks"));
+            found.push(Finding::at(
+                source,
+                line,
+                "the model shares only types and rules with what it checks",
+            ));
         }
     }
     found
@@ -147,10 +161,17 @@ fn uses(source: &Source) -> Vec<Finding> {
 
 fn stages(source: &Source) -> Vec<Finding> {
     let home = module_of(&source.path);
-    let Some(stage) = home.get(1).filter(|_| home[0] == "pipeline" && source.path.starts_with("src/")) else { return Vec::new() };
-    let other = |path: &[String]| path.len() > 1 && path[0] == "pipeline" && path[1] != *stage && STAGES.contains(&path[1].as_str());
+    let Some(stage) = home.get(1).filter(|_| home[0] == "pipeline" && source.path.starts_with("src/")) else {
+        return Vec::new();
+    };
+    let other = |path: &[String]| {
+        path.len() > 1 && path[0] == "pipeline" && path[1] != *stage && STAGES.contains(&path[1].as_str())
+    };
     let uses = named(source).into_iter().filter(|(_, path)| other(path));
-    uses.map(|(line, path)| Finding::at(source, line, format!("{stage} and {} know each other by pipeline/mod.rs only", path[1]))).collect()
+    uses.map(|(line, path)| {
+        Finding::at(source, line, format!("{stage} and {} know each other by pipeline/mod.rs only", path[1]))
+    })
+    .collect()
 }
 
 /// The product's code of a source of the core; nothing of any other.
@@ -164,7 +185,14 @@ fn core(source: &Source) -> &str {
 fn outside(source: &Source) -> Vec<Finding> {
     const REFUSED: [&str; 5] = ["time", "net", "fs", "thread", "env"];
     let uses = paths(core(source), "std").filter(|(_, head)| REFUSED.contains(&head.as_str()));
-    uses.map(|(line, head)| Finding::at(source, line, format!("std::{head} is refused in layers 0 to {CORE}: what it says is an argument"))).collect()
+    uses.map(|(line, head)| {
+        Finding::at(
+            source,
+            line,
+            format!("std::{head} is refused in layers 0 to {CORE}: what it says is an argument"),
+        )
+    })
+    .collect()
 }
 
 fn floats(source: &Source) -> Vec<Finding> {
@@ -172,13 +200,17 @@ fn floats(source: &Source) -> Vec<Finding> {
     let bytes = code.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let literal = |at: usize| {
-        let start = code[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |before| before + 1);
+        let start = code[..at]
+            .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .map_or(0, |before| before + 1);
         digit(start) && digit(at + 1) && (start == 0 || bytes[start - 1] != b'.')
     };
     let mut at: Vec<usize> = words(code, "f32").chain(words(code, "f64")).collect();
     at.extend(code.match_indices('.').map(|(at, _)| at).filter(|at| literal(*at)));
     at.sort_unstable();
-    at.into_iter().map(|at| Finding::at(source, line_of(code, at), "no floats in the core: amounts are integers")).collect()
+    at.into_iter()
+        .map(|at| Finding::at(source, line_of(code, at), "no floats in the core: amounts are integers"))
+        .collect()
 }
 
 fn hashers(source: &Source) -> Vec<Finding> {
@@ -186,18 +218,39 @@ fn hashers(source: &Source) -> Vec<Finding> {
     let code = core(source);
     let mut at: Vec<usize> = REFUSED.iter().flat_map(|word| words(code, word)).collect();
     at.sort_unstable();
-    at.into_iter().map(|at| Finding::at(source, line_of(code, at), "no random hasher in the core: use `collections` or an ordered map")).collect()
+    at.into_iter()
+        .map(|at| {
+            Finding::at(
+                source,
+                line_of(code, at),
+                "no random hasher in the core: use `collections` or an ordered map",
+            )
+        })
+        .collect()
 }
 
 /// What a file declares as a hash map or set may be asked and changed there, but not gone through.
 fn unordered(source: &Source) -> Vec<Finding> {
-    const WAYS: [&str; 9] =
-        ["iter", "iter_mut", "into_iter", "keys", "into_keys", "values", "values_mut", "into_values", "drain"];
+    const WAYS: [&str; 9] = [
+        "iter",
+        "iter_mut",
+        "into_iter",
+        "keys",
+        "into_keys",
+        "values",
+        "values_mut",
+        "into_values",
+        "drain",
+    ];
     let code = &source.product;
     let mut found = Vec::new();
     let places = words(code, "HashMap").chain(words(code, "HashSet"));
     let declared = places.filter_map(|at| {
-        let head = code[..at].trim_end_matches("std::collections::").trim_end().trim_end_matches([':', '=', '&']).trim_end();
+        let head = code[..at]
+            .trim_end_matches("std::collections::")
+            .trim_end()
+            .trim_end_matches([':', '=', '&'])
+            .trim_end();
         let start = head.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |before| before + 1);
         Some(&head[start..]).filter(|name| !name.is_empty() && *name != "use" && *name != "mut")
     });
@@ -205,10 +258,16 @@ fn unordered(source: &Source) -> Vec<Finding> {
         for at in words(code, name) {
             let rest = code[at + name.len()..].trim_start();
             let way = rest.strip_prefix('.').map(|rest| rest.trim_start());
-            let walked = way.is_some_and(|way| WAYS.iter().any(|name| way.strip_prefix(name).is_some_and(|rest| rest.starts_with('('))));
+            let walked = way.is_some_and(|way| {
+                WAYS.iter().any(|name| way.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')))
+            });
             let head = code[..at].trim_end_matches("self.").trim_end_matches("mut ").trim_end_matches('&');
             if walked || head.ends_with(" in ") && rest.starts_with('{') {
-                found.push(Finding::at(source, line_of(code, at), "no iteration over a map without order: take an ordered one"));
+                found.push(Finding::at(
+                    source,
+                    line_of(code, at),
+                    "no iteration over a map without order: take an ordered one",
+                ));
             }
         }
     }
@@ -217,17 +276,42 @@ fn unordered(source: &Source) -> Vec<Finding> {
 
 #[test]
 fn an_upward_use_is_found() {
-    finds(uses, "src/pipeline/decode/mod.rs", "//! x\nuse crate::types::Millis;\nuse crate::runtime::doors;\n", &[3]);
-    finds(uses, "src/collections/heap.rs", "use crate::{rules::Rules, types};\nfn a() { crate::cli::main(); }\n", &[1, 2]);
-    finds(uses, "src/model/mod.rs", "use crate::rules;\nuse crate::pipeline::Stage;\nuse crate::sim;\n", &[2, 3]);
+    finds(
+        uses,
+        "src/pipeline/decode/mod.rs",
+        "//! x\nuse crate::types::Millis;\nuse crate::runtime::doors;\n",
+        &[3],
+    );
+    finds(
+        uses,
+        "src/collections/heap.rs",
+        "use crate::{rules::Rules, types};\nfn a() { crate::cli::main(); }\n",
+        &[1, 2],
+    );
+    finds(
+        uses,
+        "src/model/mod.rs",
+        "use crate::rules;\nuse crate::pipeline::Stage;\nuse crate::sim;\n",
+        &[2, 3],
+    );
     finds(uses, "src/types/ids.rs", "use super::super::rules;\nuse super::super::super::rules;\n", &[1]);
     finds(uses, "src/cli/mod.rs", "use crate::{types, sim::Profile, io};\n// use crate::cli\n", &[]);
 }
 
 #[test]
 fn a_stage_that_uses_another_is_found() {
-    finds(stages, "src/pipeline/route/mod.rs", "use super::emit;\nuse super::super::emit;\nuse crate::pipeline::route::x;\n", &[1]);
-    finds(stages, "src/pipeline/route/staff.rs", "use super::super::{emit, Watch};\nuse crate::pipeline::{decode};\n", &[2, 1]);
+    finds(
+        stages,
+        "src/pipeline/route/mod.rs",
+        "use super::emit;\nuse super::super::emit;\nuse crate::pipeline::route::x;\n",
+        &[1],
+    );
+    finds(
+        stages,
+        "src/pipeline/route/staff.rs",
+        "use super::super::{emit, Watch};\nuse crate::pipeline::{decode};\n",
+        &[2, 1],
+    );
     finds(stages, "src/pipeline/mod.rs", "use emit::Emitter;\nuse crate::pipeline::route;\n", &[]);
 }
 
@@ -246,7 +330,12 @@ fn a_float_in_the_core_is_found() {
 
 #[test]
 fn a_default_hasher_in_the_core_is_found() {
-    finds(hashers, "src/pipeline/route/staff.rs", "use std::collections::{BTreeMap, HashMap};\n// HashSet\n", &[1]);
+    finds(
+        hashers,
+        "src/pipeline/route/staff.rs",
+        "use std::collections::{BTreeMap, HashMap};\n// HashSet\n",
+        &[1],
+    );
 }
 
 #[test]

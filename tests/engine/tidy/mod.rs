@@ -36,13 +36,13 @@ impl Finding {
 fn each_source(rule: impl Fn(&Source) -> Vec<Finding>) {
     let tree = Tree::read();
     assert!(tree.sources.len() > 50, "the sources were not found");
-    none(tree.sources.iter().flat_map(rule).collect());
+    none(tree.sources.iter().flat_map(rule));
 }
 
 /// Fails with the findings, if there are any.
-fn none(findings: Vec<Finding>) {
+fn none(findings: impl IntoIterator<Item = Finding>) {
     let text: Vec<String> = findings
-        .iter()
+        .into_iter()
         .map(|finding| match finding.line.as_str() {
             "" => format!("{}\n    {}", finding.place, finding.rule),
             line => format!("{}: {line}\n    {}", finding.place, finding.rule),
@@ -55,7 +55,9 @@ fn none(findings: Vec<Finding>) {
 #[track_caller]
 fn finds(rule: impl Fn(&Source) -> Vec<Finding>, path: &str, text: &str, lines: &[usize]) {
     let source = Source::new(path, text);
-    let found: Vec<usize> =
-        rule(&source).iter().map(|finding| finding.place.rsplit(':').next().and_then(|n| n.parse().ok()).unwrap_or(0)).collect();
+    let found: Vec<usize> = rule(&source)
+        .iter()
+        .map(|finding| finding.place.rsplit(':').next().and_then(|n| n.parse().ok()).unwrap_or(0))
+        .collect();
     assert_eq!(found, lines, "{text}");
 }

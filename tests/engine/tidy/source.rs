@@ -109,7 +109,9 @@ fn paths() -> Vec<String> {
             let path = folder.join(entry.file_name());
             match entry.file_type() {
                 Ok(sort) if sort.is_file() => found.push(path.to_string_lossy().into_owned()),
-                Ok(sort) if sort.is_dir() && !["target", ".git"].contains(&&*path.to_string_lossy()) => folders.push(path),
+                Ok(sort) if sort.is_dir() && !["target", ".git"].contains(&&*path.to_string_lossy()) => {
+                    folders.push(path)
+                }
                 _ => {}
             }
         }
@@ -128,8 +130,12 @@ fn test_files(sources: &[Source]) -> BTreeSet<String> {
             for at in words(&source.code, "mod") {
                 let rest = &source.code[at + 3..];
                 let name = rest[..rest.find([';', '{']).unwrap_or(0)].trim();
-                let marked = source.code[..at].trim_end_matches("pub(crate) ").trim_end().ends_with("#[cfg(test)]");
-                if !name.is_empty() && rest[rest.find(name).unwrap_or(0) + name.len()..].starts_with(';') && (whole || marked) {
+                let marked =
+                    source.code[..at].trim_end_matches("pub(crate) ").trim_end().ends_with("#[cfg(test)]");
+                if !name.is_empty()
+                    && rest[rest.find(name).unwrap_or(0) + name.len()..].starts_with(';')
+                    && (whole || marked)
+                {
                     tests.extend(files_of_module(&source.path, name));
                 }
             }
@@ -159,7 +165,9 @@ fn without_tests(code: &str) -> String {
         let rest = &out[at + MARK.len()..];
         let declares = rest.trim_start().starts_with("use ");
         let end = match (rest.find(';'), rest.find('{')) {
-            (Some(semicolon), Some(brace)) if semicolon < brace || declares => at + MARK.len() + semicolon + 1,
+            (Some(semicolon), Some(brace)) if semicolon < brace || declares => {
+                at + MARK.len() + semicolon + 1
+            }
             (Some(semicolon), None) => at + MARK.len() + semicolon + 1,
             (_, Some(brace)) => closing(&out, at + MARK.len() + brace),
             (None, None) => out.len(),
@@ -178,7 +186,9 @@ fn blank(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         let end = match bytes[at] {
-            b'/' if bytes[at..].starts_with(b"//") => text[at..].find('\n').map_or(bytes.len(), |length| at + length),
+            b'/' if bytes[at..].starts_with(b"//") => {
+                text[at..].find('\n').map_or(bytes.len(), |length| at + length)
+            }
             b'/' if bytes[at..].starts_with(b"/*") => end_of_comment(text, at),
             b'r' if begins_word(bytes, at) => end_of_raw(text, at),
             b'b' if bytes[at..].starts_with(b"br") && begins_word(bytes, at) => end_of_raw(text, at + 1),
@@ -275,5 +285,8 @@ fn test_code_is_told_apart() {
     assert_eq!(source.product.split_whitespace().collect::<Vec<_>>(), ["fn", "a()", "{}", "fn", "g()", "{}"]);
     let inner = Source::new("src/x/h.rs", "mod i;\n");
     let found = test_files(&[source, inner]);
-    assert!(found.contains("src/x/h.rs") && found.contains("src/x/h/i.rs") && !found.contains("src/x/d.rs"), "{found:?}");
+    assert!(
+        found.contains("src/x/h.rs") && found.contains("src/x/h/i.rs") && !found.contains("src/x/d.rs"),
+        "{found:?}"
+    );
 }
