@@ -256,7 +256,8 @@ fn shown(priority: i128) -> i64 {
 
 /// Due times of the clocks that run for the agent: straight acceptance stops the wait in the queue.
 fn running_clocks(conversation: &Conversation, accepted: bool) -> BTreeMap<Objective, Millis> {
-    let running = conversation.cycles.iter().filter(|(objective, _)| !accepted || **objective != Objective::QueueWait);
+    let running =
+        conversation.cycles.iter().filter(|(objective, _)| !accepted || **objective != Objective::QueueWait);
     running.filter_map(|(objective, cycle)| Some((*objective, cycle.due()?))).collect()
 }
 

@@ -1,8 +1,10 @@
 //! What a division keeps of a conversation that is not closed.
 
-use crate::collections::pages::Pages;
 use crate::collections::index_table::IndexTable;
-use crate::types::{ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent};
+use crate::collections::pages::Pages;
+use crate::types::{
+    ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent,
+};
 
 use super::clocks::ServiceClock;
 

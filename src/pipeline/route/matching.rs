@@ -76,7 +76,11 @@ impl Division {
             return;
         }
         let strategy = self.rules.queues[queue.at()].strategy;
-        let best = if strategy == Strategy::LongestIdle { self.longest_idle(slot) } else { self.best_by(slot, strategy) };
+        let best = if strategy == Strategy::LongestIdle {
+            self.longest_idle(slot)
+        } else {
+            self.best_by(slot, strategy)
+        };
         let agent = best.expect("somebody was counted");
         self.offer(slot, agent, candidates);
     }
@@ -139,7 +143,8 @@ impl Division {
     fn best_by(&self, slot: u32, strategy: Strategy) -> Option<u32> {
         let conversation = &self.book[slot];
         let skills = &self.waiting.classes[conversation.class as usize].skills;
-        let members = self.scratch.groups.iter().flat_map(|group| self.staff.groups[*group as usize].idle.members());
+        let members =
+            self.scratch.groups.iter().flat_map(|group| self.staff.groups[*group as usize].idle.members());
         let free = members.map(|(_, agent)| agent).filter(|agent| !conversation.excludes(*agent, self.clock));
         free.min_by_key(|number| {
             let agent = &self.staff.agents[*number as usize];
@@ -236,9 +241,21 @@ impl Division {
 
     /// Writes the assignment, before the agent's load changes. Clocks that acceptance stops are told as running
     /// only where the agent is still to accept.
-    fn note_offer(&mut self, slot: u32, number: u32, accept: AcceptMode, priority: i64, candidates: u32, expires: Option<Millis>) {
+    fn note_offer(
+        &mut self,
+        slot: u32,
+        number: u32,
+        accept: AcceptMode,
+        priority: i64,
+        candidates: u32,
+        expires: Option<Millis>,
+    ) {
         let conversation = &self.book[slot];
-        let serves = self.staff.profile_of(number).serves(conversation.queue).expect("an agent serves the queue it takes from");
+        let serves = self
+            .staff
+            .profile_of(number)
+            .serves(conversation.queue)
+            .expect("an agent serves the queue it takes from");
         let mut due = [None; 4];
         for (due, clock) in due.iter_mut().zip(&conversation.clocks) {
             *due = clock.open_due();
@@ -296,7 +313,12 @@ impl Agent {
 }
 
 /// What of `may_take` changes with time: the delay since it was queued, and exclusion.
-fn may_take_now(conversation: &super::conversation::Conversation, agent: u32, delay: DurationMs, clock: Millis) -> bool {
+fn may_take_now(
+    conversation: &super::conversation::Conversation,
+    agent: u32,
+    delay: DurationMs,
+    clock: Millis,
+) -> bool {
     clock.since(conversation.queued) >= delay && !conversation.excludes(agent, clock)
 }
 

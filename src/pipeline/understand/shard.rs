@@ -7,7 +7,8 @@ use crate::rules::Rules;
 use crate::types::event::{List, Span};
 use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{
-    AttemptOutcome, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis, QueueId,
+    AttemptOutcome, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis,
+    QueueId,
 };
 
 use super::Place;
@@ -188,7 +189,8 @@ impl Shard {
             _ => {}
         }
         if matches!(action, Action::Replied | Action::Resolved) && event.agent.len > 0 {
-            self.customers[local].last_agent = self.agents.number(event.agent_key, place.events.text(event.agent));
+            self.customers[local].last_agent =
+                self.agents.number(event.agent_key, place.events.text(event.agent));
         }
         if matches!(action, Action::Resolved | Action::Abandoned) {
             self.close(slot);
@@ -214,13 +216,19 @@ impl Shard {
         let customer = std::mem::take(&mut self.customers[local]);
         self.give_back_attempts(&customer);
         let last_agent = customer.last_agent;
-        let last_agent = (last_agent != NONE).then(|| (self.agents.key(last_agent), self.agents.get(last_agent).to_vec()));
+        let last_agent =
+            (last_agent != NONE).then(|| (self.agents.key(last_agent), self.agents.get(last_agent).to_vec()));
         Parcel { customer, last_agent, attempts, conversations }
     }
 
     /// Joins a customer's record to another: profile gaps, attempts by time, conversations. `renamed` is told of each
     /// conversation, the smallest id first.
-    pub fn receive(&mut self, local: u32, mut parcel: Parcel, mut renamed: impl FnMut(ConversationId, DivisionId)) {
+    pub fn receive(
+        &mut self,
+        local: u32,
+        mut parcel: Parcel,
+        mut renamed: impl FnMut(ConversationId, DivisionId),
+    ) {
         self.customers[local].fill_gaps(&parcel.customer);
         if self.customers[local].last_agent == NONE
             && let Some((key, name)) = parcel.last_agent
@@ -243,7 +251,8 @@ impl Shard {
         let surplus = all.len().saturating_sub(self.kept);
         let customer = std::mem::take(&mut self.customers[local]);
         self.give_back_attempts(&customer);
-        self.customers[local] = Customer { attempts: NONE, attempt_count: 0, attempts_large: false, ..customer };
+        self.customers[local] =
+            Customer { attempts: NONE, attempt_count: 0, attempts_large: false, ..customer };
         for attempt in &all[surplus..] {
             self.add_attempt(local, *attempt);
         }
@@ -270,7 +279,9 @@ impl Shard {
         }
         let queue = event.queue.or_else(|| appraiser.route(facts)).ok_or(())?;
         let division = division_of(queue);
-        let by_thread = |conversation: &Conversation| conversation.division == division && conversation.has_thread(event.thread_key);
+        let by_thread = |conversation: &Conversation| {
+            conversation.division == division && conversation.has_thread(event.thread_key)
+        };
         let recent = |conversation: &Conversation| {
             conversation.division == division && place.clock.since(conversation.last) <= self.continuity
         };
@@ -288,7 +299,11 @@ impl Shard {
             let found = self.best(local, |conversation| conversation.id == event.conversation);
             let slot = found.ok_or(IgnoreReason::UnknownConversation)?;
             let division = self.conversations[slot].division;
-            return if event.division.is_none_or(|named| named == division) { Ok(slot) } else { Err(IgnoreReason::OtherDivision) };
+            return if event.division.is_none_or(|named| named == division) {
+                Ok(slot)
+            } else {
+                Err(IgnoreReason::OtherDivision)
+            };
         }
         let by_queue = event.queue.filter(|_| event.event_type != EventType::ConversationTransferred);
         let division = by_queue.map(|queue| rules.queues[queue.at()].division);
@@ -323,7 +338,8 @@ impl Shard {
         let customer = &mut self.customers[local];
         customer.opened += 1;
         let id = ConversationId { customer: customer.id, ordinal: customer.opened };
-        let conversation = Conversation { id, last: clock, first_contact, division, ..Conversation::default() };
+        let conversation =
+            Conversation { id, last: clock, first_contact, division, ..Conversation::default() };
         self.adopt(local, conversation)
     }
 
@@ -400,7 +416,15 @@ impl Shard {
     }
 
     /// What the agent will be told: the earlier attempts go into the operations' side table.
-    fn context(&self, local: u32, slot: u32, facts: Facts, kinds: u16, value: i64, out: &mut Operations) -> Contact {
+    fn context(
+        &self,
+        local: u32,
+        slot: u32,
+        facts: Facts,
+        kinds: u16,
+        value: i64,
+        out: &mut Operations,
+    ) -> Contact {
         let customer = &self.customers[local];
         let start = out.attempts.len() as u32;
         out.attempts.extend(self.attempts(customer).iter().map(KeptAttempt::told));
@@ -494,4 +518,3 @@ impl Shard {
         self.attempts_mut(local)[count] = attempt;
     }
 }
-
