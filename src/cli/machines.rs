@@ -1,15 +1,24 @@
 //! The engines behind the one trait that a log is run through: the pipeline, and the model that it is compared with.
 
+use crate::io::machine::Stopwatch;
 use crate::model::output::encode;
 use crate::model::{Model, decode};
+use crate::pipeline::{Pipeline, Stage, Watch};
 use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::runtime::replay::Machine;
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
+use std::sync::Arc;
 
 /// Tenant of runs over plain logs.
 pub const TENANT: &str = "local";
+
+/// The engine itself, with the time that its stages take.
+pub struct PipelineMachine {
+    pipeline: Pipeline,
+    stages: StageTimes,
+}
 
 /// The naive model. It puts out owned decisions one record at a time; here they become lines by division.
 pub struct ModelMachine {
@@ -19,6 +28,57 @@ pub struct ModelMachine {
     max_jump: Option<DurationMs>,
     /// Outputs so far by division, the last of identify.
     numbers: Vec<u64>,
+}
+
+/// Nanoseconds by stage. What happens between two batches counts for none.
+struct StageTimes {
+    stopwatch: Stopwatch,
+    /// When the last stage was done, or the batch begun.
+    last: u64,
+    sums: [u64; Stage::ALL.len()],
+}
+
+impl PipelineMachine {
+    /// An engine that has seen nothing.
+    pub fn new(rules: Rules) -> PipelineMachine {
+        let stages = StageTimes { stopwatch: Stopwatch::start(), last: 0, sums: [0; Stage::ALL.len()] };
+        PipelineMachine { pipeline: Pipeline::new(Arc::new(rules), &HashKey::PUBLIC, TENANT), stages }
+    }
+}
+
+impl Watch for StageTimes {
+    fn done(&mut self, stage: Stage) {
+        let now = self.stopwatch.nanos();
+        self.sums[stage as usize] += now - self.last;
+        self.last = now;
+    }
+}
+
+impl Machine for PipelineMachine {
+    fn set_max_jump(&mut self, most: Option<DurationMs>) {
+        self.pipeline.set_max_jump(most);
+    }
+
+    fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
+        self.stages.last = self.stages.stopwatch.nanos();
+        self.pipeline.apply_watched(records, None, out, &mut self.stages)
+    }
+
+    fn advance(&mut self, clock: Millis, out: &mut Output) {
+        self.pipeline.advance(clock, None, out);
+    }
+
+    fn clock(&self) -> Option<Millis> {
+        self.pipeline.clock()
+    }
+
+    fn tally(&self) -> Tally {
+        self.pipeline.tally()
+    }
+
+    fn stage_nanos(&self) -> [u64; 5] {
+        self.stages.sums
+    }
 }
 
 impl ModelMachine {

@@ -5,6 +5,7 @@
 //! 2 usage, 3 configuration. An error says what, where and what to do.
 
 mod check;
+mod config;
 mod demo;
 mod failure;
 mod generate;
@@ -21,6 +22,7 @@ mod summary;
 
 use clap::{Parser, Subcommand};
 use failure::Outcome;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -54,7 +56,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     let outcome: Outcome = match &cli.command {
         Command::Demo(arguments) => demo::run(arguments, cli.json),
         Command::Run(arguments) => run::run(arguments, cli.json),

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Outcome};
 use super::log::LogArguments;
-use super::machines::ModelMachine;
+use super::machines::PipelineMachine;
 use super::pace::{Speed, SpeedArgument};
 use crate::runtime::replay::{FullSpeed, Pace, Rate};
 
@@ -44,6 +44,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
         (None, SpeedArgument::Times(times)) => Box::new(Speed::new(times)),
         (None, SpeedArgument::Max) => Box::new(FullSpeed),
     };
-    let mut machine = ModelMachine::new(rules.clone());
+    let mut machine = PipelineMachine::new(rules.clone());
     arguments.log.run(&rules, &mut machine, pace.as_mut(), json)
 }

@@ -84,7 +84,7 @@ impl IndexTable {
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let (segment, tag) = self.locate(hash);
         let first = slot_of(tag, 0);
-        for slot in self.segments[segment].from_home(tag) {
+        for slot in self.segments[segment].behind_home(tag) {
             if *slot >= first {
                 if tag_of(*slot) != tag || *slot == EMPTY {
                     return None;
@@ -152,16 +152,16 @@ impl Segment {
 
     /// The slots from a tag's home on.
     #[inline]
-    fn from_home(&self, tag: u32) -> &[u64] {
+    fn behind_home(&self, tag: u32) -> &[u64] {
         &self.slots[self.home(tag)..]
     }
 
     /// The place of a slot that is there.
     #[inline]
     fn place(&self, slot: u64) -> Option<usize> {
-        let from_home = self.from_home(tag_of(slot));
-        let before = from_home.iter().position(|other| *other >= slot)?;
-        (from_home[before] == slot).then(|| self.home(tag_of(slot)) + before)
+        let behind_home = self.behind_home(tag_of(slot));
+        let before = behind_home.iter().position(|other| *other >= slot)?;
+        (behind_home[before] == slot).then(|| self.home(tag_of(slot)) + before)
     }
 
     #[inline]

@@ -145,7 +145,7 @@ fn auto_goes_straight_to_active() {
             "
     +1s   contact chat id:7
           -> opened c1
-          -> offered c1 ann accept=auto expires=- due.queue_wait=+6s
+          -> offered c1 ann accept=auto expires=- due={}
     +2s   accepts ann c1                     # nothing to accept
     +3s   abandoned c1
           -> withdrawn c1 ann abandoned
