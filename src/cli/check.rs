@@ -1,10 +1,10 @@
 //! `trunkline check`: every complaint about a configuration and a rules file at once, each with its line.
 
 use super::failure::{Failure, Outcome};
-use super::{print, rules_file};
+use super::{config, print, rules_file};
 use crate::rules::{self, Complaint, Rules};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Validates a rules file, and a configuration if one is given before it.
 ///
@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Exit code 3 if anything is refused.
 pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     let (rules_path, configuration) = arguments.files.split_last().expect("clap asks for one at least");
-    let configuration = configuration.first().map(|path| check_configuration(path)).transpose()?;
+    let configuration = configuration.first().map(|path| config::complaints(path)).transpose()?;
     let name = rules_path.display().to_string();
     let checked = rules::check(&rules_file::read(rules_path)?, &name);
     let refused = checked.complaints.len() + configuration.as_ref().map_or(0, Vec::len);
@@ -55,15 +55,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
             )))
         }
     }
-}
-
-/// Complaints about a configuration: so far whether it is TOML at all.
-fn check_configuration(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = rules_file::read(path)?;
-    let Err(error) = text.parse::<toml::Table>() else { return Ok(Vec::new()) };
-    let before = &text[..error.span().map_or(0, |span| span.start)];
-    let line = before.matches('\n').count() + 1;
-    Ok(vec![format!("{}:{line}: {}; correct the TOML", path.display(), error.message())])
 }
 
 fn value(complaint: &Complaint) -> Value {

@@ -110,6 +110,22 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// Every complaint about a configuration file, for `check`.
+///
+/// # Errors
+/// Exit code 3 if it cannot be read.
+pub fn complaints(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = rules_file::read(path)?;
+    let file = path.display();
+    Ok(match toml::from_str::<Config>(&text) {
+        Ok(config) => config.complaints().iter().map(|complaint| format!("{file}: {complaint}")).collect(),
+        Err(error) => {
+            let line = text[..error.span().map_or(0, |span| span.start)].matches('\n').count() + 1;
+            vec![format!("{file}:{line}: {}; correct it and check again", error.message())]
+        }
+    })
+}
+
 fn parse(text: &str, file: &str) -> Result<Config, Failure> {
     let config: Config =
         toml::from_str(text).map_err(|error| Failure::configuration(format!("{file}: {error}")))?;
@@ -165,8 +181,9 @@ impl Config {
             return Ok(HashKey::PUBLIC);
         };
         // The text is secret: the complaint does not show it.
-        key_of(text.trim())
-            .ok_or_else(|| Failure::configuration(format!("{place}: the key is 32 hexadecimal digits (16 bytes)")))
+        key_of(text.trim()).ok_or_else(|| {
+            Failure::configuration(format!("{place}: the key is 32 hexadecimal digits (16 bytes)"))
+        })
     }
 }
 
@@ -200,7 +217,8 @@ impl Kafka {
         let mut seen = BTreeSet::new();
         for (key, topic) in topics {
             if !name(&topic, 249) {
-                complaints.push(format!("{key}: {topic:?} is no topic: 1 to 249 letters, digits, '.', '_' or '-'"));
+                complaints
+                    .push(format!("{key}: {topic:?} is no topic: 1 to 249 letters, digits, '.', '_' or '-'"));
             }
             if !seen.insert(topic.clone()) {
                 complaints.push(format!("{key}: topic {topic:?} is used twice"));
@@ -213,7 +231,8 @@ impl Kafka {
             }
         }
         #[cfg(feature = "kafka")]
-        complaints.extend(self.properties.iter().filter_map(|(k, v)| crate::io::kafka::settings::refusal(k, v)));
+        complaints
+            .extend(self.properties.iter().filter_map(|(k, v)| crate::io::kafka::settings::refusal(k, v)));
         complaints
     }
 }
@@ -232,7 +251,10 @@ impl Config {
             tenant: self.tenant.clone(),
             brokers: self.kafka.brokers.clone(),
             inputs: inputs
-                .map(|input| crate::io::kafka::InputTopic { topic: input.topic.clone(), types: input.types.clone() })
+                .map(|input| crate::io::kafka::InputTopic {
+                    topic: input.topic.clone(),
+                    types: input.types.clone(),
+                })
                 .collect(),
             output_prefix: self.kafka.output_prefix.clone(),
             epoch_topic: self.kafka.epoch_topic.clone(),
@@ -291,7 +313,9 @@ mod tests {
             assert!(told.contains(complaint), "{text}: {told}");
         }
         #[cfg(feature = "kafka")]
-        for text in ["\"plugin.library.paths\" = \"x\"", "\"enable.auto.commit\" = \"true\"", "\"nonsense\" = \"x\""] {
+        for text in
+            ["\"plugin.library.paths\" = \"x\"", "\"enable.auto.commit\" = \"true\"", "\"nonsense\" = \"x\""]
+        {
             assert!(refused(&format!("[kafka.properties]\n{text}")).contains("kafka property"), "{text}");
         }
     }
@@ -299,7 +323,10 @@ mod tests {
     #[test]
     fn every_complaint_is_told_at_once_and_with_its_line() {
         let told = refused("tenant = \"\"\nepochs_in_flight = 0\nkafka.brokers = \"\"");
-        assert!(["tenant", "epochs_in_flight", "kafka.brokers"].iter().all(|key| told.contains(key)), "{told}");
+        assert!(
+            ["tenant", "epochs_in_flight", "kafka.brokers"].iter().all(|key| told.contains(key)),
+            "{told}"
+        );
         assert!(refused("tenant = \"a\"\nnonsense = 1").contains("line 2"));
     }
 
