@@ -280,7 +280,7 @@ fn queue(out: &mut String, division: &str, draft: &Draft, number: usize, place: 
         _ => "longest_idle",
     };
     // Mail and social media come by themselves in every second division; a telephone is always offered.
-    let auto = matches!(draft.suffix, "email" | "social") && number % 2 == 0;
+    let auto = matches!(draft.suffix, "email" | "social") && number.is_multiple_of(2);
     write!(
         out,
         "\n[queues.{division}-{}]\ndivision = \"{division}\"\nstrategy = \"{strategy}\"\naccept = \"{}\"\n\

@@ -72,7 +72,7 @@ fn functions(source: &Source) -> Vec<Function> {
 fn compared(long: &[(String, usize)], listed: &[(&str, usize)], most: usize) -> Vec<Finding> {
     let is = |place: &str| long.iter().find(|(other, _)| other == place).map(|(_, lines)| *lines);
     let mut found = Vec::new();
-    for (place, lines) in &long {
+    for (place, lines) in long {
         match listed.iter().find(|(other, _)| other == place) {
             None => found.push(Finding::of(place, format!("{lines} lines; {most} at most"))),
             Some((_, before)) if lines > before => {
