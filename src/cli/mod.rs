@@ -7,6 +7,8 @@
 mod check;
 mod config;
 mod demo;
+#[cfg(feature = "kafka")]
+mod epoch_log;
 mod failure;
 mod generate;
 mod log;
