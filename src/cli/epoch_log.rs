@@ -72,7 +72,9 @@ struct Taken {
 
 impl Taken {
     fn take(&mut self, output: &Output) {
-        for (stream, _) in [&output.rejected, &output.identity].into_iter().chain(&output.divisions).flat_map(|l| l.iter()) {
+        for (stream, _) in
+            [&output.rejected, &output.identity].into_iter().chain(&output.divisions).flat_map(|l| l.iter())
+        {
             self.outputs[stream as usize] += 1;
         }
         if let Some(Err(error)) = self.files.as_mut().map(|files| files.append(output)) {

@@ -77,7 +77,8 @@ mod service {
         let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(failed)?;
         tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
         let started = Instant::now();
-        let leader = Leader::start(engine, source, sink, epochs, WallClock, settings, &stop).map_err(failed)?;
+        let leader =
+            Leader::start(engine, source, sink, epochs, WallClock, settings, &stop).map_err(failed)?;
         let Some(mut leader) = leader else {
             tracing::info!("stopped while reading the epoch log");
             return Ok(());
@@ -94,13 +95,23 @@ mod service {
         let tell = |progress: &Progress| {
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
-                tracing::info!(epochs = progress.epochs, records = progress.records, sent = progress.sent, "going on");
+                tracing::info!(
+                    epochs = progress.epochs,
+                    records = progress.records,
+                    sent = progress.sent,
+                    "going on"
+                );
             }
         };
         let done = if stop_at_end { leader.run_to_end(&stop, tell) } else { leader.run(&stop, tell) };
         done.map_err(failed)?;
         let progress = leader.progress();
-        tracing::info!(epochs = progress.epochs, records = progress.records, sent = progress.sent, "ended cleanly");
+        tracing::info!(
+            epochs = progress.epochs,
+            records = progress.records,
+            sent = progress.sent,
+            "ended cleanly"
+        );
         if json {
             crate::cli::print(&(result(&progress).to_string() + "\n"));
         }

@@ -35,7 +35,9 @@ fn start() -> Option<Broker> {
         return Some(Broker { address, own: None });
     }
     if let Some(missing) = ["java", "mvn"].iter().find(|program| !on_path(program)) {
-        eprintln!("SKIPPED: {missing} is missing, so there is no Kafka here; `scripts/kafka install` fetches it");
+        eprintln!(
+            "SKIPPED: {missing} is missing, so there is no Kafka here; `scripts/kafka install` fetches it"
+        );
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +68,9 @@ impl Broker {
         let mut command = Command::new(root().join("scripts/kafka"));
         command.args(arguments);
         match &self.own {
-            Some((port, folder)) => command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path().join("b")),
+            Some((port, folder)) => {
+                command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path().join("b"))
+            }
             None => command.args(["--port", self.address.rsplit(':').next().unwrap()]),
         };
         command.output().unwrap()
@@ -84,5 +88,6 @@ impl Drop for Broker {
 
 /// The binary under test.
 pub fn binary() -> PathBuf {
-    std::env::var_os("TRUNKLINE_TEST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_trunkline").into(), PathBuf::from)
+    std::env::var_os("TRUNKLINE_TEST_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_trunkline").into(), PathBuf::from)
 }

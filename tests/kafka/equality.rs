@@ -86,10 +86,16 @@ fn an_independent_client_reads_the_same(tenant: &Tenant) {
         ours.extend(read.into_iter().map(|record| String::from_utf8(record.value).unwrap()));
     }
     let count = ours.len().to_string();
-    let consumed = tenant.broker.script(&["consume", &topic, "--max-messages", &count, "--timeout-ms", "60000"]);
+    let consumed =
+        tenant.broker.script(&["consume", &topic, "--max-messages", &count, "--timeout-ms", "60000"]);
     let text = String::from_utf8(consumed.stdout).unwrap();
     let mut theirs: Vec<String> = text.lines().map(String::from).collect();
     ours.sort();
     theirs.sort();
-    assert!(!ours.is_empty() && ours == theirs, "{} records, the console consumer has {}", ours.len(), theirs.len());
+    assert!(
+        !ours.is_empty() && ours == theirs,
+        "{} records, the console consumer has {}",
+        ours.len(),
+        theirs.len()
+    );
 }

@@ -155,9 +155,9 @@ impl Tenant {
                 Some(Ok(message)) => all.push(Received {
                     key: message.key().unwrap_or_default().to_vec(),
                     timestamp: message.timestamp().to_millis(),
-                    content_type: message
-                        .headers()
-                        .and_then(|headers| headers.iter().find(|h| h.key == "content-type")?.value.map(<[u8]>::to_vec)),
+                    content_type: message.headers().and_then(|headers| {
+                        headers.iter().find(|h| h.key == "content-type")?.value.map(<[u8]>::to_vec)
+                    }),
                     value: message.payload().unwrap().to_vec(),
                 }),
                 Some(Err(error)) => panic!("{error}"),
