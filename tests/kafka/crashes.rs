@@ -1,7 +1,7 @@
 //! kill -9 in the middle, SIGTERM, and a second instance: nothing is lost, what is sent again is the same bytes.
 
 use crate::broker::broker;
-use crate::equality::generate;
+use crate::equality::{generate, lines};
 use crate::tenant::{PARTITIONS, STREAMS, Tenant, expected, key_and_group, until};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ fn kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (log, rules) = generate(folder.path(), EVENTS, 11);
     let tenant = Tenant::new(&broker, "killed", &rules, "epoch_max_events = 50");
-    let lines: Vec<&str> = log.lines().collect();
+    let lines = lines(&log);
     let parts = 4;
     for part in lines.chunks(lines.len().div_ceil(parts)) {
         let before = outputs(&tenant);
@@ -62,7 +62,7 @@ fn sigterm_ends_cleanly_and_a_later_start_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let (log, rules) = generate(folder.path(), EVENTS / 4, 12);
     let tenant = Tenant::new(&broker, "terminated", &rules, "epoch_max_events = 20");
-    tenant.load(log.lines());
+    tenant.load(lines(&log));
     let service = tenant.spawn();
     until("some output", || outputs(&tenant) > 100);
     assert_eq!(service.terminate(), 0, "{}", tenant.log());
@@ -77,7 +77,7 @@ fn a_second_instance_takes_over_and_the_first_stops() {
     let folder = tempfile::tempdir().unwrap();
     let (log, rules) = generate(folder.path(), 2_000, 13);
     let tenant = Tenant::new(&broker, "twice", &rules, "");
-    let lines: Vec<&str> = log.lines().collect();
+    let lines = lines(&log);
     let (first, second) = lines.split_at(lines.len() / 2);
     tenant.load(first.iter().copied());
     let mut older = tenant.spawn();

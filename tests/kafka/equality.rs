@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// A log by `generate`, with the rules that it was made for.
-pub fn generate(folder: &std::path::Path, events: u64, seed: u64) -> (String, String) {
+pub fn generate(folder: &std::path::Path, events: u64, seed: u64) -> (Vec<u8>, String) {
     let log = folder.join("log.ndjson");
     let customers = (events / 10).clamp(100, 1_000_000).to_string();
     let agents = (events / 500).clamp(20, 20_000).to_string();
@@ -17,8 +17,12 @@ pub fn generate(folder: &std::path::Path, events: u64, seed: u64) -> (String, St
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    (read("log.ndjson"), read("log.rules.toml"))
+    (std::fs::read(log).unwrap(), std::fs::read_to_string(folder.join("log.rules.toml")).unwrap())
+}
+
+/// Its lines; some of them are not UTF-8, as bad input is.
+pub fn lines(log: &[u8]) -> Vec<&[u8]> {
+    log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()
 }
 
 /// Each record has the key, timestamp and header that it must have.
@@ -62,7 +66,7 @@ fn a_generated_log_gives_what_the_reference_gives() {
     let folder = tempfile::tempdir().unwrap();
     let (log, rules) = generate(folder.path(), events(), 7);
     let tenant = Tenant::new(&broker, "equal", &rules, "");
-    let loaded = tenant.load(log.lines());
+    let loaded = tenant.load(lines(&log));
     let result = tenant.run_to_end();
     assert_eq!(result["records"], loaded as u64);
     let reference = tenant.reference("reference");

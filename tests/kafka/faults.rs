@@ -70,13 +70,13 @@ fn input_that_was_made_anew_stops_the_engine() {
     let Some(broker) = broker() else { return };
     let tenant = Tenant::new(&broker, "anew", RULES, "");
     let lines: Vec<String> = (0..200).map(contact).collect();
-    tenant.load(lines.iter().map(String::as_str));
+    tenant.load(lines.iter().map(String::as_bytes));
     tenant.run_to_end();
     tenant.delete("in");
     tenant.create("in", crate::tenant::INPUT_PARTITIONS, &[]);
     fails(&tenant, &["anew.in", "made anew"]);
     let others: Vec<String> = (1_000..1_200).map(contact).collect();
-    tenant.load(others.iter().map(String::as_str));
+    tenant.load(others.iter().map(String::as_bytes));
     fails(&tenant, &["comes out otherwise than recorded", "input slot"]);
 }
 
@@ -99,4 +99,25 @@ fn a_wrong_configuration_is_exit_code_3() {
     tenant.configure("", "[kafka.properties]\n\"plugin.library.paths\" = \"x\"");
     let (code, _, err) = tenant.run(&["run"]);
     assert!(code == 3 && err.contains("plugin.library.paths"), "{code}: {err}");
+}
+
+#[test]
+fn a_topic_may_be_limited_to_some_types() {
+    let Some(broker) = broker() else { return };
+    let tenant = Tenant::new(&broker, "limited", RULES, "");
+    let text = std::fs::read_to_string(tenant.path("trunkline.toml")).unwrap();
+    std::fs::write(tenant.path("trunkline.toml"), text.clone() + "types = [\"trunkline.agent.state\"]\n")
+        .unwrap();
+    let lines: Vec<String> = (0..40).map(contact).collect();
+    tenant.load(lines[..20].iter().map(String::as_bytes));
+    tenant.run_to_end();
+    // From the next start on everything may come; what was refused stays refused, in the replay too.
+    std::fs::write(tenant.path("trunkline.toml"), text).unwrap();
+    tenant.load(lines[20..].iter().map(String::as_bytes));
+    tenant.run_to_end();
+    tenant.run_to_end();
+    let reference = std::fs::read_to_string(tenant.reference("reference").join("rejected.ndjson")).unwrap();
+    assert_eq!(reference.matches("type_not_allowed").count(), 20);
+    let opened = std::fs::read_to_string(tenant.path("reference").join("conversations.ndjson")).unwrap();
+    assert_eq!(opened.matches("conversation.opened").count(), 20);
 }

@@ -101,15 +101,15 @@ impl Tenant {
     }
 
     /// Loads lines as records, one after another over the partitions, each with its event's time as timestamp.
-    pub fn load<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> usize {
+    pub fn load<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> usize {
         let producer: BaseProducer =
             self.client().set("linger.ms", "5").set("enable.idempotence", "true").create().unwrap();
         let topic = self.topic("in");
         let mut count = 0;
         let mut timestamp = 1;
         for line in lines {
-            timestamp = time_of(line).unwrap_or(timestamp);
-            let mut record = BaseRecord::<(), str>::to(&topic)
+            timestamp = std::str::from_utf8(line).ok().and_then(time_of).unwrap_or(timestamp);
+            let mut record = BaseRecord::<(), [u8]>::to(&topic)
                 .partition(count as i32 % INPUT_PARTITIONS)
                 .timestamp(timestamp)
                 .payload(line);
