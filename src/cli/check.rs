@@ -1,10 +1,10 @@
 //! `trunkline check`: every complaint about a configuration and a rules file at once, each with its line.
 
 use super::failure::{Failure, Outcome};
-use super::{print, rules_file};
+use super::{config, print, rules_file};
 use crate::rules::{self, Complaint, Rules};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Validates a rules file, and a configuration if one is given before it.
 ///
@@ -57,13 +57,10 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     }
 }
 
-/// Complaints about a configuration: so far whether it is TOML at all.
-fn check_configuration(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = rules_file::read(path)?;
-    let Err(error) = text.parse::<toml::Table>() else { return Ok(Vec::new()) };
-    let before = &text[..error.span().map_or(0, |span| span.start)];
-    let line = before.matches('\n').count() + 1;
-    Ok(vec![format!("{}:{line}: {}; correct the TOML", path.display(), error.message())])
+/// Complaints about a configuration.
+fn check_configuration(path: &std::path::Path) -> Result<Vec<String>, Failure> {
+    let parsed = config::parse(&rules_file::read(path)?, &path.display().to_string());
+    Ok(parsed.err().unwrap_or_default())
 }
 
 fn value(complaint: &Complaint) -> Value {

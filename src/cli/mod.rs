@@ -5,7 +5,11 @@
 //! 2 usage, 3 configuration. An error says what, where and what to do.
 
 mod check;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` starts with a configuration"))]
+mod config;
 mod demo;
+#[cfg(feature = "kafka")]
+mod epoch_log;
 mod failure;
 mod generate;
 mod log;
@@ -21,6 +25,7 @@ mod summary;
 
 use clap::{Parser, Subcommand};
 use failure::Outcome;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -54,7 +59,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     let outcome: Outcome = match &cli.command {
         Command::Demo(arguments) => demo::run(arguments, cli.json),
         Command::Run(arguments) => run::run(arguments, cli.json),

@@ -18,14 +18,18 @@ pub fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Reads and compiles a rules file; warnings are logged.
+/// Reads and compiles a rules file; warnings are counted, `check` shows them.
 ///
 /// # Errors
 /// Exit code 3 with every complaint, each with file and line.
 pub fn load(path: &Path) -> Result<Rules, Failure> {
     let checked = rules::check(&read(path)?, &path.display().to_string());
-    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    checked.rules.ok_or_else(|| Failure::configuration(complaints(path, &checked.complaints)))
+    let rules = checked.rules.ok_or_else(|| Failure::configuration(complaints(path, &checked.complaints)))?;
+    if let Some(first) = checked.warnings.first() {
+        let count = checked.warnings.len();
+        tracing::warn!("warnings about the rules: {count}; `trunkline check` shows them. The first: {first}");
+    }
+    Ok(rules)
 }
 
 /// The text of so many complaints about a file.

@@ -1,17 +1,166 @@
-//! `trunkline run`: the service, Kafka in and out.
+//! `trunkline run`: the service, Kafka in and out. Everything that can be wrong with configuration, rules and topics is
+//! told before the first event is read.
 
 use super::failure::{Failure, Outcome};
+use std::path::PathBuf;
 
-/// Runs the service.
+/// Runs the service: consumes the input topics, keeps the epoch log, produces the outputs.
+///
+/// SIGTERM or SIGINT end it cleanly: what is in hand is finished first. A second one ends it at once; nothing is lost
+/// by that either.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+#[command(after_help = "Examples:\n  \
+    trunkline run --config config/trunkline.toml\n  \
+    trunkline run --stop-at-end --json")]
+pub struct Arguments {
+    /// Configuration
+    #[arg(long, value_name = "FILE", default_value = "config/trunkline.toml")]
+    config: PathBuf,
+    /// Ends when everything is processed that the input held at the start
+    #[arg(long)]
+    stop_at_end: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Exit code 3 if configuration or rules are wrong; 1 if a broker, a topic or the epoch log is not what it must be.
+#[cfg(feature = "kafka")]
+pub fn run(arguments: &Arguments, json: bool) -> Outcome {
+    let config = super::config::load(&arguments.config)?;
+    let rules = super::rules_file::load(&config.rules)?;
+    let key = config.key()?;
+    service::run(&config, rules, &key, arguments.stop_at_end, json)
+}
 
 /// Runs it.
 ///
 /// # Errors
 /// Exit code 2.
+#[cfg(not(feature = "kafka"))]
 pub fn run(_: &Arguments, _: bool) -> Outcome {
-    Err(Failure::usage(
-        "this build has no Kafka client. Build with the feature `kafka` (it is on by default)",
-    ))
+    Err(no_kafka())
+}
+
+/// Exit code 2: built without Kafka.
+#[cfg(not(feature = "kafka"))]
+pub fn no_kafka() -> Failure {
+    Failure::usage("this build has no Kafka client. Build with the feature `kafka` (it is on by default)")
+}
+
+#[cfg(feature = "kafka")]
+mod service {
+    use super::{Failure, Outcome};
+    use crate::cli::config::Config;
+    use crate::io::clock::WallClock;
+    use crate::io::kafka;
+    use crate::pipeline::Pipeline;
+    use crate::rules::Rules;
+    use crate::rules::keys::HashKey;
+    use crate::runtime::inbox::Limits;
+    use crate::runtime::leader::Progress;
+    use crate::runtime::{Error, Leader, Settings};
+    use crate::types::DurationMs;
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use std::io::Read;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::time::{Duration, Instant};
+
+    /// How often a line tells how far it is.
+    const TELL_EVERY: Duration = Duration::from_secs(10);
+
+    pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
+        let stop = stop_flag()?;
+        let settings = settings(config, &rules)?;
+        let engine = Pipeline::new(Arc::new(rules), key, &config.tenant);
+        let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(failed)?;
+        tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
+        let started = Instant::now();
+        let leader =
+            Leader::start(engine, source, sink, epochs, WallClock, settings, &stop).map_err(failed)?;
+        let Some(mut leader) = leader else {
+            tracing::info!("stopped while reading the epoch log");
+            return Ok(());
+        };
+        let replayed = leader.progress();
+        tracing::info!(
+            epochs = replayed.epochs_replayed,
+            records = replayed.records_replayed,
+            sent_again = replayed.sent_again,
+            seconds = started.elapsed().as_secs_f64(),
+            "leading"
+        );
+        let mut told = Instant::now();
+        let tell = |progress: &Progress| {
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!(
+                    epochs = progress.epochs,
+                    records = progress.records,
+                    sent = progress.sent,
+                    "going on"
+                );
+            }
+        };
+        let done = if stop_at_end { leader.run_to_end(&stop, tell) } else { leader.run(&stop, tell) };
+        done.map_err(failed)?;
+        let progress = leader.progress();
+        tracing::info!(
+            epochs = progress.epochs,
+            records = progress.records,
+            sent = progress.sent,
+            "ended cleanly"
+        );
+        if json {
+            crate::cli::print(&(result(&progress).to_string() + "\n"));
+        }
+        Ok(())
+    }
+
+    fn result(progress: &Progress) -> serde_json::Value {
+        serde_json::json!({
+            "epochs_replayed": progress.epochs_replayed,
+            "records_replayed": progress.records_replayed,
+            "sent_again": progress.sent_again,
+            "epochs": progress.epochs,
+            "records": progress.records,
+            "sent": progress.sent,
+        })
+    }
+
+    fn settings(config: &Config, rules: &Rules) -> Result<Settings, Failure> {
+        let bytes = |n: u64| usize::try_from(n).expect("bounded by the configuration");
+        Ok(Settings {
+            limits: Limits { records: bytes(config.epoch_max_events), bytes: bytes(config.epoch_max_bytes) },
+            epochs_in_flight: config.epochs_in_flight,
+            inbox_bytes: bytes(config.kafka.partition_buffer_bytes),
+            discover_every: DurationMs::seconds(i64::from(config.kafka.discover_every_s)),
+            ..Settings::new(&config.tenant, &writer_id()?, rules)
+        })
+    }
+
+    /// Set by SIGTERM or SIGINT; the second of them ends the process at once.
+    fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::flag::register_conditional_shutdown(signal, 1, stop.clone())
+                .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+                .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}")))?;
+        }
+        Ok(stop)
+    }
+
+    /// Names this process in the epoch log.
+    fn writer_id() -> Result<String, Failure> {
+        let mut bytes = [0; 8];
+        std::fs::File::open("/dev/urandom")
+            .and_then(|mut file| file.read_exact(&mut bytes))
+            .map_err(|error| Failure::failed(format!("/dev/urandom cannot be read: {error}")))?;
+        Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
+    }
+
+    fn failed(error: Error) -> Failure {
+        Failure::failed(error.to_string())
+    }
 }

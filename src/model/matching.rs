@@ -109,7 +109,7 @@ impl Division {
             waited: moment.clock.since(conversation.arrived),
             accept: if queue.auto_accept { AcceptMode::Auto } else { AcceptMode::Offer },
             expires: if queue.auto_accept { None } else { Some(expires) },
-            due: running_clocks(conversation),
+            due: running_clocks(conversation, queue.auto_accept),
             strategy: queue.strategy.word().to_owned(),
             rank: agent_rank,
             relaxed: 0,
@@ -153,10 +153,10 @@ impl Division {
 
 /// Whether the agent may take the conversation now.
 pub fn may_take(name: &str, agent: &Agent, conversation: &Conversation, moment: &Moment) -> bool {
+    let Some(delay) = delay(agent, conversation.queue) else { return false };
     if !agent.is_available() || !has_room(agent, conversation.channel, moment) {
         return false;
     }
-    let Some(delay) = delay(agent, conversation.queue) else { return false };
     let queue = moment.queue(conversation.queue);
     let delay_passed = conversation.queued.plus(delay) <= moment.clock;
     let excluded = conversation.excluded.get(name).is_some_and(|until| moment.clock < *until);
@@ -254,8 +254,11 @@ fn shown(priority: i128) -> i64 {
     ((priority + (1 << 31)) >> 32) as i64
 }
 
-fn running_clocks(conversation: &Conversation) -> BTreeMap<Objective, Millis> {
-    conversation.cycles.iter().filter_map(|(objective, cycle)| Some((*objective, cycle.due()?))).collect()
+/// Due times of the clocks that run for the agent: straight acceptance stops the wait in the queue.
+fn running_clocks(conversation: &Conversation, accepted: bool) -> BTreeMap<Objective, Millis> {
+    let running =
+        conversation.cycles.iter().filter(|(objective, _)| !accepted || **objective != Objective::QueueWait);
+    running.filter_map(|(objective, cycle)| Some((*objective, cycle.due()?))).collect()
 }
 
 fn shown_attempts(conversation: &Conversation, moment: &Moment) -> Vec<output::Attempt> {

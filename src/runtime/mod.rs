@@ -1,3 +1,34 @@
-//! runtime.
+//! From pure stages to a restartable engine: what has arrived becomes an epoch, the epoch becomes a record in the
+//! epoch log, and only then its output leaves. It meets the outside through four doors (`doors`), so the same code
+//! runs on a real Kafka and, in tests, on memory with faults. It may not read a clock, a socket or a file itself.
+//!
+//! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
+//! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent); `recover` walks the recorded
+//! epochs again, for the restart and for `reference`, `replay` and `verify`. Beside it `replay` runs plain logs, which
+//! have no epochs.
 
 pub mod replay;
+pub mod doors;
+pub mod inbox;
+pub mod digest;
+pub mod outgoing;
+pub mod journal;
+pub mod core;
+pub mod recover;
+pub mod leader;
+pub mod settings;
+mod engines;
+
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
+
+pub use doors::{Clock, Engine, Error, Sink, Source, Store};
+pub use leader::Leader;
+pub use settings::Settings;
+
+/// Version of the semantics: epochs recorded by another one cannot be replayed for comparison.
+pub const SEMANTICS: u32 = 1;
+/// Version of the epoch record's form.
+pub const FORMAT: u32 = 1;

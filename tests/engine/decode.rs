@@ -36,7 +36,9 @@ fn outcome(events: &Events) -> Vec<String> {
         Entry::Event(at) => format!("{}", events.rows[*at as usize].position),
         Entry::Rejected(at) => {
             let rejected = &events.rejected[*at as usize];
-            format!("{} {} {}", rejected.position, rejected.reason.word(), rejected.detail).trim_end().to_owned()
+            format!("{} {} {}", rejected.position, rejected.reason.word(), rejected.detail)
+                .trim_end()
+                .to_owned()
         }
     };
     events.entries.iter().map(show).collect()
@@ -67,7 +69,10 @@ fn a_contact_with_everything() {
         "skills":{"fran\u00e7ais":10,"x":1},"value":-0,"reach":9007199254740992,"sentiment":-100,"public":true,"preferred_agent":"ann"}"#;
     let (row, events) = accepted(event("contact.received", data));
     let keys = keys();
-    let identifier = |kind, form: &str| Identifier { kind: KindId(kind), hash: keys.identifier(KindId(kind), form.as_bytes()) };
+    let identifier = |kind, form: &str| Identifier {
+        kind: KindId(kind),
+        hash: keys.identifier(KindId(kind), form.as_bytes()),
+    };
     assert_eq!(
         events.identifiers,
         [identifier(2, "+493012345678"), identifier(1, "ab@gmail.com"), identifier(3, "nick")]
@@ -79,7 +84,10 @@ fn a_contact_with_everything() {
     assert_eq!((events.text(row.thread), row.thread_key), ("tü".as_bytes(), keys.thread("tü".as_bytes())));
     assert_eq!(row.conversation, ConversationId::parse(b"0123456789ABC.7").unwrap());
     assert_eq!((row.lang_key, row.intent), (keys.name(b"en"), Some(1)));
-    assert_eq!((row.value, row.reach, row.sentiment, row.public), (Some(0), Some(1 << 53), Some(-100), Some(true)));
+    assert_eq!(
+        (row.value, row.reach, row.sentiment, row.public),
+        (Some(0), Some(1 << 53), Some(-100), Some(true))
+    );
     assert_eq!((events.text(row.preferred), row.preferred_key), (&b"ann"[..], keys.name(b"ann")));
     let skills: Vec<_> = events.skills.iter().map(|s| (events.text(s.name), s.key, s.level)).collect();
     let french = "français".as_bytes();
@@ -96,26 +104,49 @@ fn an_agent_with_everything() {
     assert_eq!((row.division, row.budget), (Some(DivisionId(0)), Some(1_000_000)));
     assert_eq!(events.capacities, [(ChannelId(3), 1_000), (ChannelId(0), 0)]);
     assert_eq!(events.langs, [keys.name(b"de"), keys.name("ελ".as_bytes())]);
-    let queue = |queue, rank, seconds| AgentQueue { queue: QueueId(queue), rank, delay: DurationMs::seconds(seconds) };
+    let queue = |queue, rank, seconds| AgentQueue {
+        queue: QueueId(queue),
+        rank,
+        delay: DurationMs::seconds(seconds),
+    };
     assert_eq!(events.queues, [queue(0, 2, 5), queue(1, 1, 0)]);
     assert_eq!((row.queues, row.skills), (Some(List { start: 0, len: 2 }), Some(List { start: 0, len: 0 })));
-    assert!(accepted(event("agent.updated", r#"{"agent":"a","division":"west","capacity":{},"skills":{}}"#)).0.queues.is_none());
+    assert!(
+        accepted(event("agent.updated", r#"{"agent":"a","division":"west","capacity":{},"skills":{}}"#))
+            .0
+            .queues
+            .is_none()
+    );
 }
 
 #[test]
 fn the_other_members() {
-    let (row, _) = accepted(event("agent.state", r#"{"agent":"a","division":"west","state":"away","reason":"x","requeue":true}"#));
-    assert_eq!((row.presence, row.requeue, row.division), (Some(AgentPresence::Away), true, Some(DivisionId(1))));
-    let (row, _) = accepted(event("customer.updated", r#"{"from":{"cookie":"guest"},"tier":"x","lifetime_value":-5,"blocked":false}"#));
+    let (row, _) = accepted(event(
+        "agent.state",
+        r#"{"agent":"a","division":"west","state":"away","reason":"x","requeue":true}"#,
+    ));
+    assert_eq!(
+        (row.presence, row.requeue, row.division),
+        (Some(AgentPresence::Away), true, Some(DivisionId(1)))
+    );
+    let (row, _) = accepted(event(
+        "customer.updated",
+        r#"{"from":{"cookie":"guest"},"tier":"x","lifetime_value":-5,"blocked":false}"#,
+    ));
     assert_eq!((row.tier, row.lifetime_value, row.blocked), (Some(u16::MAX), Some(-5), Some(false)));
     assert_eq!((row.has_from, row.identifiers.len), (true, 0), "a blocked value does not identify");
-    let (row, events) = accepted(event("conversation.resolved", r#"{"from":{"cookie":"c"},"outcome":"sold"}"#));
+    let (row, events) =
+        accepted(event("conversation.resolved", r#"{"from":{"cookie":"c"},"outcome":"sold"}"#));
     assert_eq!(events.text(row.outcome.unwrap()), b"sold");
-    let (row, _) = accepted(event("conversation.replied", r#"{"conversation":"0000000000000.1","automated":true}"#));
+    let (row, _) =
+        accepted(event("conversation.replied", r#"{"conversation":"0000000000000.1","automated":true}"#));
     assert!(row.automated && !row.has_from);
     let due = r#"{"from":{"phone":"030 123456"},"channel":"voice","due":"1970-01-01T00:00:01+00:00"}"#;
     let (row, events) = accepted(event("callback.requested", due));
-    assert_eq!((row.due, events.identifiers[0].hash), (Some(Millis(1_000)), keys().identifier(KindId(2), b"+4930123456")));
+    assert_eq!(
+        (row.due, events.identifiers[0].hash),
+        (Some(Millis(1_000)), keys().identifier(KindId(2), b"+4930123456"))
+    );
     let (row, _) = accepted(event("identity.unlinked", r#"{"identifier":{"cookie":"c"}}"#));
     assert_eq!((row.identifiers.len, row.has_from), (1, false));
     accepted(event("agent.wrapped", r#"{"agent":"a","division":"east"}"#));
@@ -137,14 +168,28 @@ fn notation_does_not_matter() {
 
 #[test]
 fn each_reason_with_its_member() {
-    let contact = |members: &str| event("contact.received", &format!(r#"{{"channel":"voice","from":{{"cookie":"c"}}{members}}}"#));
+    let contact = |members: &str| {
+        event("contact.received", &format!(r#"{{"channel":"voice","from":{{"cookie":"c"}}{members}}}"#))
+    };
     refused(contact(&format!(r#","text":"{}""#, "x".repeat(16_385))), "too_large data.text");
     accepted(contact(&format!(r#","text":"{}""#, "\\u0078".repeat(5_000))));
     accepted(contact(&format!(r#","text":"{}""#, "x".repeat(16_384))));
     refused(contact(&format!(r#","x":"{}""#, "x".repeat(70_000))), "too_large");
     refused(vec![b'{'; (1 << 20) + 1], "too_large");
     refused([&contact("").as_bytes()[..50], b"\xff", &contact("").as_bytes()[50..]].concat(), "invalid_utf8");
-    for broken in ["", "{", "nul", "\u{feff}{}", "{}x", "{} {}", r#"{"a":01}"#, r#"{"a":"\ud800"}"#, r#"{"a":"\x"}"#, "{\"a\":\"\t\"}", r#"{"a":1,}"#] {
+    for broken in [
+        "",
+        "{",
+        "nul",
+        "\u{feff}{}",
+        "{}x",
+        "{} {}",
+        r#"{"a":01}"#,
+        r#"{"a":"\ud800"}"#,
+        r#"{"a":"\x"}"#,
+        "{\"a\":\"\t\"}",
+        r#"{"a":1,}"#,
+    ] {
         refused(broken, "invalid_json");
     }
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -200,7 +245,7 @@ fn reasons_of_the_envelope() {
 }
 
 #[test]
-fn reasons_of_the_types() {
+fn reasons_of_contacts() {
     for (event_type, data, expected) in [
         ("contact.received", r#"{"from":{}}"#, "missing_member data.channel"),
         ("contact.received", r#"{"channel":"voice"}"#, "missing_member data.from"),
@@ -209,32 +254,112 @@ fn reasons_of_the_types() {
         ("contact.received", r#"{"channel":"voice","from":{"fax":"c"}}"#, "unknown_kind data.from.fax"),
         ("contact.received", r#"{"channel":"voice","from":{"cookie":[1]}}"#, "wrong_type data.from.cookie"),
         ("contact.received", r#"{"channel":"voice","from":"c"}"#, "wrong_type data.from"),
-        ("contact.received", r#"{"channel":"voice","from":{"cookie":" "}}"#, "bad_identifier data.from.cookie"),
-        ("contact.received", r#"{"channel":"voice","from":{"email":"a b@c"}}"#, "bad_identifier data.from.email"),
-        ("contact.received", r#"{"channel":"voice","from":{"email":"+x@gmail.com"}}"#, "bad_identifier data.from.email"),
-        ("contact.received", r#"{"channel":"voice","from":{"phone":"+0"}}"#, "bad_identifier data.from.phone"),
-        ("contact.received", r#"{"channel":"voice","from":{"cookie":"a","cookie":"b"}}"#, "duplicate_member data.from.cookie"),
+        (
+            "contact.received",
+            r#"{"channel":"voice","from":{"cookie":" "}}"#,
+            "bad_identifier data.from.cookie",
+        ),
+        (
+            "contact.received",
+            r#"{"channel":"voice","from":{"email":"a b@c"}}"#,
+            "bad_identifier data.from.email",
+        ),
+        (
+            "contact.received",
+            r#"{"channel":"voice","from":{"email":"+x@gmail.com"}}"#,
+            "bad_identifier data.from.email",
+        ),
+        (
+            "contact.received",
+            r#"{"channel":"voice","from":{"phone":"+0"}}"#,
+            "bad_identifier data.from.phone",
+        ),
+        (
+            "contact.received",
+            r#"{"channel":"voice","from":{"cookie":"a","cookie":"b"}}"#,
+            "duplicate_member data.from.cookie",
+        ),
+    ] {
+        refused(event(event_type, data), expected);
+    }
+}
+
+#[test]
+fn reasons_of_agents() {
+    for (event_type, data, expected) in [
+        ("agent.updated", "{}", "missing_member data.agent"),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"x","capacity":{"fax":1},"skills":{}}"#,
+            "unknown_channel data.capacity.fax",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"x","capacity":{},"skills":{},"queues":{"sales":{}}}"#,
+            "unknown_division data.division",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","queues":{"sales":{}},"division":"east","capacity":{},"skills":{}}"#,
+            "unknown_queue data.queues.sales",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"east","capacity":{"chat":1001},"skills":{}}"#,
+            "out_of_range data.capacity.chat",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":{"rank":0}}}"#,
+            "out_of_range data.queues.calls.rank",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":{"rank":1,"rank":1}}}"#,
+            "duplicate_member data.queues.calls.rank",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":1}}"#,
+            "wrong_type data.queues.calls",
+        ),
+        (
+            "agent.updated",
+            r#"{"agent":"a","division":"east","capacity":{},"skills":{},"langs":["de",1]}"#,
+            "wrong_type data.langs",
+        ),
+        ("agent.state", r#"{"agent":"a","division":"east","state":"busy"}"#, "out_of_range data.state"),
+        ("offer.accepted", r#"{"agent":"a","division":"east"}"#, "missing_member data.conversation"),
+        ("agent.wrapped", r#"{"agent":"a","division":"east","from":{}}"#, "missing_member data.from"),
+    ] {
+        refused(event(event_type, data), expected);
+    }
+}
+
+#[test]
+fn reasons_of_the_other_types() {
+    for (event_type, data, expected) in [
         ("contact.abandoned", "{}", "missing_member data.conversation"),
         ("contact.abandoned", r#"{"conversation":"0000000000000.1","from":{}}"#, "missing_member data.from"),
         ("identity.linked", r#"{"from":{"cookie":"a"}}"#, "missing_member data.from"),
         ("identity.unlinked", r#"{"identifier":{}}"#, "missing_member data.identifier"),
-        ("agent.updated", "{}", "missing_member data.agent"),
-        ("agent.updated", r#"{"agent":"a","division":"x","capacity":{"fax":1},"skills":{}}"#, "unknown_channel data.capacity.fax"),
-        ("agent.updated", r#"{"agent":"a","division":"x","capacity":{},"skills":{},"queues":{"sales":{}}}"#, "unknown_division data.division"),
-        ("agent.updated", r#"{"agent":"a","queues":{"sales":{}},"division":"east","capacity":{},"skills":{}}"#, "unknown_queue data.queues.sales"),
-        ("agent.updated", r#"{"agent":"a","division":"east","capacity":{"chat":1001},"skills":{}}"#, "out_of_range data.capacity.chat"),
-        ("agent.updated", r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":{"rank":0}}}"#, "out_of_range data.queues.calls.rank"),
-        ("agent.updated", r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":{"rank":1,"rank":1}}}"#, "duplicate_member data.queues.calls.rank"),
-        ("agent.updated", r#"{"agent":"a","division":"east","capacity":{},"skills":{},"queues":{"calls":1}}"#, "wrong_type data.queues.calls"),
-        ("agent.updated", r#"{"agent":"a","division":"east","capacity":{},"skills":{},"langs":["de",1]}"#, "wrong_type data.langs"),
-        ("agent.state", r#"{"agent":"a","division":"east","state":"busy"}"#, "out_of_range data.state"),
-        ("offer.accepted", r#"{"agent":"a","division":"east"}"#, "missing_member data.conversation"),
-        ("agent.wrapped", r#"{"agent":"a","division":"east","from":{}}"#, "missing_member data.from"),
-        ("conversation.assigned", r#"{"from":{"cookie":"c"},"division":"east"}"#, "missing_member data.agent"),
-        ("callback.requested", r#"{"from":{"cookie":"c"},"channel":"voice","due":"soon"}"#, "bad_time data.due"),
+        (
+            "conversation.assigned",
+            r#"{"from":{"cookie":"c"},"division":"east"}"#,
+            "missing_member data.agent",
+        ),
+        (
+            "callback.requested",
+            r#"{"from":{"cookie":"c"},"channel":"voice","due":"soon"}"#,
+            "bad_time data.due",
+        ),
     ] {
         refused(event(event_type, data), expected);
     }
+}
+
+#[test]
+fn bounds_of_identifiers() {
     let many = |n: usize| (0..n).map(|i| format!("\"c{i}\"")).collect::<Vec<_>>().join(",");
     let erase = |n| event("customer.erased", &format!(r#"{{"from":{{"cookie":[{}]}}}}"#, many(n)));
     assert_eq!(accepted(erase(16)).0.identifiers.len, 16);
@@ -261,8 +386,13 @@ fn the_first_reason_counts_wherever_it_stands() {
     for (first, (early, expected)) in faults.iter().enumerate() {
         for (late, _) in &faults[first + 1..] {
             for pair in [[early, late], [late, early]] {
-                let from = if late.contains("from") || early.contains("from") { "" } else { r#","from":{"cookie":"c"}"# };
-                let data = format!(r#"{{{},{},"channel":"voice"{from}}}"#, pair[0], pair[1]).replace("LONG", &long);
+                let from = if late.contains("from") || early.contains("from") {
+                    ""
+                } else {
+                    r#","from":{"cookie":"c"}"#
+                };
+                let data =
+                    format!(r#"{{{},{},"channel":"voice"{from}}}"#, pair[0], pair[1]).replace("LONG", &long);
                 refused(event("contact.received", &data), expected);
             }
         }
@@ -286,7 +416,8 @@ fn a_plain_file_needs_a_time_and_has_empty_lines() {
     let timeless = event("customer.erased", r#"{"from":{"cookie":"c"}}"#);
     let mut events = Events::default();
     let lines = [GOOD, b"", b" \t\r", timeless.as_bytes()];
-    let records: Vec<_> = lines.iter().enumerate().map(|(at, line)| Record::line(0, at as u64, line)).collect();
+    let records: Vec<_> =
+        lines.iter().enumerate().map(|(at, line)| Record::line(0, at as u64, line)).collect();
     decoder().decode(&records, &mut events);
     assert_eq!(outcome(&events), ["0:0:0", "0:3:0 missing_member time"]);
     assert_eq!(events.rows[0].recorded, events.rows[0].time);
@@ -302,12 +433,22 @@ fn arrays_and_lines() {
     assert_eq!(show(&format!("[{good},{good}")), ["3:7:0 invalid_json"]);
     assert_eq!(show(&format!("[{good},]")), ["3:7:0 invalid_json"]);
     assert_eq!(show(&format!("[{good}]x")), ["3:7:0 invalid_json"]);
-    assert_eq!(show(&format!("[{good},{}{}]", "[".repeat(500), "]".repeat(500))), ["3:7:0", "3:7:1 too_deep"]);
-    assert_eq!(show(&format!("{good}\n\n{good}\r\n{{\"a\n{good}\n")), ["3:7:0", "3:7:2", "3:7:3 invalid_json", "3:7:4"]);
+    assert_eq!(
+        show(&format!("[{good},{}{}]", "[".repeat(500), "]".repeat(500))),
+        ["3:7:0", "3:7:1 too_deep"]
+    );
+    assert_eq!(
+        show(&format!("{good}\n\n{good}\r\n{{\"a\n{good}\n")),
+        ["3:7:0", "3:7:2", "3:7:3 invalid_json", "3:7:4"]
+    );
     assert_eq!(show(&format!("\n{good}")), ["3:7:1"]);
     assert_eq!(show(&good.replace(',', ",\n ")), ["3:7:0"], "one event over several lines");
     let broken = good.replace("\"data\":{", "\"data\":\n{");
-    assert_eq!(show(&broken), ["3:7:0 invalid_json", "3:7:1 invalid_json"], "a line that begins with a brace");
+    assert_eq!(
+        show(&broken),
+        ["3:7:0 invalid_json", "3:7:1 invalid_json"],
+        "a line that begins with a brace"
+    );
 }
 
 #[test]
@@ -372,7 +513,12 @@ fn valid_events_are_accepted() {
         let bytes = Generator::new(seed).valid();
         let record = Record::line(0, seed, &bytes);
         decoder.decode(&[record], &mut events);
-        assert!(events.rejected.is_empty(), "seed {seed}: {:?}\n{}", events.rejected, String::from_utf8_lossy(&bytes));
+        assert!(
+            events.rejected.is_empty(),
+            "seed {seed}: {:?}\n{}",
+            events.rejected,
+            String::from_utf8_lossy(&bytes)
+        );
         assert_eq!(events.rows.len(), 1, "seed {seed}");
     }
 }
@@ -398,7 +544,8 @@ fn both_passes_agree() {
             refused[reason as usize] += 1;
         }
     }
-    let never: Vec<_> = RejectReason::ALL.iter().filter(|r| refused[**r as usize] == 0).map(|r| r.word()).collect();
+    let never: Vec<_> =
+        RejectReason::ALL.iter().filter(|r| refused[**r as usize] == 0).map(|r| r.word()).collect();
     assert_eq!(never, ["type_not_allowed"], "reasons that never came up");
 }
 
@@ -419,7 +566,11 @@ fn batches_do_not_matter() {
             texts.extend(single.rows.iter().map(|row| describe(row, &single)));
         }
         assert_eq!(outcome(&whole), entries, "seed {seed}");
-        assert_eq!(whole.rows.iter().map(|row| describe(row, &whole)).collect::<Vec<_>>(), texts, "seed {seed}");
+        assert_eq!(
+            whole.rows.iter().map(|row| describe(row, &whole)).collect::<Vec<_>>(),
+            texts,
+            "seed {seed}"
+        );
     }
 }
 

@@ -59,7 +59,8 @@ fn judge(name: &str, value: &[u8]) {
 /// The regular files of a tar archive (POSIX ustar): 512-byte headers with the name at 0, the size in octal at 124
 /// and the kind at 156.
 fn files(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap()).trim().to_owned();
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap()).trim().to_owned();
     let mut files = Vec::new();
     let mut at = 0;
     while at + 512 <= archive.len() && archive[at] != 0 {

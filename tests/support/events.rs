@@ -1,99 +1,13 @@
 //! Random events by seed: valid ones of every type in every notation (order of members, unknown members, escapes,
-//! white space), and such with something wrong in them. One seed always gives the same bytes. Also small rules by
-//! which they are valid.
+//! white space), and such with something wrong in them. One seed always gives the same bytes. They are valid by
+//! the small rules beside this file.
 #![allow(dead_code)]
 
-use trunkline::rules::calendar::Calendar;
-use trunkline::rules::*;
 use trunkline::types::event::{AgentPresence, EventType};
-use trunkline::types::{DivisionId, DurationMs, QueueId};
 
-/// Channels of `rules`, by name.
-pub const CHANNELS: [&str; 4] = ["chat", "tweet", "voice", "écran"];
-/// Kinds of `rules`, by (rank, name).
-pub const KINDS: [&str; 5] = ["customer_id", "email", "phone", "twitter", "cookie"];
-/// Queues of `rules`, by name; the last belongs to the second division.
-pub const QUEUES: [&str; 4] = ["billing", "calls", "long-name-of-a-queue-of-more-than-sixteen-bytes", "sales"];
-/// Divisions of `rules`.
-pub const DIVISIONS: [&str; 2] = ["east", "west"];
-
-/// Small rules with every form of identifier.
-pub fn rules() -> Rules {
-    let kind = |name: &str, rank, form| Kind { name: name.to_owned(), rank, limit: 5, form };
-    let email = Form::Email { fold_domains: vec!["gmail.com".to_owned()] };
-    let calendar = Calendar::always("always");
-    Rules {
-        version: String::new(),
-        hash: 0,
-        text: String::new(),
-        clock: ClockRules { tick: Tick::Records, max_late: DurationMs::days(1) },
-        dedup: DedupRules { window: DurationMs::seconds(600), max_events: 1_000 },
-        identity: IdentityRules {
-            max_identifiers: 64,
-            blocked: vec!["+15550000000".to_owned(), "nobody@example.com".to_owned(), "strasse".to_owned()],
-            kinds: vec![
-                kind(KINDS[0], 1, Form::Opaque),
-                kind(KINDS[1], 2, email),
-                kind(KINDS[2], 2, Form::Phone { region: "DE".to_owned() }),
-                kind(KINDS[3], 3, Form::Handle),
-                kind(KINDS[4], 9, Form::Opaque),
-            ],
-        },
-        channels: CHANNELS
-            .iter()
-            .map(|name| Channel { name: (*name).to_owned(), weight: 100, excludes: 0, public: false })
-            .collect(),
-        calendars: vec![calendar.clone()],
-        intents: vec!["cancel".to_owned(), "upgrade".to_owned()],
-        tiers: vec!["gold".to_owned(), "silver".to_owned()],
-        value: ValueRules {
-            base: 0,
-            public: 0,
-            failed_attempt_points: 0,
-            failed_attempt_at_most: 0,
-            tier: vec![0; 2],
-            intent: vec![0; 2],
-            channel: vec![0; CHANNELS.len()],
-            reach: Vec::new(),
-            lifetime_value: Vec::new(),
-            sentiment: Vec::new(),
-        },
-        conversation: ConversationRules {
-            zone: calendar,
-            continuity: DurationMs::days(1),
-            idle_close: DurationMs::days(7),
-            attempts_kept: 8,
-            attempts_window: DurationMs::days(7),
-        },
-        divisions: vec![
-            Division {
-                name: DIVISIONS[0].to_owned(),
-                agents_budget: 100,
-                queues: vec![QueueId(0), QueueId(1), QueueId(2)],
-            },
-            Division { name: DIVISIONS[1].to_owned(), agents_budget: 100, queues: vec![QueueId(3)] },
-        ],
-        queues: QUEUES.iter().enumerate().map(|(at, name)| queue(name, DivisionId(u16::from(at == 3)))).collect(),
-        routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
-    }
-}
-
-fn queue(name: &str, division: DivisionId) -> Queue {
-    Queue {
-        name: name.to_owned(),
-        division,
-        strategy: Strategy::LongestIdle,
-        auto_accept: false,
-        offer_timeout: DurationMs::seconds(20),
-        exclude_after_miss: DurationMs::seconds(30),
-        max_offers: 10,
-        match_lang: false,
-        wrap_up: DurationMs::ZERO,
-        skills: Vec::new(),
-        curve: Curve { segments: vec![Segment { from: DurationMs::ZERO, points: 0, slope: 0 }] },
-        sla: [None, None, None, None],
-    }
-}
+#[path = "rules.rs"]
+mod small_rules;
+pub use small_rules::*;
 
 /// A JSON value with its members in the order in which they are written.
 #[derive(Clone, Debug)]
@@ -200,8 +114,18 @@ impl Generator {
             EventType::ContactReceived => (
                 &["channel", "from"],
                 &[
-                    "queue", "thread", "conversation", "text", "lang", "intent", "skills", "value", "reach",
-                    "sentiment", "public", "preferred_agent",
+                    "queue",
+                    "thread",
+                    "conversation",
+                    "text",
+                    "lang",
+                    "intent",
+                    "skills",
+                    "value",
+                    "reach",
+                    "sentiment",
+                    "public",
+                    "preferred_agent",
                 ],
             ),
             EventType::ContactAbandoned => (&["?"], &["channel", "thread"]),
@@ -274,7 +198,9 @@ impl Generator {
             "value" | "reach" | "lifetime_value" => self.any_integer(),
             "sentiment" => Json::number(self.below(201) as i64 - 100),
             "budget" => Json::number(self.below(1_000_001) as i64),
-            "public" | "blocked" | "automated" | "requeue" => Json::Raw(self.pick(&["true", "false"]).to_owned()),
+            "public" | "blocked" | "automated" | "requeue" => {
+                Json::Raw(self.pick(&["true", "false"]).to_owned())
+            }
             "due" => self.time(),
             "state" => Json::text(AgentPresence::ALL[self.below(3)].word()),
             _ => self.word(),
@@ -302,7 +228,8 @@ impl Generator {
     }
 
     fn time(&mut self) -> Json {
-        let (month, day, hour, minute) = (1 + self.below(12), 1 + self.below(28), self.below(24), self.below(60));
+        let (month, day, hour, minute) =
+            (1 + self.below(12), 1 + self.below(28), self.below(24), self.below(60));
         let date = format!("{:04}-{month:02}-{day:02}", 1970 + self.below(80));
         Json::text(match self.below(5) {
             0 => format!("{date}T{hour:02}:{minute:02}:07Z"),
@@ -419,7 +346,8 @@ impl Generator {
     }
 
     fn add_unknown(&mut self, members: &mut Vec<(String, Json)>) {
-        let names = ["extra", "", "datacontenttype", "channels", "frøm", "a very long member name, unknown to all"];
+        let names =
+            ["extra", "", "datacontenttype", "channels", "frøm", "a very long member name, unknown to all"];
         for _ in 0..1 + self.below(2) {
             let value = self.anything(3);
             members.push((self.pick(&names).to_owned(), value));
@@ -430,11 +358,15 @@ impl Generator {
     fn anything(&mut self, depth: usize) -> Json {
         match self.below(if depth == 0 { 4 } else { 6 }) {
             0 => Json::Raw(self.pick(&["null", "true", "false"]).to_owned()),
-            1 => Json::Raw(self.pick(&["0", "-0.0", "1e3", "12.5E-7", "-9", "1E+2", "123456789012345678901"]).to_owned()),
+            1 => Json::Raw(
+                self.pick(&["0", "-0.0", "1e3", "12.5E-7", "-9", "1E+2", "123456789012345678901"]).to_owned(),
+            ),
             2 => self.word(),
             3 => Json::text(""),
             4 => Json::List((0..self.below(3)).map(|_| self.anything(depth - 1)).collect()),
-            _ => Json::Map((0..self.below(3)).map(|n| (format!("m{}", n % 2), self.anything(depth - 1))).collect()),
+            _ => Json::Map(
+                (0..self.below(3)).map(|n| (format!("m{}", n % 2), self.anything(depth - 1))).collect(),
+            ),
         }
     }
 
@@ -477,7 +409,10 @@ impl Generator {
                 let to = self.below(members.len() + 1);
                 members.insert(to, twin);
             }
-            3 => members[at].0 = self.pick(&["", "type", "channel", "from", "voice", "phone", "nope"]).to_owned(),
+            3 => {
+                members[at].0 =
+                    self.pick(&["", "type", "channel", "from", "voice", "phone", "nope"]).to_owned()
+            }
             4 => members[at].0 = "n".repeat(250 + self.below(10)),
             _ => members[at].1 = self.odd(),
         }
@@ -486,13 +421,51 @@ impl Generator {
     /// Values that are often wrong where they stand.
     fn odd(&mut self) -> Json {
         let numbers = [
-            "1.0", "1e3", "-0", "01", "-", "9007199254740993", "-9007199254740993", "99999999999999999999", "0.",
-            "11", "-101", "101", "1000001", "31536001", "+1", "NaN", "0", "1E400",
+            "1.0",
+            "1e3",
+            "-0",
+            "01",
+            "-",
+            "9007199254740993",
+            "-9007199254740993",
+            "99999999999999999999",
+            "0.",
+            "11",
+            "-101",
+            "101",
+            "1000001",
+            "31536001",
+            "+1",
+            "NaN",
+            "0",
+            "1E400",
         ];
         let texts = [
-            "", " ", "@", "nobody", "+", "+1", "+0123456789", "x@", "@y", "a b@c", "+tag@gmail.com", "...@gmail.com",
-            "1.1", "0123456789abc.1", "trunkline.contact.receive", "trunkline.rules.changed", "contact.received",
-            "2026-02-30T00:00:00Z", "2026-02-03 00:00:00Z", "voice", "billing", "sales", "east", "phone", "1.0",
+            "",
+            " ",
+            "@",
+            "nobody",
+            "+",
+            "+1",
+            "+0123456789",
+            "x@",
+            "@y",
+            "a b@c",
+            "+tag@gmail.com",
+            "...@gmail.com",
+            "1.1",
+            "0123456789abc.1",
+            "trunkline.contact.receive",
+            "trunkline.rules.changed",
+            "contact.received",
+            "2026-02-30T00:00:00Z",
+            "2026-02-03 00:00:00Z",
+            "voice",
+            "billing",
+            "sales",
+            "east",
+            "phone",
+            "1.0",
         ];
         match self.below(9) {
             8 => Json::Map(vec![("cookie".to_owned(), Json::List(vec![self.word(); 15 + self.below(4)]))]),

@@ -4,12 +4,12 @@
 //! pass the tables, the cursor's grammar and the normal forms.
 
 use super::cursor::{Cursor, Text, unescape};
+use super::cursor::{INTEGER_MAX, PADDING};
 use super::fast::{BUDGET_MAX, CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, RANK_MAX};
+use super::identifier::Normal;
 use super::members::{Member, Need, Shape};
 use super::split::is_json;
 use super::tables::{Memory, Tables};
-use super::cursor::{INTEGER_MAX, PADDING};
-use super::identifier::Normal;
 use crate::types::event::TYPE_PREFIX;
 use crate::types::record::BinaryHeaders;
 use crate::types::{AgentPresence, ConversationId, DivisionId, EventType, KindId, RejectReason};

@@ -56,7 +56,16 @@ impl<'a> Pass<'a> {
         out: &'a mut Events,
     ) -> Pass<'a> {
         let shape = &tables.shapes[0];
-        Pass { tables, memory, src, cursor: Cursor::new(src, start), unescaped, out, row: Event::EMPTY, shape }
+        Pass {
+            tables,
+            memory,
+            src,
+            cursor: Cursor::new(src, start),
+            unescaped,
+            out,
+            row: Event::EMPTY,
+            shape,
+        }
     }
 
     /// Reads the event in structured mode that ends at `end`, and makes a row of it. Tells whether a line end was
@@ -123,7 +132,8 @@ impl<'a> Pass<'a> {
         self.finish(record, position, headers.time.is_some())
     }
 
-    fn finish(mut self, record: &Record<'_>, position: Position, has_time: bool) -> Option<()> {
+    #[inline]
+    fn finish(&mut self, record: &Record<'_>, position: Position, has_time: bool) -> Option<()> {
         self.row.position = position;
         match (record.timestamp, has_time) {
             (Some(recorded), true) => self.row.recorded = recorded,
@@ -131,7 +141,7 @@ impl<'a> Pass<'a> {
             (None, true) => self.row.recorded = self.row.time,
             (None, false) => return None,
         }
-        self.out.rows.push(self.row);
+        self.out.rows.push(self.row.clone());
         Some(())
     }
 

@@ -96,7 +96,8 @@ impl Normaliser {
                 true
             }
             Kind::Email(fold_domains) => {
-                !self.scratch.iter().any(|b| *b <= b' ' || *b == 0x7f) && email(&mut self.scratch, fold_domains)
+                !self.scratch.iter().any(|b| *b <= b' ' || *b == 0x7f)
+                    && email(&mut self.scratch, fold_domains)
             }
             Kind::Phone(region) => phone(trimmed, *region, &mut self.scratch),
         };
@@ -160,7 +161,8 @@ impl Normaliser {
 /// Whether a case-folded value never identifies.
 #[inline]
 fn is_blocked(blocked: &Names, lengths: u64, folded: &[u8]) -> bool {
-    let nothing = matches!(folded.first(), Some(b'0' | b'-')) && folded.iter().all(|b| matches!(b, b'0' | b'-'));
+    let nothing =
+        matches!(folded.first(), Some(b'0' | b'-')) && folded.iter().all(|b| matches!(b, b'0' | b'-'));
     nothing || (lengths >> folded.len().min(63) & 1 == 1 && blocked.find(folded).is_some())
 }
 
@@ -206,6 +208,10 @@ fn email(address: &mut Vec<u8>, fold_domains: &[String]) -> bool {
 fn phone(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
     into.clear();
     if let Some((b'+', rest)) = trimmed.split_first() {
+        if (7..=15).contains(&rest.len()) && rest[0] != b'0' && rest.iter().all(u8::is_ascii_digit) {
+            into.extend_from_slice(trimmed);
+            return true;
+        }
         into.push(b'+');
         let digits = rest.iter().filter(|b| !matches!(b, b' ' | b'-' | b'.' | b'(' | b')'));
         into.extend(digits);
@@ -226,3 +232,6 @@ fn phone_by_library(trimmed: &[u8], region: Option<phonenumber::country::Id>, in
     into.extend_from_slice(form.as_bytes());
     true
 }
+
+#[cfg(test)]
+mod tests;

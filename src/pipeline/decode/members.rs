@@ -148,10 +148,9 @@ impl Shape {
             EventType::IdentityLinked => Shape { values_min: 2, ..shape(&[One(From)], &[]) },
             EventType::IdentityUnlinked => shape(&[One(Identifier)], &[]),
             EventType::CustomerErased => shape(&[One(From)], &[]),
-            EventType::AgentUpdated => shape(
-                &[One(Agent), One(Division), One(Capacity), One(Skills)],
-                &[Budget, Langs, Queues],
-            ),
+            EventType::AgentUpdated => {
+                shape(&[One(Agent), One(Division), One(Capacity), One(Skills)], &[Budget, Langs, Queues])
+            }
             EventType::AgentState => shape(&[One(Agent), One(Division), One(State)], &[Reason, Requeue]),
             EventType::OfferAccepted | EventType::OfferDeclined => {
                 shape(&[One(Agent), One(Division), Whose], &[])

@@ -45,7 +45,10 @@ impl Names {
         loop {
             let place = self.slots[slot];
             let name = self.names.get(usize::from(place))?;
-            if name.word == word && name.text.len() == text.len() && (text.len() <= WORD || *name.text == *text) {
+            if name.word == word
+                && name.text.len() == text.len()
+                && (text.len() <= WORD || *name.text == *text)
+            {
                 return Some(place);
             }
             slot = (slot + 1) & (self.slots.len() - 1);

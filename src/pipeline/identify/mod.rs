@@ -20,7 +20,7 @@ use crate::collections::AgeingSet;
 use crate::rules::keys::founding_bits;
 use crate::rules::{DedupRules, IdentityRules, Rules};
 use crate::types::decision::{IdentityBatch, IdentityDecision};
-use crate::types::event::{Event, Events, List};
+use crate::types::event::{Event, Events, Identifier, List};
 use crate::types::operation::{Merge, Resolutions, Resolved};
 use crate::types::{EventType, IgnoreReason, Millis, Tally};
 
@@ -39,8 +39,12 @@ pub struct Identify {
     seen: AgeingSet,
     registry: Registry,
     resolver: Resolver,
-    /// Entries found ahead for the identifiers of a group's rows, one after another.
+    /// The identifiers of a group's rows, one after another.
+    flat: Vec<Identifier>,
+    /// Their entries, found ahead.
     known: Vec<u32>,
+    /// Hashes of the customer ids that the group's rows name.
+    named: Vec<u64>,
 }
 
 /// Where the results of a batch go.
@@ -71,7 +75,9 @@ impl Identify {
             seen: AgeingSet::new(),
             registry: Registry::default(),
             resolver: Resolver::default(),
+            flat: Vec::new(),
             known: Vec::new(),
+            named: Vec::new(),
         }
     }
 
@@ -94,10 +100,10 @@ impl Identify {
             let mut place = 0;
             for (at, event) in rows.iter().enumerate() {
                 let row = group * GROUP + at;
-                let known = List { start: place, len: event.identifiers.len };
+                let identifiers = List { start: place, len: event.identifiers.len };
                 place += event.identifiers.len;
                 let place = Place { event, row: row as u32, clock: clocks[row] };
-                let resolved = self.row(events, place, known, &mut output);
+                let resolved = self.row(place, identifiers, &mut output);
                 output.resolutions.rows.push(resolved);
             }
         }
@@ -126,43 +132,40 @@ impl Identify {
     /// The three passes of reading: fills `known` and brings into the cache what the rows will need.
     fn look_ahead(&mut self, events: &Events, rows: &[Event]) {
         let Registry { customers, identifiers } = &self.registry;
+        self.flat.clear();
+        self.known.clear();
+        self.named.clear();
         for event in rows {
             self.seen.prefetch(event.dedup_key);
-            for identifier in &events.identifiers[event.identifiers.range()] {
-                identifiers.prefetch(*identifier);
-            }
             if event.conversation.is_some() {
                 customers.prefetch_id(event.conversation.customer.hash);
+                self.named.push(event.conversation.customer.hash);
+            }
+            if event.identifiers.len == 0 && event.event_type == EventType::ContactReceived {
+                customers.prefetch_id(founding_bits(event.dedup_key));
+            }
+            for identifier in &events.identifiers[event.identifiers.range()] {
+                identifiers.prefetch(*identifier);
+                self.flat.push(*identifier);
             }
         }
-        self.known.clear();
-        for event in rows {
-            for identifier in &events.identifiers[event.identifiers.range()] {
-                self.known.push(identifiers.candidate(*identifier));
-            }
-            if event.conversation.is_some() {
-                customers.prefetch_of_id(event.conversation.customer.hash);
-            }
+        for identifier in &self.flat {
+            self.known.push(identifiers.candidate(*identifier));
         }
-        let mut known = self.known.iter_mut();
-        for event in rows {
-            let mut found = 0;
-            for identifier in &events.identifiers[event.identifiers.range()] {
-                let entry = known.next().expect("one for each identifier");
-                if identifiers.is_of(*entry, *identifier) {
-                    customers.prefetch(identifiers.customer(*entry));
-                    found += 1;
-                } else {
-                    *entry = NONE;
-                }
-            }
-            if found == 0 && founds(event.event_type) {
-                prefetch_founding(events, event, customers);
+        for hash in &self.named {
+            customers.prefetch_of_id(*hash);
+        }
+        for (entry, identifier) in self.known.iter_mut().zip(&self.flat) {
+            if identifiers.is_of(*entry, *identifier) {
+                customers.prefetch(identifiers.customer(*entry));
+            } else {
+                *entry = NONE;
+                customers.prefetch_id(founding_bits(identifier.hash));
             }
         }
     }
 
-    fn row(&mut self, events: &Events, place: Place, known: List, output: &mut Output) -> Resolved {
+    fn row(&mut self, place: Place, identifiers: List, output: &mut Output) -> Resolved {
         let (event, dedup) = (place.event, &self.dedup);
         if !self.seen.insert(event.dedup_key, place.clock.0, dedup.window.0, dedup.max_events) {
             output.tally.duplicates += 1;
@@ -171,8 +174,8 @@ impl Identify {
         if is_unsupported(event) {
             return Resolved::Ignored(IgnoreReason::Unsupported);
         }
-        let identifiers = &events.identifiers[event.identifiers.range()];
-        let known = &self.known[known.range()];
+        let known = &self.known[identifiers.range()];
+        let identifiers = &self.flat[identifiers.range()];
         match event.event_type {
             EventType::AgentUpdated | EventType::AgentState => Resolved::NoCustomer,
             EventType::AgentWrapped if event.conversation.is_some() || !event.has_from => {
@@ -264,19 +267,6 @@ fn is_unsupported(event: &Event) -> bool {
         EventType::ConversationTransferred => event.agent.len > 0,
         EventType::AgentState => event.requeue,
         _ => false,
-    }
-}
-
-/// Asks for the line of the table of ids into which a new customer would go. The best identifier founds; which one
-/// that is, is not yet known, but most events have one only.
-#[inline]
-fn prefetch_founding(events: &Events, event: &Event, customers: &customers::Customers) {
-    let identifiers = &events.identifiers[event.identifiers.range()];
-    if identifiers.is_empty() {
-        customers.prefetch_id(founding_bits(event.dedup_key));
-    }
-    for identifier in identifiers {
-        customers.prefetch_id(founding_bits(identifier.hash));
     }
 }
 

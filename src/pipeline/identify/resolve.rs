@@ -102,15 +102,16 @@ impl Resolver {
     ) -> bool {
         self.members.clear();
         for (identifier, entry) in identifiers.iter().zip(known) {
-            self.members.push(Member { identifier: *identifier, entry: *entry, owner: NONE, aside: None });
-        }
-        if self.members.len() > 1 {
-            let key = |member: &Member| {
+            let rank = (limits.ranks[identifier.kind.at()], identifier.hash, identifier.kind);
+            let better = |member: &Member| {
                 let Identifier { hash, kind } = member.identifier;
-                (limits.ranks[kind.at()], hash, kind)
+                (limits.ranks[kind.at()], hash, kind) < rank
             };
-            self.members.sort_unstable_by_key(key);
-            self.members.dedup_by_key(|member| key(member));
+            let place = self.members.iter().position(|member| !better(member)).unwrap_or(self.members.len());
+            if self.members.get(place).is_none_or(|member| member.identifier != *identifier) {
+                let member = Member { identifier: *identifier, entry: *entry, owner: NONE, aside: None };
+                self.members.insert(place, member);
+            }
         }
         for member in &mut self.members {
             if member.entry == NONE {

@@ -200,12 +200,24 @@ fn an_answer_that_names_another_division_is_ignored_and_does_not_count_as_activi
           -> offered c1 ann
     +10s  accepts ann c1 division=side
     +20s  -> withdrawn c1 ann timeout
-    +50s  -> offered c1 ann                 # if only ann responded
-    until +50s
-    "
-            .replace("    +50s  -> offered c1 ann                 # if only ann responded\n", "")
-            .as_str(),
+    +1m   -> closed c1 idle
+    until +1m
+    ",
         ),
+    );
+}
+
+#[test]
+fn a_dead_answer_counts_as_activity_all_the_same() {
+    tell(
+        &rules("idle_close = \"1m\""),
+        "
+    +0s    contact chat id:1
+           -> opened c1
+    +10s   accepts ann c1
+    +1m10s -> closed c1 idle
+    until +2m
+    ",
     );
 }
 

@@ -1,11 +1,14 @@
 //! Stories by section of the semantics: one for each sentence that this version carries out.
 
+mod agents;
 mod clock;
 mod conversations;
 mod dedup;
 mod identity;
 mod offers;
 mod routes;
+mod service_levels;
+mod strategies;
 mod value;
 
 /// Two kinds of identifiers, three channels, one division with one queue: what most stories need.

@@ -1,0 +1,78 @@
+//! Kafka's side of the doors, through librdkafka: a source over manually assigned partitions, an idempotent sink, the
+//! epoch topic with its transactional writer. Every failure that could lose or double something is an error; what
+//! librdkafka itself retries within its time-outs is only logged.
+//!
+//! `batch` is the one module with `unsafe` code. Nothing here decides what an epoch is.
+
+pub mod settings;
+pub mod context;
+pub mod topics;
+pub mod batch;
+pub mod source;
+pub mod sink;
+pub mod epochs;
+#[cfg(test)]
+mod tests;
+
+pub use epochs::{EpochLogReader, EpochTopic};
+pub use settings::{InputTopic, KafkaSettings};
+pub use sink::KafkaSink;
+pub use source::KafkaSource;
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crate::runtime::Error;
+
+/// Wakes the source from its wait: a socket pair, since librdkafka can write to a descriptor when a queue fills.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<UnixStream>);
+
+impl Waker {
+    /// The waking and the woken end.
+    ///
+    /// # Errors
+    /// If the process has no descriptors left.
+    pub fn pair() -> Result<(Waker, UnixStream), Error> {
+        let pair = || -> std::io::Result<_> {
+            let (here, there) = UnixStream::pair()?;
+            // Neither end may ever block a thread of librdkafka: a full socket wakes just as well.
+            here.set_nonblocking(true)?;
+            Ok((Waker(Arc::new(here)), there))
+        };
+        pair().map_err(|e| Error::Door(format!("no socket pair to wait on: {e}")))
+    }
+
+    /// Ends the wait, or the next one.
+    pub fn wake(&self) {
+        use std::io::Write;
+        let _ = (&*self.0).write(&[1]);
+    }
+}
+
+/// Everything that one leader needs of Kafka: input, output, epoch topic.
+///
+/// The epoch topic's producers are initialised first, which ends every older instance, and only then its tail is read.
+///
+/// # Errors
+/// If the broker does not answer, or a topic is missing, compacted, or otherwise not what it must be.
+pub fn open(settings: &KafkaSettings) -> Result<(KafkaSource, KafkaSink, EpochTopic), Error> {
+    // All of it before another instance is ended.
+    topics::check_log(settings)?;
+    topics::check_outputs(settings)?;
+    let (waker, woken) = Waker::pair()?;
+    let source = KafkaSource::new(settings, waker.clone(), woken)?;
+    let sink = KafkaSink::new(settings)?;
+    let epochs = EpochTopic::open(settings, waker)?;
+    Ok((source, sink, epochs))
+}
+
+/// What a reader of a recorded log needs: input and epoch topic, without any right to write.
+///
+/// # Errors
+/// As `open`.
+pub fn open_log(settings: &KafkaSettings) -> Result<(KafkaSource, EpochLogReader), Error> {
+    topics::check_log(settings)?;
+    let (waker, woken) = Waker::pair()?;
+    Ok((KafkaSource::new(settings, waker, woken)?, EpochLogReader::open(settings)?))
+}

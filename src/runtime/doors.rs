@@ -1,0 +1,110 @@
+//! The doors: traits through which the runtime meets the outside, and the engine that it drives. Real doors stand in
+//! `io::kafka`, those of the tests in `runtime::memory`. A door reports every failure; it never retries for ever,
+//! guesses or skips.
+
+use std::time::Duration;
+
+use crate::runtime::inbox::Inbox;
+use crate::runtime::journal::Input;
+use crate::runtime::outgoing::OutputRecord;
+use crate::types::Millis;
+use crate::types::lines::Output;
+use crate::types::record::Record;
+
+/// Why the runtime stops. Each text says what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A door failed: broker gone, topic missing, offset out of range, record refused.
+    #[error("{0}")]
+    Door(String),
+    /// The epoch log and what is configured, or what is found in the input, do not fit together.
+    #[error("epoch log: {0}")]
+    Log(String),
+    /// A recorded epoch came out otherwise than recorded.
+    #[error(
+        "epoch {epoch} comes out otherwise than recorded: {what}. The engine stops before it sends anything: look for \
+         changed rules, a changed key, another version of the program, or a changed input topic"
+    )]
+    Differs {
+        /// Number of the epoch.
+        epoch: u64,
+        /// What differs, recorded and found.
+        what: String,
+    },
+}
+
+/// The stages as the runtime drives them: a pure function of the calls. The pipeline is one, the model another.
+pub trait Engine {
+    /// Applies records in this order; `now` is the epoch's. `out` then holds what it put out, and nothing else.
+    ///
+    /// # Errors
+    /// A text, if the log cannot be what it should be; the runtime stops.
+    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String>;
+
+    /// The tick: moves the clock to `clock` (never back) and fires what is due. `out` then holds what it put out, and
+    /// nothing else.
+    fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output);
+
+    /// The logical clock; `None` before the first entry.
+    fn clock(&self) -> Option<Millis>;
+
+    /// No timer falls due before this; `None`: none is armed.
+    fn next_deadline(&mut self) -> Option<Millis>;
+
+    /// Names of the divisions, in the order of `Output::divisions`.
+    fn divisions(&self) -> Vec<String>;
+}
+
+/// Where input comes from: partitions, each an ordered log.
+pub trait Source {
+    /// Every partition of the configured topics as it is now, in the order of the configuration; one that is not
+    /// `known` with its first offset.
+    fn discover(&mut self, known: &[Input]) -> Result<Vec<Input>, Error>;
+
+    /// Reads these slots from these offsets on, instead of what was read before.
+    fn open(&mut self, slots: &[(Input, u64)]) -> Result<(), Error>;
+
+    /// End of each slot's log now: the offset after its last readable record.
+    fn ends(&mut self) -> Result<Vec<u64>, Error>;
+
+    /// Puts what has arrived into the inbox, as far as it has room. If nothing has, waits for at most `wait`; another
+    /// door may cut the wait short.
+    fn poll(&mut self, wait: Duration, inbox: &mut Inbox) -> Result<(), Error>;
+}
+
+/// Where output goes: an ordered log a partition; every record arrives at least once and in order, or the sink fails.
+pub trait Sink {
+    /// Number of partitions of each stream's topic, by `Stream as usize`.
+    fn partitions(&mut self) -> Result<[u32; 6], Error>;
+
+    /// Begins to send a record of this epoch. Epochs are sent one after another.
+    fn send(&mut self, epoch: u64, record: &OutputRecord<'_>) -> Result<(), Error>;
+
+    /// The oldest epoch with a record that is not acknowledged yet; `None` if there is none. Waits for at most `wait`
+    /// for one.
+    fn unacknowledged(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
+}
+
+/// What must survive: the epoch log. Whoever opened it is its only writer, or it fails.
+pub trait Store {
+    /// The next recorded epoch, oldest first; `None` after the last that was there when the store was opened.
+    fn read(&mut self) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Begins to append an epoch record. Called after `read` gave `None`.
+    fn append(&mut self, epoch: u64, record: Vec<u8>) -> Result<(), Error>;
+
+    /// The newest epoch whose record is safe; waits for at most `wait` while one is under way.
+    fn recorded(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
+}
+
+/// What time it is outside.
+pub trait Clock {
+    /// Now.
+    fn now(&mut self) -> Millis;
+}
+
+impl<C: Clock + ?Sized> Clock for &mut C {
+    fn now(&mut self) -> Millis {
+        (**self).now()
+    }
+}

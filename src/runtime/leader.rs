@@ -1,0 +1,363 @@
+//! The leader of a tenant, at least once: takes what has arrived, carries it out, has the epoch recorded, and only
+//! then sends its output. At most `epochs_in_flight` epochs are under way (processed, being recorded, being sent); so
+//! after a crash the outputs of so many last recorded epochs are sent again, the same bytes, and nothing is lost.
+//!
+//! Processing goes on while older epochs are recorded and sent; with the limit reached, reading stops, and the
+//! broker keeps the rest.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::rules::Tick;
+use crate::runtime::core::Core;
+use crate::runtime::doors::{Clock, Engine, Error, Sink, Source, Store};
+use crate::runtime::inbox::Selection;
+use crate::runtime::journal::{Claim, EpochRecord, Hash, Input};
+use crate::runtime::outgoing::Outgoing;
+use crate::runtime::recover::{Recovered, replay};
+use crate::runtime::settings::Settings;
+use crate::runtime::{FORMAT, SEMANTICS};
+use crate::types::{DurationMs, Millis};
+
+/// Longest wait for input: the stop flag is looked at as often.
+const IDLE_MAX_MS: i64 = 100;
+/// Epochs without input are at least so far apart.
+const TICK_EVERY: DurationMs = DurationMs(5);
+/// Longest wait for an acknowledgement before the other doors are looked at.
+const ACK_WAIT: Duration = Duration::from_millis(1);
+
+/// What a leader has done since its start.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Recorded epochs walked through at the start.
+    pub epochs_replayed: u64,
+    /// Records of the input taken by them.
+    pub records_replayed: u64,
+    /// Outputs sent again at the start.
+    pub sent_again: u64,
+    /// Epochs formed.
+    pub epochs: u64,
+    /// Input records taken by them.
+    pub records: u64,
+    /// Outputs sent.
+    pub sent: u64,
+}
+
+/// One tenant's leader.
+pub struct Leader<E, S, K, J, C> {
+    core: Core<E>,
+    source: S,
+    sink: K,
+    store: J,
+    clock: C,
+    settings: Settings,
+    selection: Selection,
+    /// Processed epochs whose record is not safe yet, oldest first.
+    pending: VecDeque<(u64, Outgoing)>,
+    /// `now` of the last epoch.
+    now: Millis,
+    discovered: Millis,
+    progress: Progress,
+}
+
+impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
+    /// Replays the epoch log, sends again what may not have arrived, and claims the tenant. `Ok(None)`: the stop flag
+    /// was set meanwhile.
+    ///
+    /// # Errors
+    /// As `replay`; or if inputs or outputs no longer fit the epoch log.
+    pub fn start(
+        engine: E,
+        mut source: S,
+        sink: K,
+        mut store: J,
+        clock: C,
+        settings: Settings,
+        stop: &AtomicBool,
+    ) -> Result<Option<Self>, Error> {
+        let mut core = Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes);
+        let recovered = replay(&mut core, &mut source, &mut store, true, stop, |_, _| {})?;
+        if recovered.stopped {
+            return Ok(None);
+        }
+        let mut leader = Leader {
+            core,
+            source,
+            sink,
+            store,
+            clock,
+            settings,
+            selection: Selection::default(),
+            pending: VecDeque::new(),
+            now: recovered.now.unwrap_or(Millis::MIN),
+            discovered: Millis::MIN,
+            progress: Progress {
+                epochs_replayed: recovered.epochs,
+                records_replayed: recovered.records,
+                ..Progress::default()
+            },
+        };
+        leader.send_again(&recovered)?;
+        leader.move_now();
+        let inputs = leader.all_inputs()?;
+        leader.claim(inputs)?;
+        Ok(Some(leader))
+    }
+
+    /// What was done so far.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The stages.
+    pub fn engine(&self) -> &E {
+        &self.core.engine
+    }
+
+    /// Runs until the stop flag is set, then finishes what is in hand.
+    ///
+    /// # Errors
+    /// If a door fails. Nothing is lost by that: what is recorded is sent again at the next start.
+    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+        while !stop.load(Ordering::Relaxed) {
+            self.step()?;
+            each(&self.progress);
+        }
+        self.drain()
+    }
+
+    /// Runs until everything is processed that the input held when it was called, or until the stop flag is set; then
+    /// finishes what is in hand.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run_to_end(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+        let ends = self.source.ends()?;
+        while !self.reached(&ends) && !stop.load(Ordering::Relaxed) {
+            self.step()?;
+            each(&self.progress);
+        }
+        self.drain()
+    }
+
+    /// One round: acknowledgements, arrivals, and an epoch if there is reason for one (then true).
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn step(&mut self) -> Result<bool, Error> {
+        self.send_recorded(Duration::ZERO)?;
+        if self.under_way()? >= u64::from(self.settings.epochs_in_flight) {
+            self.await_acknowledgement()?;
+            return Ok(false);
+        }
+        self.source.poll(Duration::ZERO, &mut self.core.inbox)?;
+        self.look();
+        if !self.something_to_do() {
+            let wait = self.wait();
+            self.source.poll(wait, &mut self.core.inbox)?;
+            self.look();
+        }
+        if self.now.since(self.discovered) >= self.settings.discover_every {
+            let inputs = self.all_inputs()?;
+            if inputs.len() > self.core.inputs().len() {
+                self.claim(inputs)?;
+                return Ok(true);
+            }
+        }
+        let work = self.something_to_do();
+        if work {
+            self.epoch()?;
+        }
+        Ok(work)
+    }
+
+    /// Finishes what is in hand: every epoch formed is recorded, every output acknowledged.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn drain(&mut self) -> Result<(), Error> {
+        while self.under_way()? > 0 {
+            self.await_acknowledgement()?;
+        }
+        Ok(())
+    }
+
+    fn reached(&self, ends: &[u64]) -> bool {
+        let inbox = &self.core.inbox;
+        ends.iter().enumerate().all(|(slot, end)| inbox.taken(slot) >= *end || inbox.at_end(slot))
+    }
+
+    /// Epochs formed whose output is not acknowledged.
+    fn under_way(&mut self) -> Result<u64, Error> {
+        let next = self.core.chain.next;
+        let unrecorded = self.pending.front().map_or(next, |(epoch, _)| *epoch);
+        let unsent = self.sink.unacknowledged(Duration::ZERO)?.unwrap_or(next);
+        Ok(next - unrecorded.min(unsent))
+    }
+
+    fn await_acknowledgement(&mut self) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            self.sink.unacknowledged(ACK_WAIT)?;
+        } else {
+            self.send_recorded(ACK_WAIT)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the output of epochs that are recorded by now.
+    fn send_recorded(&mut self, wait: Duration) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.store.recorded(wait)?;
+        while self
+            .pending
+            .front()
+            .is_some_and(|(epoch, _)| recorded.is_some_and(|recorded| *epoch <= recorded))
+        {
+            let (epoch, outgoing) = self.pending.pop_front().expect("there is a front");
+            for record in outgoing.records() {
+                self.sink.send(epoch, &record)?;
+                self.progress.sent += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_again(&mut self, recovered: &Recovered) -> Result<(), Error> {
+        for (epoch, outgoing) in &recovered.unsent {
+            for record in outgoing.records() {
+                self.sink.send(*epoch, &record)?;
+                self.progress.sent_again += 1;
+            }
+        }
+        // Before the claim: a claim would otherwise count as one of the epochs that are sent again after a crash.
+        while self.sink.unacknowledged(ACK_WAIT)?.is_some() {}
+        Ok(())
+    }
+
+    fn move_now(&mut self) {
+        self.now = self.now.max(self.clock.now());
+    }
+
+    /// Reads the clock and chooses what an epoch would take now.
+    fn look(&mut self) {
+        self.move_now();
+        self.core.inbox.select(self.settings.limits, &mut self.selection);
+    }
+
+    fn something_to_do(&mut self) -> bool {
+        !self.selection.is_empty() || self.tick_due()
+    }
+
+    fn wait(&mut self) -> Duration {
+        if !self.pending.is_empty() {
+            return Duration::from_millis(TICK_EVERY.0 as u64);
+        }
+        let mut wait = IDLE_MAX_MS;
+        if self.settings.tick == Tick::Wall
+            && let Some(deadline) = self.core.engine.next_deadline()
+        {
+            wait = deadline.since(self.clock.now()).0.clamp(1, IDLE_MAX_MS);
+        }
+        Duration::from_millis(wait as u64)
+    }
+
+    /// Whether an epoch without input has something to do.
+    fn tick_due(&mut self) -> bool {
+        self.settings.tick == Tick::Wall
+            && self.selection.drained
+            && self.core.engine.next_deadline().is_some_and(|deadline| deadline <= self.now)
+            && self.core.engine.clock().is_none_or(|clock| self.now.since(clock) >= TICK_EVERY)
+    }
+
+    fn epoch(&mut self) -> Result<(), Error> {
+        self.core.apply(&self.selection, self.now)?;
+        let clock = self.core.engine.clock();
+        let ahead = self.settings.tick == Tick::Wall && self.selection.drained;
+        let tick = if ahead { clock.max(Some(self.now)) } else { clock };
+        let outcome = self.core.finish(&self.selection, tick, self.now);
+        self.progress.records += self.selection.len() as u64;
+        let record = EpochRecord {
+            tick: tick.map(|tick| tick.0),
+            moved: outcome.moved,
+            sent: outcome.sent,
+            ..self.record()
+        };
+        self.append(&record, outcome.outgoing)
+    }
+
+    fn claim(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
+        let first = self.core.chain.next == 0;
+        let outputs = self.outputs()?;
+        let claim = Claim {
+            tenant: self.settings.tenant.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            inputs,
+            outputs,
+            epochs_in_flight: self.settings.epochs_in_flight,
+            rules_text: first.then(|| self.settings.rules_text.clone()),
+        };
+        self.core.adopt(&claim, &mut self.source)?;
+        let record = EpochRecord { claim: Some(Box::new(claim)), ..self.record() };
+        self.append(&record, Outgoing::default())
+    }
+
+    fn record(&self) -> EpochRecord {
+        EpochRecord {
+            format: FORMAT,
+            semantics: SEMANTICS,
+            epoch: self.core.chain.next,
+            writer: self.settings.writer.clone(),
+            previous: Hash(self.core.chain.hash),
+            now: self.now.0,
+            tick: None,
+            moved: Vec::new(),
+            sent: Vec::new(),
+            rules: Hash(self.settings.rules_hash),
+            claim: None,
+        }
+    }
+
+    fn append(&mut self, record: &EpochRecord, outgoing: Outgoing) -> Result<(), Error> {
+        let bytes = record.encode();
+        self.core.chain.append(&bytes);
+        self.store.append(record.epoch, bytes)?;
+        self.pending.push_back((record.epoch, outgoing));
+        self.progress.epochs += 1;
+        Ok(())
+    }
+
+    /// Known slots as they are, with the types that the configuration now allows, then new partitions.
+    fn all_inputs(&mut self) -> Result<Vec<Input>, Error> {
+        self.discovered = self.now;
+        let mut found = self.source.discover(self.core.inputs())?;
+        let mut inputs = Vec::new();
+        for known in self.core.inputs() {
+            let same = |input: &Input| (&input.topic, input.partition) == (&known.topic, known.partition);
+            let Some(at) = found.iter().position(same) else {
+                return Err(Error::Log(format!(
+                    "input {}[{}] is part of it, but is no longer configured or no longer there",
+                    known.topic, known.partition
+                )));
+            };
+            let now = found.remove(at);
+            inputs.push(Input { types: now.types, ..known.clone() });
+        }
+        inputs.extend(found);
+        Ok(inputs)
+    }
+
+    fn outputs(&mut self) -> Result<[u32; 6], Error> {
+        let there = self.sink.partitions()?;
+        let Some(pinned) = self.core.outputs() else { return Ok(there) };
+        if pinned.iter().zip(there).any(|(pinned, there)| *pinned > there) {
+            return Err(Error::Log(format!(
+                "it pins {pinned:?} output partitions (assignments, sla, replies, conversations, customers, \
+                 rejected), the topics now have {there:?}: were they made anew?"
+            )));
+        }
+        Ok(pinned)
+    }
+}

@@ -1,0 +1,221 @@
+//! Doors in memory, for tests: one world that outlives its leaders as a broker does. What is under way when a leader
+//! is dropped arrives or not, by seed; so every crash point between two steps is met.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::runtime::doors::{Clock, Error, Sink, Source, Store};
+use crate::runtime::inbox::Inbox;
+use crate::runtime::journal::Input;
+use crate::runtime::outgoing::OutputRecord;
+use crate::types::{Millis, Stream};
+
+/// A generator of test numbers: SplitMix64 (Steele, Lea and Flood 2014).
+#[derive(Debug)]
+pub struct Seed(pub u64);
+
+impl Seed {
+    /// The next number below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+}
+
+/// An output as it arrived: key, timestamp, value.
+pub type Arrived = (Vec<u8>, Millis, Vec<u8>);
+
+/// What a broker would hold.
+#[derive(Debug)]
+pub struct World {
+    /// By slot: (offset, timestamp, value).
+    pub input: Vec<Vec<(u64, Millis, Vec<u8>)>>,
+    /// The epoch log.
+    pub epochs: Vec<Vec<u8>>,
+    /// By (stream, partition).
+    pub output: Vec<Vec<Vec<Arrived>>>,
+    /// Partitions of each output topic.
+    pub partitions: [u32; 6],
+    /// The wall clock.
+    pub now: Millis,
+    /// Chances.
+    pub seed: Seed,
+    /// Number of the store that may write.
+    writer: u64,
+    storing: Vec<Vec<u8>>,
+    sending: Vec<(u64, Stream, u32, Arrived)>,
+}
+
+/// A world and the hands that leaders get on it.
+#[derive(Clone, Debug)]
+pub struct Shared(pub Rc<RefCell<World>>);
+
+impl Shared {
+    /// An empty world.
+    pub fn new(slots: usize, partitions: [u32; 6], seed: u64) -> Shared {
+        Shared(Rc::new(RefCell::new(World {
+            input: vec![Vec::new(); slots],
+            epochs: Vec::new(),
+            output: partitions.iter().map(|n| vec![Vec::new(); *n as usize]).collect(),
+            partitions,
+            now: Millis(1_795_251_600_000),
+            seed: Seed(seed),
+            writer: 0,
+            storing: Vec::new(),
+            sending: Vec::new(),
+        })))
+    }
+
+    /// The leader is gone: of what was under way some arrives, in order a partition.
+    pub fn crash(&self) {
+        let world = &mut *self.0.borrow_mut();
+        world.now.0 += world.seed.below(50) as i64;
+        let kept = world.seed.below(world.storing.len() as u64 + 1) as usize;
+        world.epochs.extend(world.storing.drain(..).take(kept));
+        let mut cut = vec![Vec::new(); 6];
+        for (stream, n) in cut.iter_mut().zip(world.partitions) {
+            *stream = vec![false; n as usize];
+        }
+        for (_, stream, partition, record) in std::mem::take(&mut world.sending) {
+            let cut = &mut cut[stream as usize][partition as usize];
+            *cut |= world.seed.below(4) == 0;
+            if !*cut {
+                world.output[stream as usize][partition as usize].push(record);
+            }
+        }
+    }
+
+    /// A store that is from now on the only one that may write.
+    pub fn store(&self) -> MemoryStore {
+        let mut world = self.0.borrow_mut();
+        world.writer += 1;
+        MemoryStore { world: self.clone(), writer: world.writer, read: 0, recorded: None }
+    }
+
+    /// A source.
+    pub fn source(&self) -> MemorySource {
+        MemorySource { world: self.clone(), next: Vec::new() }
+    }
+}
+
+/// Reads the world's input.
+#[derive(Debug)]
+pub struct MemorySource {
+    world: Shared,
+    next: Vec<usize>,
+}
+
+impl Source for MemorySource {
+    fn discover(&mut self, _: &[Input]) -> Result<Vec<Input>, Error> {
+        let slots = self.world.0.borrow().input.len() as u32;
+        Ok((0..slots)
+            .map(|partition| Input { topic: "in".into(), partition, first: 0, types: None })
+            .collect())
+    }
+
+    fn open(&mut self, slots: &[(Input, u64)]) -> Result<(), Error> {
+        let world = self.world.0.borrow();
+        self.next = slots
+            .iter()
+            .map(|(input, from)| {
+                let gone = || Error::Door(format!("{}[{}] is not there", input.topic, input.partition));
+                let records = world.input.get(input.partition as usize).ok_or_else(gone)?;
+                Ok(records.partition_point(|(offset, ..)| offset < from))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(())
+    }
+
+    fn ends(&mut self) -> Result<Vec<u64>, Error> {
+        let world = self.world.0.borrow();
+        Ok(world.input.iter().map(|slot| slot.last().map_or(0, |(offset, ..)| offset + 1)).collect())
+    }
+
+    fn poll(&mut self, _: Duration, inbox: &mut Inbox) -> Result<(), Error> {
+        let world = &mut *self.world.0.borrow_mut();
+        for (slot, next) in self.next.iter_mut().enumerate() {
+            let count = world.seed.below(20) as usize;
+            for (offset, timestamp, value) in world.input[slot].iter().skip(*next).take(count) {
+                if inbox.has_room(slot) {
+                    inbox.push(slot, *offset, *timestamp, value, None);
+                    *next += 1;
+                }
+            }
+            if *next == world.input[slot].len() {
+                inbox.reached_end(slot);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends into the world's output.
+impl Sink for Shared {
+    fn partitions(&mut self) -> Result<[u32; 6], Error> {
+        Ok(self.0.borrow().partitions)
+    }
+
+    fn send(&mut self, epoch: u64, record: &OutputRecord<'_>) -> Result<(), Error> {
+        let arrived = (record.key.to_vec(), record.timestamp, record.value.to_vec());
+        self.0.borrow_mut().sending.push((epoch, record.stream, record.partition, arrived));
+        Ok(())
+    }
+
+    fn unacknowledged(&mut self, _: Duration) -> Result<Option<u64>, Error> {
+        let world = &mut *self.0.borrow_mut();
+        let count = world.seed.below(world.sending.len() as u64 + 2) as usize;
+        for (_, stream, partition, record) in world.sending.drain(..count.min(world.sending.len())) {
+            world.output[stream as usize][partition as usize].push(record);
+        }
+        Ok(world.sending.first().map(|(epoch, ..)| *epoch))
+    }
+}
+
+/// Writes the world's epoch log.
+#[derive(Debug)]
+pub struct MemoryStore {
+    world: Shared,
+    writer: u64,
+    read: usize,
+    recorded: Option<u64>,
+}
+
+impl Store for MemoryStore {
+    fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let record = self.world.0.borrow().epochs.get(self.read).cloned();
+        self.read += usize::from(record.is_some());
+        Ok(record)
+    }
+
+    fn append(&mut self, epoch: u64, record: Vec<u8>) -> Result<(), Error> {
+        let world = &mut *self.world.0.borrow_mut();
+        if world.writer != self.writer {
+            return Err(Error::Door("fenced: another instance leads".into()));
+        }
+        assert_eq!(epoch, (world.epochs.len() + world.storing.len()) as u64, "epochs are appended in order");
+        world.storing.push(record);
+        Ok(())
+    }
+
+    fn recorded(&mut self, _: Duration) -> Result<Option<u64>, Error> {
+        let world = &mut *self.world.0.borrow_mut();
+        let count = world.seed.below(world.storing.len() as u64 + 1) as usize;
+        world.epochs.extend(world.storing.drain(..count));
+        self.recorded = world.epochs.len().checked_sub(1).map(|last| last as u64);
+        Ok(self.recorded)
+    }
+}
+
+/// The world's clock.
+#[derive(Debug)]
+pub struct MemoryClock(pub Shared);
+
+impl Clock for MemoryClock {
+    fn now(&mut self) -> Millis {
+        self.0.0.borrow().now
+    }
+}

@@ -1,0 +1,54 @@
+//! What a leader is told at its start; the configuration file of `run` becomes this.
+
+use crate::rules::{Rules, Tick};
+use crate::runtime::inbox::Limits;
+use crate::types::DurationMs;
+
+/// Settings of one tenant's leader.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whose events.
+    pub tenant: String,
+    /// Drawn at random for this process: 16 hexadecimal digits.
+    pub writer: String,
+    /// Hash of the rules in force.
+    pub rules_hash: u128,
+    /// Their text.
+    pub rules_text: String,
+    /// What a tick may be.
+    pub tick: Tick,
+    /// Of an epoch.
+    pub limits: Limits,
+    /// Epochs that may be processed but not yet recorded, or recorded but not yet sent: at least 1.
+    pub epochs_in_flight: u32,
+    /// Bytes of waiting values an input partition.
+    pub inbox_bytes: usize,
+    /// How often new input partitions are looked for.
+    pub discover_every: DurationMs,
+}
+
+impl Settings {
+    /// The defaults, for rules and a tenant.
+    pub fn new(tenant: &str, writer: &str, rules: &Rules) -> Settings {
+        Settings {
+            tenant: tenant.to_owned(),
+            writer: writer.to_owned(),
+            rules_hash: rules.hash,
+            rules_text: rules.text.clone(),
+            tick: rules.clock.tick,
+            limits: Limits { records: EPOCH_MAX_EVENTS, bytes: EPOCH_MAX_BYTES },
+            epochs_in_flight: EPOCHS_IN_FLIGHT,
+            inbox_bytes: INBOX_BYTES,
+            discover_every: DurationMs::seconds(30),
+        }
+    }
+}
+
+/// Most records of an epoch: tens of thousands make the record and its transaction cheap beside the work.
+pub const EPOCH_MAX_EVENTS: usize = 50_000;
+/// Most bytes of an epoch.
+pub const EPOCH_MAX_BYTES: usize = 32 << 20;
+/// Epochs in flight.
+pub const EPOCHS_IN_FLIGHT: u32 = 3;
+/// Bytes that wait, a partition.
+pub const INBOX_BYTES: usize = 16 << 20;

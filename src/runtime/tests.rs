@@ -1,0 +1,337 @@
+//! The leader on doors in memory with a toy engine: crashes at every kind of moment, recovery, and each fault that
+//! recovery must find. The number of seeds grows with `TRUNKLINE_SEEDS`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+
+use crate::rules::Tick;
+use crate::runtime::core::Core;
+use crate::runtime::doors::{Engine, Error};
+use crate::runtime::inbox::Limits;
+use crate::runtime::journal::EpochRecord;
+use crate::runtime::leader::Leader;
+use crate::runtime::memory::{MemoryClock, MemorySource, MemoryStore, Shared};
+use crate::runtime::recover::replay;
+use crate::runtime::settings::Settings;
+use crate::types::lines::{Lines, Output};
+use crate::types::record::Record;
+use crate::types::{DurationMs, Millis, Stream};
+
+/// Offers each record to one of three divisions, with the epoch's `now` in the offer, and warns of it 40 ms later;
+/// rejects what begins with `x`.
+#[derive(Debug, Default)]
+struct Toy {
+    clock: Option<Millis>,
+    timers: BTreeSet<(Millis, u64)>,
+    seen: u64,
+    numbers: [u64; 4],
+    /// A bug to plant.
+    skew: u64,
+}
+
+fn line(lines: &mut Lines, stream: Stream, id: &str, subject: &str, time: Millis) {
+    line_with(lines, stream, id, subject, time, "");
+}
+
+fn line_with(lines: &mut Lines, stream: Stream, id: &str, subject: &str, time: Millis, data: &str) {
+    let time = jiff::Timestamp::from_millisecond(time.0).unwrap().strftime("%Y-%m-%dT%H:%M:%S.%3fZ");
+    let text = format!(
+        r#"{{"specversion":"1.0","id":"{id}","subject":"{subject}","time":"{time}","data":"{data}"}}"#
+    );
+    lines.bytes.extend_from_slice(text.as_bytes());
+    lines.end(stream);
+}
+
+impl Toy {
+    fn put(&mut self, out: &mut Output, division: usize, stream: Stream, time: Millis, data: &str) {
+        self.numbers[division] += 1;
+        let id = format!("t-{division}-{}", self.numbers[division]);
+        line_with(&mut out.divisions[division], stream, &id, "c", time, data);
+    }
+}
+
+impl Engine for Toy {
+    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String> {
+        out.clear();
+        for record in records {
+            let clock = self.clock.max(record.timestamp.map(|timestamp| timestamp.min(now))).unwrap();
+            self.fire(clock, out);
+            if record.value.starts_with(b"x") {
+                let position = format!("{}:{}:0", record.partition, record.offset);
+                line(&mut out.rejected, Stream::Rejected, &position, "", clock);
+                continue;
+            }
+            self.seen += 1 + self.skew;
+            self.numbers[3] += 1;
+            let id = format!("t-identity-{}", self.numbers[3]);
+            line(&mut out.identity, Stream::Customers, &id, &format!("C{}", record.value.len()), clock);
+            self.put(out, (self.seen % 3) as usize, Stream::Assignments, clock, &now.0.to_string());
+            self.timers.insert((clock.plus(DurationMs(40)), self.seen));
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, clock: Millis, _: Millis, out: &mut Output) {
+        out.clear();
+        self.fire(clock, out);
+    }
+
+    fn clock(&self) -> Option<Millis> {
+        self.clock
+    }
+
+    fn next_deadline(&mut self) -> Option<Millis> {
+        self.timers.first().map(|(deadline, _)| *deadline)
+    }
+
+    fn divisions(&self) -> Vec<String> {
+        ["alpha", "beta", "gamma"].map(String::from).to_vec()
+    }
+}
+
+impl Toy {
+    fn fire(&mut self, clock: Millis, out: &mut Output) {
+        while let Some(&(deadline, seen)) = self.timers.first().filter(|(deadline, _)| *deadline <= clock) {
+            self.timers.pop_first();
+            self.put(out, (seen % 3) as usize, Stream::Sla, deadline, "");
+        }
+        self.clock = self.clock.max(Some(clock));
+    }
+}
+
+type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
+
+fn settings() -> Settings {
+    Settings {
+        tenant: "t".into(),
+        writer: "0123456789abcdef".into(),
+        rules_hash: 7,
+        rules_text: "rules".into(),
+        tick: Tick::Wall,
+        limits: Limits { records: 10, bytes: 1 << 20 },
+        epochs_in_flight: 3,
+        inbox_bytes: 1 << 20,
+        discover_every: DurationMs::seconds(30),
+    }
+}
+
+fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error> {
+    let stop = AtomicBool::new(false);
+    let clock = MemoryClock(world.clone());
+    let leader = Leader::start(engine, world.source(), world.clone(), world.store(), clock, settings, &stop)?;
+    Ok(leader.expect("the stop flag is not set"))
+}
+
+/// Some records arrive, time goes on.
+fn live(world: &Shared, records: u64) {
+    let world = &mut *world.0.borrow_mut();
+    for _ in 0..records {
+        let slot = world.seed.below(world.input.len() as u64) as usize;
+        let offset = world.input[slot].last().map_or(0, |(offset, ..)| offset + 1 + world.seed.below(2));
+        let timestamp = Millis(world.now.0 - world.seed.below(30) as i64);
+        let value =
+            if world.seed.below(9) == 0 { b"x".to_vec() } else { vec![b'v'; offset as usize % 7 + 1] };
+        world.input[slot].push((offset, timestamp, value));
+        world.now.0 += world.seed.below(10) as i64;
+    }
+}
+
+/// What each output partition should hold, by a fresh engine on the epoch log.
+fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
+    let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
+    let (mut source, mut store) = (world.source(), world.store());
+    let partitions = world.0.borrow().partitions;
+    let mut all = BTreeMap::<_, Vec<Vec<u8>>>::new();
+    replay(&mut core, &mut source, &mut store, true, &AtomicBool::new(false), |_, output| {
+        let divisions = Toy::default().divisions();
+        let mut outlets = crate::runtime::outgoing::Outlets::new(partitions, divisions);
+        for record in outlets.route(output).0.records() {
+            let place = (record.stream as usize, record.partition as usize);
+            all.entry(place).or_default().push(record.value.to_vec());
+        }
+    })
+    .unwrap();
+    all
+}
+
+/// First appearances are the expected outputs in order; everything else is a copy of one of them.
+fn check_at_least_once(world: &Shared, seed: u64) -> usize {
+    let expected = expected(world);
+    let world = world.0.borrow();
+    let mut copies = 0;
+    for (stream, partitions) in world.output.iter().enumerate() {
+        for (partition, arrived) in partitions.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            let firsts: Vec<_> = arrived
+                .iter()
+                .map(|(_, _, value)| value.clone())
+                .filter(|value| seen.insert(value.clone()))
+                .collect();
+            copies += arrived.len() - firsts.len();
+            let none = Vec::new();
+            let expected = expected.get(&(stream, partition)).unwrap_or(&none);
+            assert_eq!(&firsts, expected, "seed {seed}, stream {stream}, partition {partition}");
+        }
+    }
+    copies
+}
+
+fn seeds() -> u64 {
+    std::env::var("TRUNKLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+}
+
+#[test]
+fn crashes_lose_nothing_and_repeat_only_the_same_bytes() {
+    let (mut copies, mut crashes, mut outputs) = (0, 0, 0);
+    for seed in 0..seeds() {
+        let world = Shared::new(3, [4, 1, 1, 1, 2, 3], seed);
+        let mut leader = start(&world, Toy::default(), settings()).unwrap();
+        for _ in 0..60 {
+            live(&world, 5);
+            leader.step().unwrap();
+            if world.0.borrow_mut().seed.below(8) == 0 {
+                drop(leader);
+                world.crash();
+                crashes += 1;
+                let in_flight = 1 + world.0.borrow_mut().seed.below(4) as u32;
+                let settings = Settings { epochs_in_flight: in_flight, ..settings() };
+                leader = start(&world, Toy::default(), settings).unwrap();
+            }
+        }
+        let stop = AtomicBool::new(false);
+        leader.run_to_end(&stop, |_| {}).unwrap();
+        drop(leader);
+        copies += check_at_least_once(&world, seed);
+        let world = world.0.borrow();
+        outputs += world.output.iter().flatten().map(Vec::len).sum::<usize>();
+        let total: usize = world.input.iter().map(Vec::len).sum();
+        assert_eq!(total, 300);
+    }
+    println!("{crashes} crashes, {outputs} outputs, {copies} of them copies");
+    assert!(crashes > 0 && copies > 0, "the test meets what it is for");
+}
+
+#[test]
+fn timers_fire_without_input() {
+    let world = Shared::new(1, [1; 6], 5);
+    let mut leader = start(&world, Toy::default(), settings()).unwrap();
+    live(&world, 1);
+    world.0.borrow_mut().input[0][0].2 = b"v".to_vec();
+    let stop = AtomicBool::new(false);
+    leader.run_to_end(&stop, |_| {}).unwrap();
+    let warned = |world: &Shared| world.0.borrow().output[Stream::Sla as usize][0].len();
+    assert_eq!(warned(&world), 0);
+    world.0.borrow_mut().now.0 += 100;
+    while !leader.step().unwrap() {}
+    leader.drain().unwrap();
+    assert_eq!(warned(&world), 1);
+    let before = world.0.borrow().epochs.len();
+    (0..50).for_each(|_| assert!(!leader.step().unwrap(), "nothing is due, no epoch"));
+    assert_eq!(world.0.borrow().epochs.len(), before);
+}
+
+#[test]
+fn records_never_tick_ahead_of_the_input() {
+    let world = Shared::new(1, [1; 6], 5);
+    let settings = Settings { tick: Tick::Records, ..settings() };
+    let mut leader = start(&world, Toy::default(), settings).unwrap();
+    live(&world, 1);
+    world.0.borrow_mut().now.0 += 1_000;
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    assert_eq!(leader.engine().clock(), Some(world.0.borrow().input[0][0].1));
+    (0..50).for_each(|_| assert!(!leader.step().unwrap()));
+}
+
+#[test]
+fn a_new_input_partition_is_claimed_and_read_from_its_start() {
+    let world = Shared::new(1, [1; 6], 9);
+    let mut leader = start(&world, Toy::default(), settings()).unwrap();
+    live(&world, 20);
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    world.0.borrow_mut().input.push(Vec::new());
+    live(&world, 40);
+    world.0.borrow_mut().now.0 += 60_000;
+    while !leader.step().unwrap() {}
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    drop(leader);
+    check_at_least_once(&world, 9);
+    let last = EpochRecord::decode(world.0.borrow().epochs.last().unwrap()).unwrap();
+    let moved = world
+        .0
+        .borrow()
+        .epochs
+        .iter()
+        .any(|bytes| EpochRecord::decode(bytes).unwrap().moved.iter().any(|moved| moved.slot == 1));
+    assert!(moved && last.claim.is_none());
+}
+
+/// A world in which a leader has worked and ended cleanly.
+fn worked() -> Shared {
+    let world = Shared::new(2, [1; 6], 3);
+    let mut leader = start(&world, Toy::default(), settings()).unwrap();
+    live(&world, 100);
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    world
+}
+
+fn refused(world: &Shared, engine: Toy, settings: Settings) -> String {
+    let before: usize = world.0.borrow().output.iter().flatten().map(Vec::len).sum();
+    let error = start(world, engine, settings).err().expect("it must not start").to_string();
+    let after: usize = world.0.borrow().output.iter().flatten().map(Vec::len).sum();
+    assert_eq!(before, after, "nothing was sent");
+    error
+}
+
+#[test]
+fn a_restart_that_comes_out_otherwise_stops_before_it_sends() {
+    let world = worked();
+    assert!(start(&world, Toy::default(), settings()).is_ok(), "the undamaged world starts");
+
+    let error = refused(&worked(), Toy { skew: 1, ..Toy::default() }, settings());
+    assert!(error.contains("comes out otherwise than recorded: output"), "{error}");
+
+    let world = worked();
+    world.0.borrow_mut().input[1][7].2 = b"changed".to_vec();
+    let error = refused(&world, Toy::default(), settings());
+    assert!(error.contains("comes out otherwise than recorded: input slot 1"), "{error}");
+
+    let world = worked();
+    world.0.borrow_mut().input[0].truncate(3);
+    let error = refused(&world, Toy::default(), settings());
+    assert!(error.contains("which the topic does not hold (any more)"), "{error}");
+
+    let world = worked();
+    world.0.borrow_mut().epochs.remove(4);
+    let error = refused(&world, Toy::default(), settings());
+    assert!(error.contains("the chain is broken"), "{error}");
+
+    let world = worked();
+    world.0.borrow_mut().epochs.remove(0);
+    let error = refused(&world, Toy::default(), settings());
+    assert!(error.contains("the chain is broken"), "{error}");
+
+    let error = refused(&worked(), Toy::default(), Settings { tenant: "other".into(), ..settings() });
+    assert!(error.contains(r#"it is tenant "t"'s"#), "{error}");
+
+    let error = refused(&worked(), Toy::default(), Settings { rules_hash: 8, ..settings() });
+    assert!(error.contains("cannot change the rules"), "{error}");
+
+    let world = worked();
+    world.0.borrow_mut().input.pop();
+    let error = refused(&world, Toy::default(), settings());
+    assert!(error.contains("in[1]"), "{error}");
+}
+
+#[test]
+fn the_older_of_two_leaders_stops() {
+    let world = Shared::new(1, [1; 6], 3);
+    let mut older = start(&world, Toy::default(), settings()).unwrap();
+    older.drain().unwrap();
+    let mut newer = start(&world, Toy::default(), settings()).unwrap();
+    live(&world, 10);
+    let error = (0..100).find_map(|_| older.step().err()).expect("it is fenced").to_string();
+    assert!(error.contains("another instance leads"), "{error}");
+    drop(older);
+    newer.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    check_at_least_once(&world, 3);
+}

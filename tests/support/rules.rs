@@ -1,0 +1,98 @@
+//! Small rules for tests, with every form of identifier, and the names in them.
+#![allow(dead_code)]
+
+use trunkline::rules::calendar::Calendar;
+use trunkline::rules::*;
+use trunkline::types::{DivisionId, DurationMs, QueueId};
+
+/// Channels of `rules`, by name.
+pub const CHANNELS: [&str; 4] = ["chat", "tweet", "voice", "écran"];
+/// Kinds of `rules`, by (rank, name).
+pub const KINDS: [&str; 5] = ["customer_id", "email", "phone", "twitter", "cookie"];
+/// Queues of `rules`, by name; the last belongs to the second division.
+pub const QUEUES: [&str; 4] =
+    ["billing", "calls", "long-name-of-a-queue-of-more-than-sixteen-bytes", "sales"];
+/// Divisions of `rules`.
+pub const DIVISIONS: [&str; 2] = ["east", "west"];
+
+/// Small rules with every form of identifier.
+pub fn rules() -> Rules {
+    let kind = |name: &str, rank, form| Kind { name: name.to_owned(), rank, limit: 5, form };
+    let email = Form::Email { fold_domains: vec!["gmail.com".to_owned()] };
+    let calendar = Calendar::always("always");
+    Rules {
+        version: String::new(),
+        hash: 0,
+        text: String::new(),
+        clock: ClockRules { tick: Tick::Records, max_late: DurationMs::days(1) },
+        dedup: DedupRules { window: DurationMs::seconds(600), max_events: 1_000 },
+        identity: IdentityRules {
+            max_identifiers: 64,
+            blocked: vec!["+15550000000".to_owned(), "nobody@example.com".to_owned(), "strasse".to_owned()],
+            kinds: vec![
+                kind(KINDS[0], 1, Form::Opaque),
+                kind(KINDS[1], 2, email),
+                kind(KINDS[2], 2, Form::Phone { region: "DE".to_owned() }),
+                kind(KINDS[3], 3, Form::Handle),
+                kind(KINDS[4], 9, Form::Opaque),
+            ],
+        },
+        channels: CHANNELS
+            .iter()
+            .map(|name| Channel { name: (*name).to_owned(), weight: 100, excludes: 0, public: false })
+            .collect(),
+        calendars: vec![calendar.clone()],
+        intents: vec!["cancel".to_owned(), "upgrade".to_owned()],
+        tiers: vec!["gold".to_owned(), "silver".to_owned()],
+        value: ValueRules {
+            base: 0,
+            public: 0,
+            failed_attempt_points: 0,
+            failed_attempt_at_most: 0,
+            tier: vec![0; 2],
+            intent: vec![0; 2],
+            channel: vec![0; CHANNELS.len()],
+            reach: Vec::new(),
+            lifetime_value: Vec::new(),
+            sentiment: Vec::new(),
+        },
+        conversation: ConversationRules {
+            zone: calendar,
+            continuity: DurationMs::days(1),
+            idle_close: DurationMs::days(7),
+            attempts_kept: 8,
+            attempts_window: DurationMs::days(7),
+        },
+        divisions: vec![
+            Division {
+                name: DIVISIONS[0].to_owned(),
+                agents_budget: 100,
+                queues: vec![QueueId(0), QueueId(1), QueueId(2)],
+            },
+            Division { name: DIVISIONS[1].to_owned(), agents_budget: 100, queues: vec![QueueId(3)] },
+        ],
+        queues: QUEUES
+            .iter()
+            .enumerate()
+            .map(|(at, name)| queue(name, DivisionId(u16::from(at == 3))))
+            .collect(),
+        routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
+    }
+}
+
+fn queue(name: &str, division: DivisionId) -> Queue {
+    Queue {
+        name: name.to_owned(),
+        division,
+        strategy: Strategy::LongestIdle,
+        auto_accept: false,
+        offer_timeout: DurationMs::seconds(20),
+        exclude_after_miss: DurationMs::seconds(30),
+        max_offers: 10,
+        match_lang: false,
+        wrap_up: DurationMs::ZERO,
+        skills: Vec::new(),
+        curve: Curve { segments: vec![Segment { from: DurationMs::ZERO, points: 0, slope: 0 }] },
+        sla: [None, None, None, None],
+    }
+}
