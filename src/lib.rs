@@ -1,3 +1,5 @@
+//! Trunkline: one queue over all channels. This page is the architecture of the program; its example is run as a test.
+//!
 #![doc = include_str!("architecture.md")]
 #![deny(unsafe_code)]
 

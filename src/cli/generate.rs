@@ -88,7 +88,10 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
 pub(super) fn own_rules(profile: Profile, text: &str) -> Result<Rules, Failure> {
     rules::compile(text, profile.word()).map_err(|complaints| {
         let all: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-        Failure::failed(format!("the profile's own rules are refused, which is a fault of this program:\n{}", all.join("\n")))
+        Failure::failed(format!(
+            "the profile's own rules are refused, which is a fault of this program:\n{}",
+            all.join("\n")
+        ))
     })
 }
 
@@ -159,7 +162,9 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
         _ => (text, 1),
     };
     let number = digits.replace('_', "").parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    number.filter(|number| *number > 0).ok_or_else(|| "a whole number above 0, as 250000, 250k or 2M".to_owned())
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| "a whole number above 0, as 250000, 250k or 2M".to_owned())
 }
 
 /// Most customers: their identifiers are numbers of nine digits.
@@ -168,7 +173,10 @@ const CUSTOMERS_MAX: u64 = 200_000_000;
 /// A count of people.
 pub(super) fn few(text: &str) -> Result<u32, String> {
     let number = count(text)?;
-    u32::try_from(number).ok().filter(|_| number <= CUSTOMERS_MAX).ok_or_else(|| format!("at most {CUSTOMERS_MAX}"))
+    u32::try_from(number)
+        .ok()
+        .filter(|_| number <= CUSTOMERS_MAX)
+        .ok_or_else(|| format!("at most {CUSTOMERS_MAX}"))
 }
 
 #[cfg(test)]

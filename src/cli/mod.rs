@@ -5,6 +5,7 @@
 //! 2 usage, 3 configuration. An error says what, where and what to do.
 
 mod check;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` starts with a configuration"))]
 mod config;
 mod demo;
 #[cfg(feature = "kafka")]

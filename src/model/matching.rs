@@ -153,10 +153,10 @@ impl Division {
 
 /// Whether the agent may take the conversation now.
 pub fn may_take(name: &str, agent: &Agent, conversation: &Conversation, moment: &Moment) -> bool {
+    let Some(delay) = delay(agent, conversation.queue) else { return false };
     if !agent.is_available() || !has_room(agent, conversation.channel, moment) {
         return false;
     }
-    let Some(delay) = delay(agent, conversation.queue) else { return false };
     let queue = moment.queue(conversation.queue);
     let delay_passed = conversation.queued.plus(delay) <= moment.clock;
     let excluded = conversation.excluded.get(name).is_some_and(|until| moment.clock < *until);
@@ -256,7 +256,8 @@ fn shown(priority: i128) -> i64 {
 
 /// Due times of the clocks that run for the agent: straight acceptance stops the wait in the queue.
 fn running_clocks(conversation: &Conversation, accepted: bool) -> BTreeMap<Objective, Millis> {
-    let running = conversation.cycles.iter().filter(|(objective, _)| !accepted || **objective != Objective::QueueWait);
+    let running =
+        conversation.cycles.iter().filter(|(objective, _)| !accepted || **objective != Objective::QueueWait);
     running.filter_map(|(objective, cycle)| Some((*objective, cycle.due()?))).collect()
 }
 

@@ -183,6 +183,8 @@ impl Understand {
         self.remember(event, customer, conversation, division, clock, automated);
         let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
         let attempts = &mut self.histories.entry(customer).or_default().attempts;
+        let oldest = clock.minus(rules.conversation.attempts_window);
+        attempts.retain(|attempt| attempt.at >= oldest);
         attempts.push(Attempt { at: arrived, channel, outcome, conversation });
         keep_last(attempts, rules.conversation.attempts_kept);
         Ok(Contact {

@@ -48,7 +48,8 @@ pub enum Stage {
 
 impl Stage {
     /// In the order of the data.
-    pub const ALL: [Stage; 5] = [Stage::Decode, Stage::Identify, Stage::Understand, Stage::Route, Stage::Emit];
+    pub const ALL: [Stage; 5] =
+        [Stage::Decode, Stage::Identify, Stage::Understand, Stage::Route, Stage::Emit];
 
     /// The word in reports.
     pub const fn word(self) -> &'static str {
@@ -114,7 +115,9 @@ impl Pipeline {
             decoder: Decoder::new(rules.clone(), keys.clone(), Limits::default()),
             identify: Identify::new(&rules),
             understand: Understand::new(rules.clone(), &keys),
-            divisions: divisions.map(|at| Division::new(DivisionId(at as u16), rules.clone(), &keys)).collect(),
+            divisions: divisions
+                .map(|at| Division::new(DivisionId(at as u16), rules.clone(), &keys))
+                .collect(),
             emitter: Emitter::new(&rules, tenant),
             batch,
             clock: None,
@@ -134,7 +137,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// A plain file's time jumped forward by more than `max_jump`. What stands before the jump has been applied.
-    pub fn apply(&mut self, records: &[Record<'_>], now: Option<Millis>, out: &mut Output) -> Result<(), Jump> {
+    pub fn apply(
+        &mut self,
+        records: &[Record<'_>],
+        now: Option<Millis>,
+        out: &mut Output,
+    ) -> Result<(), Jump> {
         self.apply_watched(records, now, out, &mut ())
     }
 
@@ -156,7 +164,13 @@ impl Pipeline {
         watch.done(Stage::Decode);
 
         let batch = &mut self.batch;
-        self.identify.apply(&batch.events, &batch.clocks, &mut batch.resolutions, &mut batch.identities, &mut self.tally);
+        self.identify.apply(
+            &batch.events,
+            &batch.clocks,
+            &mut batch.resolutions,
+            &mut batch.identities,
+            &mut self.tally,
+        );
         self.count();
         watch.done(Stage::Identify);
 
@@ -211,12 +225,20 @@ impl Pipeline {
     /// What was counted so far.
     pub fn tally(&self) -> Tally {
         let mut tally = self.tally.clone();
-        let by_stage = self.divisions.iter().map(|division| &division.ignored).chain([&self.understand.ignored]);
+        let by_stage =
+            self.divisions.iter().map(|division| &division.ignored).chain([&self.understand.ignored]);
         for ignored in by_stage {
             tally.ignored.iter_mut().zip(ignored).for_each(|(sum, count)| *sum += count);
         }
         for division in &self.divisions {
-            for (queue, counted) in self.rules.queues.iter().zip(&division.objectives).enumerate().map(|(at, (q, c))| ((at, q), c)) {
+            for (queue, counted) in self
+                .rules
+                .queues
+                .iter()
+                .zip(&division.objectives)
+                .enumerate()
+                .map(|(at, (q, c))| ((at, q), c))
+            {
                 if queue.1.division == division.id() {
                     tally.objectives[queue.0] = *counted;
                 }

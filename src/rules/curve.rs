@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(curve.segments[1].from, flat.from);
         assert_eq!(
             i128::from(curve.segments[1].points),
-            i128::from(slope) * i128::from(CURVE_AGE_MAX.0) >> 32
+            (i128::from(slope) * i128::from(CURVE_AGE_MAX.0)) >> 32
         );
         assert_eq!(curve.segments.len(), 2);
     }

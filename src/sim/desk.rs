@@ -280,7 +280,7 @@ impl World {
             }
             self.lines.open(&self.rules.queues[queue.at()].name);
             // Half of them know no ranks; a few leave their third queue to others for ten seconds.
-            if agent % 2 == 0 {
+            if agent.is_multiple_of(2) {
                 self.lines.number("rank", place as i64 + 1);
             }
             if place == 2 && agent % 16 == 3 {

@@ -161,6 +161,21 @@ pub fn text(profile: Profile) -> String {
     out
 }
 
+/// The same in every world.
+const CALENDARS: &str = r#"[calendars.always]
+zone = "UTC"
+open = "always"
+
+[calendars.office]
+zone = "America/New_York"
+open = { mon = ["08:00-12:30", "13:00-18:00"], tue = ["08:00-18:00"], wed = ["08:00-18:00"], thu = ["08:00-18:00"], fri = ["08:00-17:00"] }
+closed = ["2026-11-26", "2026-12-25"]
+
+[calendars.extended]
+zone = "Europe/Berlin"
+open = { mon = ["06:00-24:00"], tue = ["00:00-24:00"], wed = ["00:00-24:00"], thu = ["00:00-24:00"], fri = ["00:00-22:00"], sat = ["08:00-20:00"] }
+"#;
+
 fn head(out: &mut String, profile: Profile) {
     let (continuity, idle, limits) = match profile {
         Profile::Omni | Profile::Surge => ("4h", "2d", [5, 4, 3, 8, 64]),
@@ -210,19 +225,7 @@ rank = 5
 limit = {cookie}
 form = "opaque"
 
-[calendars.always]
-zone = "UTC"
-open = "always"
-
-[calendars.office]
-zone = "America/New_York"
-open = {{ mon = ["08:00-12:30", "13:00-18:00"], tue = ["08:00-18:00"], wed = ["08:00-18:00"], thu = ["08:00-18:00"], fri = ["08:00-17:00"] }}
-closed = ["2026-11-26", "2026-12-25"]
-
-[calendars.extended]
-zone = "Europe/Berlin"
-open = {{ mon = ["06:00-24:00"], tue = ["00:00-24:00"], wed = ["00:00-24:00"], thu = ["00:00-24:00"], fri = ["00:00-22:00"], sat = ["08:00-20:00"] }}
-
+{CALENDARS}
 [conversation]
 zone = "America/New_York"
 continuity = "{continuity}"
@@ -277,7 +280,7 @@ fn queue(out: &mut String, division: &str, draft: &Draft, number: usize, place: 
         _ => "longest_idle",
     };
     // Mail and social media come by themselves in every second division; a telephone is always offered.
-    let auto = matches!(draft.suffix, "email" | "social") && number % 2 == 0;
+    let auto = matches!(draft.suffix, "email" | "social") && number.is_multiple_of(2);
     write!(
         out,
         "\n[queues.{division}-{}]\ndivision = \"{division}\"\nstrategy = \"{strategy}\"\naccept = \"{}\"\n\

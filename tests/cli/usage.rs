@@ -62,6 +62,12 @@ fn check_tells_what_is_there() {
     world.run("check empty.toml rules.toml").succeeds();
     world.file("torn.toml", b"a = 1\nb = \n");
     world.run("check torn.toml rules.toml").fails(3, &["torn.toml:2: ", "1 complaint"]);
+    world.file("wrong.toml", b"tenant = \"\"\nepochs_in_flight = 0\n");
+    world
+        .run("check wrong.toml rules.toml")
+        .fails(3, &["wrong.toml: tenant", "epochs_in_flight", "2 complaints"]);
+    world.file("odd.toml", b"\ntennant = \"a\"\n");
+    world.run("check odd.toml rules.toml").fails(3, &["odd.toml:2: ", "tennant"]);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod json_testsuite;
 mod stories;
 mod random;
 mod twcs;
+mod tidy;

@@ -59,7 +59,8 @@ fn a_seed_gives_the_same_log() {
 #[test]
 fn shrinking_keeps_what_makes_a_log_fail() {
     let lines: Vec<String> = (0..100).map(|n| n.to_string()).collect();
-    let needs = |_: &str, lines: &[String]| ["3", "41", "97"].iter().all(|n| lines.iter().any(|line| line == n));
+    let needs =
+        |_: &str, lines: &[String]| ["3", "41", "97"].iter().all(|n| lines.iter().any(|line| line == n));
     assert_eq!(shrink("", &lines, needs), ["3", "41", "97"]);
 }
 
@@ -78,7 +79,8 @@ fn random_logs_meet_every_decision_and_every_reason() {
             *met.entry((*name).to_owned()).or_default() += count;
         }
         for reason in IgnoreReason::ALL {
-            *met.entry(format!("ignored {}", reason.word())).or_default() += model.tally().ignored[reason as usize];
+            *met.entry(format!("ignored {}", reason.word())).or_default() +=
+                model.tally().ignored[reason as usize];
         }
         *met.entry("duplicates".to_owned()).or_default() += model.tally().duplicates;
         *met.entry("clamped".to_owned()).or_default() += model.tally().clamped;

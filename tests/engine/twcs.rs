@@ -19,7 +19,10 @@ use crate::support::engines::compiled;
 fn every_number_of_the_truth_comes_out() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/twcs");
     let Ok(log) = std::fs::File::open(folder.join("events.ndjson.zst")) else {
-        println!("skipped: {} is not there (the sample of real events is not part of the project)", folder.display());
+        println!(
+            "skipped: {} is not there (the sample of real events is not part of the project)",
+            folder.display()
+        );
         return;
     };
     let mut bytes = Vec::new();
@@ -32,7 +35,8 @@ fn every_number_of_the_truth_comes_out() {
     let mut out = Output::default();
     let mut opened: BTreeMap<String, u64> = BTreeMap::new();
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let records: Vec<Record> = lines.iter().enumerate().map(|(at, line)| Record::line(0, at as u64, line)).collect();
+    let records: Vec<Record> =
+        lines.iter().enumerate().map(|(at, line)| Record::line(0, at as u64, line)).collect();
     for batch in records.chunks(1_000) {
         pipeline.apply(batch, None, &mut out).expect("no limit to jumps was set");
         for (_, line) in out.divisions.iter().flat_map(|division| division.iter()) {
@@ -47,13 +51,17 @@ fn every_number_of_the_truth_comes_out() {
     assert_eq!(tally.events, whole("sent"));
     assert_eq!(tally.accepted, whole("events"));
     assert_eq!(tally.duplicates, whole("duplicates"));
-    let unmatched = tally.ignored[IgnoreReason::UnknownConversation as usize] + tally.ignored[IgnoreReason::UnknownCustomer as usize];
+    let unmatched = tally.ignored[IgnoreReason::UnknownConversation as usize]
+        + tally.ignored[IgnoreReason::UnknownCustomer as usize];
     assert_eq!(unmatched, whole("replies_unmatched"));
     assert_eq!(tally.customers, whole("customers"));
     // The whole sample, of which the log is a half, ends 143 s after the log does: no first response falls due between.
     assert!(pipeline.clock().expect("events came").0 as u64 <= whole("last_clock_ms"));
     assert_eq!(opened.values().sum::<u64>(), whole("conversations"));
-    assert_eq!(first_responses(&tally, None), (whole("first_response_met"), whole("first_response_breached")));
+    assert_eq!(
+        first_responses(&tally, None),
+        (whole("first_response_met"), whole("first_response_breached"))
+    );
     let queues = truth["by_queue"].as_object().expect("queues");
     assert!(queues.len() > 100);
     for (name, numbers) in queues {

@@ -62,7 +62,8 @@ pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: us
     }
     let all = [&collected.rejected, &collected.identity].into_iter().chain(&collected.divisions);
     let text = |line: &[u8]| String::from_utf8(line.to_vec()).expect("output is UTF-8");
-    let mut all: Lines = all.flat_map(|lines| lines.iter().map(|(stream, line)| (stream, text(line)))).collect();
+    let mut all: Lines =
+        all.flat_map(|lines| lines.iter().map(|(stream, line)| (stream, text(line)))).collect();
     all.sort_by_key(|(stream, _)| *stream);
     all
 }
@@ -85,5 +86,7 @@ fn add(to: &mut trunkline::types::lines::Lines, from: &trunkline::types::lines::
 fn lines(streams: std::collections::BTreeMap<Stream, Vec<u8>>) -> Lines {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     let streams = streams.into_iter().map(|(stream, bytes)| (stream, text(bytes)));
-    streams.flat_map(|(stream, text)| text.lines().map(|line| (stream, line.to_owned())).collect::<Vec<_>>()).collect()
+    streams
+        .flat_map(|(stream, text)| text.lines().map(|line| (stream, line.to_owned())).collect::<Vec<_>>())
+        .collect()
 }

@@ -133,6 +133,7 @@ impl World {
     }
 
     /// Writes an event and lets the model apply it.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn write(&mut self, event_type: &str, data: Value) {
         let id = format!("n{}", self.lines.len());
         let mut event = json!({
@@ -154,7 +155,8 @@ impl World {
             let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
             match &output.body {
                 Body::Opened(opened) => {
-                    self.live.insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
+                    self.live
+                        .insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
                 }
                 Body::Offered(offered) => {
                     let live = self.live.get_mut(&id).expect("it is open");
@@ -248,17 +250,18 @@ impl World {
             }
         }
         if self.dice.percent(12) {
-            self.to_what_is_offered(&mut data);
+            self.name_what_is_offered(&mut data);
         }
         self.write("contact.received", Value::Object(data));
     }
 
     /// The contact joins what an agent has, by way of any queue of that division.
-    fn to_what_is_offered(&mut self, data: &mut Map<String, Value>) {
+    fn name_what_is_offered(&mut self, data: &mut Map<String, Value>) {
         let with_agents: Vec<(String, Live)> =
             self.live.clone().into_iter().filter(|(_, live)| live.agent.is_some()).collect();
         let Some((id, live)) = self.dice.one_of(&with_agents) else { return };
-        let near: Vec<&str> = QUEUES.iter().filter(|queue| queue.1 == live.division).map(|queue| queue.0).collect();
+        let near: Vec<&str> =
+            QUEUES.iter().filter(|queue| queue.1 == live.division).map(|queue| queue.0).collect();
         data.insert("conversation".to_owned(), json!(id));
         data.insert("from".to_owned(), json!({ "account": "none" }));
         data.insert("queue".to_owned(), json!(self.dice.one_of(&near)));
@@ -326,9 +329,12 @@ impl World {
         if self.dice.percent(50) {
             let mut queues = Map::new();
             for (queue, _) in QUEUES.iter().filter(|(_, of)| *of == division) {
-                self.maybe(&mut queues, 80, queue, |dice| {
-                    json!({ "rank": dice.between(1, 3), "delay_s": dice.pick(&[&0, &0, &5, &20]) })
-                });
+                self.maybe(
+                    &mut queues,
+                    80,
+                    queue,
+                    |dice| json!({ "rank": dice.between(1, 3), "delay_s": dice.pick(&[&0, &0, &5, &20]) }),
+                );
             }
             data.insert("queues".to_owned(), Value::Object(queues));
         }
@@ -364,7 +370,8 @@ impl World {
             }
             _ => self.target(&mut data),
         };
-        let division = live.as_ref().map_or_else(|| self.dice.pick(&DIVISIONS).to_owned(), |l| l.division.clone());
+        let division =
+            live.as_ref().map_or_else(|| self.dice.pick(&DIVISIONS).to_owned(), |l| l.division.clone());
         let wrong = self.dice.percent(5);
         let division = if wrong { self.dice.pick(&DIVISIONS).to_owned() } else { division };
         let agent = live.and_then(|live| live.agent).filter(|_| !wrong);
@@ -427,7 +434,8 @@ impl World {
         let mut data = Map::new();
         let live = self.target(&mut data);
         let division = live.map(|live| live.division).unwrap_or_default();
-        let near: Vec<&str> = QUEUES.iter().filter(|queue| queue.1 == division).map(|queue| queue.0).collect();
+        let near: Vec<&str> =
+            QUEUES.iter().filter(|queue| queue.1 == division).map(|queue| queue.0).collect();
         let near = self.dice.one_of(&near).unwrap_or("e1");
         self.maybe(&mut data, 80, "queue", |_| json!(near));
         self.maybe(&mut data, 8, "queue", |dice| json!(QUEUES[dice.below(4)].0));
@@ -478,10 +486,11 @@ impl World {
         let mut lines = self.lines.iter().rev();
         let line = if one_offs { lines.find(|line| line.contains("GUEST")) } else { lines.nth(back) };
         if let Some(line) = line.cloned() {
-            let moved = serde_json::from_str::<Value>(&line).ok().filter(Value::is_object).map(|mut event| {
-                event["time"] = json!(time_text(self.time));
-                event.to_string()
-            });
+            let moved =
+                serde_json::from_str::<Value>(&line).ok().filter(Value::is_object).map(|mut event| {
+                    event["time"] = json!(time_text(self.time));
+                    event.to_string()
+                });
             let moves = self.dice.percent(70);
             self.push(moved.filter(|_| moves).unwrap_or(line));
         }
@@ -491,7 +500,9 @@ impl World {
     fn broken(&mut self) {
         match self.dice.below(6) {
             0 => self.write("contact.received", json!({ "channel": "fax", "from": { "account": "a1" } })),
-            1 => self.write("contact.received", json!({ "channel": "chat", "from": { "mail": "no-address" } })),
+            1 => {
+                self.write("contact.received", json!({ "channel": "chat", "from": { "mail": "no-address" } }))
+            }
             2 => self.write("agent.state", json!({ "agent": "ann", "division": "north", "state": "away" })),
             3 => self.push("{\"specversion\":\"1.0\",".to_owned()),
             4 => self.push("   ".to_owned()),

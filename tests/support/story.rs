@@ -49,7 +49,7 @@ pub fn tell(rules: &str, text: &str) {
     let story = read(text);
     for (name, engine) in ENGINES {
         let ids = Ids::of(*engine, rules, &story);
-        let outputs = sorted((*engine)(rules, &ids.log, story.until));
+        let outputs = sorted(&(*engine)(rules, &ids.log, story.until));
         if let Err(difference) = compare(&story, &outputs, &ids) {
             panic!("{name}: {difference}\n--- what came out:\n{}", transcript(&story, &outputs, &ids));
         }
@@ -129,7 +129,7 @@ impl Ids {
     }
 
     fn learn(&mut self, engine: Engine, rules: &str) {
-        let outputs = sorted(engine(rules, &self.log, None));
+        let outputs = sorted(&engine(rules, &self.log, None));
         let opened = outputs.iter().filter(|output| output.event_type == "conversation.opened");
         self.conversations = opened.map(|output| text(&output.data["conversation"])).collect();
     }
@@ -162,7 +162,7 @@ struct Told {
 }
 
 /// Outputs in the order of a story: by event, identities before divisions; those of timers by time.
-fn sorted(lines: Lines) -> Vec<Told> {
+fn sorted(lines: &Lines) -> Vec<Told> {
     let mut told: Vec<Told> = lines.iter().map(|(_, line)| told(line)).collect();
     told.sort_by_key(|output| {
         let in_division = !output.source.ends_with("/identity");
@@ -215,7 +215,8 @@ impl Told {
 
     /// Whether this output is the one expected.
     fn check(&self, expected: &str, ids: &Ids) -> Result<(), String> {
-        let (asked, fixed): (Vec<&str>, Vec<&str>) = expected.split_whitespace().partition(|word| word.contains('='));
+        let (asked, fixed): (Vec<&str>, Vec<&str>) =
+            expected.split_whitespace().partition(|word| word.contains('='));
         if fixed.join(" ") != self.words(ids) {
             return Err(format!("expected {expected:?}, got {:?}", self.words(ids)));
         }
@@ -230,7 +231,10 @@ impl Told {
             };
             let found = found.map_or_else(|| "-".to_owned(), |value| shown(value, ids));
             if found != meant(value, ids) {
-                return Err(format!("expected {path}={value} ({}), got {found}, in {expected:?}", meant(value, ids)));
+                return Err(format!(
+                    "expected {path}={value} ({}), got {found}, in {expected:?}",
+                    meant(value, ids)
+                ));
             }
         }
         Ok(())

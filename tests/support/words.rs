@@ -56,7 +56,7 @@ pub fn event(line: &str, id: &str, time: &str, conversation: impl Fn(&str) -> St
         } else if is_conversation(word) {
             put(&mut data, "conversation", json!(conversation(word)));
         } else if let Some((kind, value)) = word.split_once(':') {
-            identifier(&mut data, *event_type, kind, value);
+            identifier(&mut data, event_type, kind, value);
         } else {
             let member = places.next().unwrap_or_else(|| panic!("{word:?} has no place in {line:?}"));
             put(&mut data, member, json!(word));

@@ -28,12 +28,12 @@ use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::decision::Rejected;
 use crate::types::event::{Entry, Events};
+pub use crate::types::record::Limits;
 use crate::types::record::Record;
 use crate::types::{Position, RejectReason};
 use cursor::PADDING;
 use explain::{Around, explain};
 use fast::Pass;
-pub use crate::types::record::Limits;
 use tables::{Memory, Tables};
 
 /// Decodes records by one tenant's rules.

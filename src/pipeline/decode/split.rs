@@ -44,7 +44,7 @@ fn read_elements(src: &[u8], range: Range<usize>, into: &mut Vec<Range<usize>>) 
     cursor.expect(b'[')?;
     if cursor.token()? == b']' {
         cursor.at += 1;
-        return ends(cursor, src, range.end);
+        return ends(&cursor, src, range.end);
     }
     loop {
         cursor.token()?;
@@ -55,7 +55,7 @@ fn read_elements(src: &[u8], range: Range<usize>, into: &mut Vec<Range<usize>>) 
         cursor.at += 1;
         match token {
             b',' => {}
-            b']' => return ends(cursor, src, range.end),
+            b']' => return ends(&cursor, src, range.end),
             _ => return None,
         }
     }
@@ -64,11 +64,11 @@ fn read_elements(src: &[u8], range: Range<usize>, into: &mut Vec<Range<usize>>) 
 /// Whether `src[range]` is one JSON value of any depth, white space at its ends apart.
 pub fn is_json(src: &[u8], range: Range<usize>) -> bool {
     let mut cursor = Cursor::new(src, range.start);
-    cursor.skip_in(&mut Deep::default()).and_then(|()| ends(cursor, src, range.end)).is_some()
+    cursor.skip_in(&mut Deep::default()).and_then(|()| ends(&cursor, src, range.end)).is_some()
 }
 
 /// Whether nothing but white space is left up to `end`.
-fn ends(cursor: Cursor<'_>, src: &[u8], end: usize) -> Option<()> {
+fn ends(cursor: &Cursor<'_>, src: &[u8], end: usize) -> Option<()> {
     (cursor.at <= end && is_blank(&src[cursor.at..end])).then_some(())
 }
 

@@ -1,7 +1,8 @@
 //! The pen: writes one output into a scratch buffer, in blocks of constant size wherever it can. A copy of
 //! constant size is one or two vector moves, a copy of variable size a call; an output has some thirty of them.
 //! So pieces are padded to whole blocks, the pen moves on by their true length only, and what a block wrote too
-//! much is overwritten by the next one.
+//! much is overwritten by the next one. A pen is handed from hand to hand by value: it is two words, which stay
+//! in registers, where a reference to it would have to be written back after every stroke.
 //!
 //! Strings are escaped as serde_json escapes them. Nothing is validated: texts come from decode and from the
 //! rules, which hold UTF-8 only. Nothing grows: whoever hands out the scratch knows a bound of what will be
@@ -9,42 +10,40 @@
 
 use crate::types::position::TRACE_PARENT_CHARS;
 use crate::types::{ConversationId, CustomerId, Position, TraceParent};
-use std::mem::take;
 
-/// Size of the blocks in which pieces are copied.
-pub const BLOCK: usize = 32;
 /// Size of the block in which short texts are copied.
 const SHORT: usize = 16;
 /// Bytes of scratch that a text of one byte may need: `\u0001`.
 pub const ESCAPED_MAX: usize = 6;
 
 /// Writes one output.
+#[must_use]
 pub struct Pen<'a> {
     /// What is left of the scratch.
     room: &'a mut [u8],
 }
 
-/// Bytes rendered ahead, padded to whole blocks.
+/// Bytes rendered ahead: a block that is copied whole, and the rest of a long one.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    padded: Box<[[u8; BLOCK]]>,
+pub struct Piece<const N: usize> {
+    block: [u8; N],
+    rest: Box<[u8]>,
     len: usize,
 }
 
-impl Piece {
+impl<const N: usize> Piece<N> {
     /// A piece of these parts, one after another.
-    pub fn of(parts: &[&str]) -> Piece {
+    pub fn of(parts: &[&str]) -> Piece<N> {
         let mut bytes = parts.concat().into_bytes();
         let len = bytes.len();
-        bytes.resize(len.next_multiple_of(BLOCK), b' ');
-        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        assert!(rest.is_empty(), "padded to whole blocks");
-        Piece { padded: blocks.into(), len }
+        bytes.resize(len.max(N), b' ');
+        let (block, rest) = bytes.split_first_chunk::<N>().expect("padded to the block");
+        Piece { block: *block, rest: rest.into(), len }
     }
 
     /// Bytes of scratch that it needs.
     pub fn bound(&self) -> usize {
-        self.padded.len() * BLOCK
+        N + self.rest.len()
     }
 }
 
@@ -63,43 +62,38 @@ impl<'a> Pen<'a> {
 
     /// Writes bytes of constant length.
     #[inline(always)]
-    pub fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
-        let (head, tail) = take(&mut self.room).split_first_chunk_mut::<N>().expect("the bound holds");
+    pub fn put<const N: usize>(self, bytes: &[u8; N]) -> Pen<'a> {
+        let (head, room) = self.room.split_first_chunk_mut::<N>().expect("the bound holds");
         *head = *bytes;
-        self.room = tail;
+        Pen { room }
     }
 
     /// Writes the first `len` of a block.
     #[inline(always)]
-    pub fn part<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        let room = take(&mut self.room);
-        *room.first_chunk_mut::<N>().expect("the bound holds") = *bytes;
-        self.room = &mut room[len..];
+    pub fn part<const N: usize>(self, bytes: &[u8; N], len: usize) -> Pen<'a> {
+        *self.room.first_chunk_mut::<N>().expect("the bound holds") = *bytes;
+        Pen { room: &mut self.room[len..] }
     }
 
     /// Writes a piece.
     #[inline(always)]
-    pub fn piece(&mut self, piece: &Piece) {
-        let room = take(&mut self.room);
-        let (blocks, _) = room[..piece.bound()].as_chunks_mut::<BLOCK>();
-        for (to, from) in blocks.iter_mut().zip(&piece.padded) {
-            *to = *from;
-        }
-        self.room = &mut room[piece.len..];
+    pub fn piece<const N: usize>(self, piece: &Piece<N>) -> Pen<'a> {
+        let pen = self.part(&piece.block, piece.len.min(N));
+        if piece.rest.is_empty() { pen } else { pen.long(&piece.rest) }
     }
 
     /// Writes any bytes as they are.
     #[inline(always)]
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        let (head, tail) = take(&mut self.room).split_at_mut(bytes.len());
+    pub fn bytes(self, bytes: &[u8]) -> Pen<'a> {
+        let (head, room) = self.room.split_at_mut(bytes.len());
         copy(head, bytes);
-        self.room = tail;
+        Pen { room }
     }
 
     /// Writes the text at `start` of `arena` as the inside of a JSON string. Escapes `"`, `\` and what is below
     /// U+0020, with the short forms where there are any; everything else stands as it is.
     #[inline]
-    pub fn text(&mut self, arena: &[u8], start: usize, len: usize) {
+    pub fn text(self, arena: &[u8], start: usize, len: usize) -> Pen<'a> {
         if len <= SHORT
             && let Some(block) = arena.get(start..).and_then(<[u8]>::first_chunk::<SHORT>)
             // The whole block is tested: its neighbours in the arena can only make it slower.
@@ -108,76 +102,62 @@ impl<'a> Pen<'a> {
             return self.part(block, len);
         }
         let text = &arena[start..start + len];
-        if dirty(text) { self.escaped(text) } else { self.bytes(text) }
+        if dirty(text) { self.escaped(text) } else { self.long(text) }
     }
 
     /// Writes a decimal integer without sign.
-    #[inline]
-    pub fn unsigned(&mut self, number: u64) {
-        match number {
-            0..10 => self.put(&[b'0' + number as u8]),
-            10..100 => self.put(&TWO[number as usize]),
-            _ => self.large(number),
-        }
+    #[inline(always)]
+    pub fn unsigned(self, number: u64) -> Pen<'a> {
+        if number < 10 { self.put(&[b'0' + number as u8]) } else { self.large(number) }
     }
 
     /// Writes a decimal integer.
     #[inline]
-    pub fn integer(&mut self, number: i64) {
-        if number < 0 {
-            self.put(b"-");
-        }
-        self.unsigned(number.unsigned_abs());
+    pub fn integer(self, number: i64) -> Pen<'a> {
+        let pen = if number < 0 { self.put(b"-") } else { self };
+        pen.unsigned(number.unsigned_abs())
     }
 
     /// Writes `partition:offset:index`.
     #[inline]
-    pub fn position(&mut self, position: Position) {
-        self.unsigned(u64::from(position.partition));
-        self.put(b":");
-        self.unsigned(position.offset);
-        self.put(b":");
-        self.unsigned(u64::from(position.index));
+    pub fn position(self, position: Position) -> Pen<'a> {
+        let pen = self.unsigned(u64::from(position.partition)).put(b":");
+        pen.unsigned(position.offset).put(b":").unsigned(u64::from(position.index))
     }
 
     /// Writes `,"traceparent":"…"`, or nothing if there is none.
     #[inline]
-    pub fn traceparent(&mut self, trace: &TraceParent) {
-        if trace.is_some() {
-            self.put(b",\"traceparent\":\"");
-            self.put::<TRACE_PARENT_CHARS>(&trace.characters());
-            self.put(b"\"");
+    pub fn traceparent(self, trace: &TraceParent) -> Pen<'a> {
+        if !trace.is_some() {
+            return self;
         }
+        self.put(b",\"traceparent\":\"").put::<TRACE_PARENT_CHARS>(&trace.characters()).put(b"\"")
     }
 
     /// Writes the text form of a customer's id.
     #[inline]
-    pub fn customer(&mut self, id: CustomerId) {
+    pub fn customer(self, id: CustomerId) -> Pen<'a> {
         let mut text = [0; 13];
         text[0] = FIVE_BITS[(id.hash >> 60) as usize];
         for pair in 0..6 {
             let digits = id.hash >> (50 - 10 * pair) & 1_023;
             text[1 + 2 * pair..][..2].copy_from_slice(&TEN_BITS[digits as usize]);
         }
-        self.put(&text);
-        if id.generation > 0 {
-            self.put(b"~");
-            self.unsigned(u64::from(id.generation));
-        }
+        let pen = self.put(&text);
+        if id.generation > 0 { pen.put(b"~").unsigned(u64::from(id.generation)) } else { pen }
     }
 
     /// Writes the text form of a conversation's id.
     #[inline]
-    pub fn conversation(&mut self, id: ConversationId) {
-        self.customer(id.customer);
-        self.put(b".");
-        self.unsigned(u64::from(id.ordinal));
+    pub fn conversation(self, id: ConversationId) -> Pen<'a> {
+        self.customer(id.customer).put(b".").unsigned(u64::from(id.ordinal))
     }
 
-    /// Writes a number of three digits or more, from its last digits to its first ones.
-    fn large(&mut self, number: u64) {
+    /// Writes a number of two digits or more, from its last digits to its first ones.
+    #[inline(never)]
+    fn large(self, number: u64) -> Pen<'a> {
         let digits = number.ilog10() as usize + 1;
-        let (head, tail) = take(&mut self.room).split_at_mut(digits);
+        let (head, room) = self.room.split_at_mut(digits);
         let (mut left, mut place) = (number, digits);
         while left >= 100 {
             place -= 2;
@@ -189,13 +169,19 @@ impl<'a> Pen<'a> {
         if place > 1 {
             head[0] = ten;
         }
-        self.room = tail;
+        Pen { room }
+    }
+
+    /// Writes any bytes as they are; not worth the room that `bytes` takes in its caller.
+    #[inline(never)]
+    fn long(self, bytes: &[u8]) -> Pen<'a> {
+        self.bytes(bytes)
     }
 
     #[cold]
-    fn escaped(&mut self, text: &[u8]) {
+    fn escaped(self, text: &[u8]) -> Pen<'a> {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        for byte in text {
+        text.iter().fold(self, |pen, byte| {
             let short = match *byte {
                 b'"' => b'"',
                 b'\\' => b'\\',
@@ -206,27 +192,19 @@ impl<'a> Pen<'a> {
                 0x0d => b'r',
                 control @ ..0x20 => {
                     let (high, low) = (HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]);
-                    self.put(&[b'\\', b'u', b'0', b'0', high, low]);
-                    continue;
+                    return pen.put(&[b'\\', b'u', b'0', b'0', high, low]);
                 }
-                plain => {
-                    self.put(&[plain]);
-                    continue;
-                }
+                plain => return pen.put(&[plain]),
             };
-            self.put(&[b'\\', short]);
-        }
+            pen.put(&[b'\\', short])
+        })
     }
 }
 
 /// A name as a JSON string, quotes included.
 pub fn quoted(name: &str) -> String {
     let mut scratch = vec![0; name.len() * ESCAPED_MAX + SHORT];
-    let mut pen = Pen::new(&mut scratch);
-    pen.put(b"\"");
-    pen.text(name.as_bytes(), 0, name.len());
-    pen.put(b"\"");
-    let left = pen.left();
+    let left = Pen::new(&mut scratch).put(b"\"").text(name.as_bytes(), 0, name.len()).put(b"\"").left();
     scratch.truncate(scratch.len() - left);
     String::from_utf8(scratch).expect("escapes keep UTF-8")
 }
@@ -298,11 +276,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written(write: impl FnOnce(&mut Pen<'_>)) -> String {
+    fn written(write: impl FnOnce(Pen<'_>) -> Pen<'_>) -> String {
         let mut scratch = vec![b'?'; 1_024];
-        let mut pen = Pen::new(&mut scratch);
-        write(&mut pen);
-        let left = pen.left();
+        let left = write(Pen::new(&mut scratch)).left();
         scratch.truncate(scratch.len() - left);
         String::from_utf8(scratch).expect("UTF-8")
     }
@@ -318,19 +294,18 @@ mod tests {
         let long = "0123456789".repeat(10);
         for len in 0..70 {
             let text = &long[..len];
-            let thrice = written(|pen| {
-                pen.piece(&Piece::of(&[text]));
-                pen.bytes(text.as_bytes());
-                pen.text(text.as_bytes(), 0, len);
+            let (short, long) = (Piece::<16>::of(&[text]), Piece::<64>::of(&[text]));
+            let four = written(|pen| {
+                pen.piece(&short).piece(&long).bytes(text.as_bytes()).text(text.as_bytes(), 0, len)
             });
-            assert_eq!(thrice, [text, text, text].concat());
+            assert_eq!(four, text.repeat(4));
         }
     }
 
     #[test]
     #[should_panic(expected = "the bound holds")]
     fn nothing_is_written_beyond_the_scratch() {
-        Pen::new(&mut [0; 4]).put(b"12345");
+        let _ = Pen::new(&mut [0; 4]).put(b"12345");
     }
 
     proptest! {

@@ -19,8 +19,7 @@ use crate::types::decision::{
 };
 use crate::types::event::Span;
 use crate::types::{
-    Cause, ChannelId, CustomerId, DivisionId, DurationMs, KindId, Lines, Millis, Objective, Stream,
-    TraceParent,
+    Cause, ChannelId, CustomerId, DivisionId, KindId, Lines, Millis, Objective, Stream, TraceParent,
 };
 use append::{ESCAPED_MAX, Pen, Piece, quoted};
 use time::Clockface;
@@ -49,29 +48,29 @@ pub struct Emitter {
     clockface: Clockface,
     /// By `DivisionId`.
     divisions: Vec<DivisionPieces>,
-    /// By `QueueId`: `,"division":"…","queue":"…"`.
-    queues: Vec<Piece>,
+    /// By `QueueId`: `,"division":"…","queue":"…","channel":`.
+    queues: Vec<Piece<96>>,
     /// By `ChannelId`: the name in quotes.
-    channels: Vec<Piece>,
+    channels: Vec<Piece<16>>,
     /// By `KindId`: the name in quotes.
-    kinds: Vec<Piece>,
+    kinds: Vec<Piece<16>>,
     /// Up to the number in the id of an identity output.
-    identity_head: Piece,
+    identity_head: Piece<64>,
     /// From behind the number up to the subject.
-    merged: Piece,
-    refused: Piece,
+    merged: Piece<128>,
+    refused: Piece<128>,
     /// Of a reject: from behind the position in `id` up to the time.
-    rejected: Piece,
+    rejected: Piece<128>,
 }
 
 /// Rendered ahead of a division's outputs.
 struct DivisionPieces {
     /// `{"specversion":"1.0","id":"<tenant>-<division>-`.
-    head: Piece,
+    head: Piece<64>,
     /// By `kind_of`: from behind the number up to the subject.
-    envelopes: [Piece; 7],
+    envelopes: [Piece<128>; 7],
     /// `,"division":"<division>"`.
-    name: Piece,
+    name: Piece<64>,
 }
 
 /// Types of a division's outputs, by `kind_of`.
@@ -113,10 +112,8 @@ impl Emitter {
             }
             let scratch = &mut room(scratch, needed)[waiting..];
             let all = scratch.len();
-            let pen = Pen::new(scratch);
-            let mut line = Line { pen, clockface, pieces, queues, channels, kinds, batch };
-            line.decision(number, decision);
-            waiting += all - line.pen.left();
+            let mut line = Line { clockface, pieces, queues, channels, kinds, batch };
+            waiting += all - line.decision(Pen::new(scratch), number, decision).left();
             out.end_after(waiting, stream_of(&decision.body));
         }
         out.bytes.extend_from_slice(&scratch[..waiting]);
@@ -136,30 +133,19 @@ impl Emitter {
             };
             let scratch = room(&mut self.scratch, self.bound + absorbed.len() * ID_BYTES);
             let all = scratch.len();
-            let pen = &mut Pen::new(scratch);
-            pen.piece(&self.identity_head);
-            pen.unsigned(number);
-            pen.piece(envelope);
-            pen.customer(subject);
-            pen.put(b"\",\"time\":\"");
-            self.clockface.write(pen, *time);
-            envelope_end(pen, Cause::Event(*cause), trace);
-            pen.put(b"\"customer\":\"");
-            pen.customer(subject);
-            match decision {
+            let pen = Pen::new(scratch).piece(&self.identity_head).unsigned(number);
+            let pen = pen.piece(envelope).customer(subject).put(b"\",\"time\":\"");
+            let pen = envelope_end(self.clockface.write(pen, *time), Cause::Event(*cause), trace);
+            let pen = pen.put(b"\"customer\":\"").customer(subject);
+            let pen = match decision {
                 IdentityDecision::Merged { .. } => {
-                    pen.put(b"\",\"absorbed\":[");
-                    customers(pen, absorbed);
-                    pen.put(b"]}}");
+                    customers(pen.put(b"\",\"absorbed\":["), absorbed).put(b"]}}")
                 }
                 IdentityDecision::Refused { kind, reason, .. } => {
-                    pen.put(b"\",\"kind\":");
-                    pen.piece(&self.kinds[kind.at()]);
-                    pen.put(b",\"reason\":\"");
-                    pen.bytes(reason.word().as_bytes());
-                    pen.put(b"\"}}");
+                    let pen = pen.put(b"\",\"kind\":").piece(&self.kinds[kind.at()]);
+                    pen.put(b",\"reason\":\"").bytes(reason.word().as_bytes()).put(b"\"}}")
                 }
-            }
+            };
             let written = all - pen.left();
             out.bytes.extend_from_slice(&scratch[..written]);
             out.end(Stream::Customers);
@@ -170,21 +156,15 @@ impl Emitter {
     pub fn rejected(&mut self, time: Millis, rejected: &Rejected, out: &mut Lines) {
         let scratch = room(&mut self.scratch, self.bound + rejected.detail.len() * ESCAPED_MAX);
         let all = scratch.len();
-        let pen = &mut Pen::new(scratch);
-        pen.put(b"{\"specversion\":\"1.0\",\"id\":\"");
-        pen.position(rejected.position);
-        pen.piece(&self.rejected);
-        self.clockface.write(pen, time);
-        envelope_end(pen, Cause::Event(rejected.position), &TraceParent::NONE);
-        pen.put(b"\"position\":\"");
-        pen.position(rejected.position);
-        pen.put(b"\",\"reason\":\"");
-        pen.bytes(rejected.reason.word().as_bytes());
-        if !rejected.detail.is_empty() {
-            pen.put(b"\",\"detail\":\"");
-            pen.text(rejected.detail.as_bytes(), 0, rejected.detail.len());
-        }
-        pen.put(b"\"}}");
+        let pen = Pen::new(scratch).put(b"{\"specversion\":\"1.0\",\"id\":\"").position(rejected.position);
+        let pen = self.clockface.write(pen.piece(&self.rejected), time);
+        let pen = envelope_end(pen, Cause::Event(rejected.position), &TraceParent::NONE);
+        let pen = pen.put(b"\"position\":\"").position(rejected.position);
+        let pen = pen.put(b"\",\"reason\":\"").bytes(rejected.reason.word().as_bytes());
+        let detail = rejected.detail.as_bytes();
+        let pen =
+            if detail.is_empty() { pen } else { pen.put(b"\",\"detail\":\"").text(detail, 0, detail.len()) };
+        let pen = pen.put(b"\"}}");
         let written = all - pen.left();
         out.bytes.extend_from_slice(&scratch[..written]);
         out.end(Stream::Rejected);
@@ -199,13 +179,13 @@ impl Emitter {
         let divisions: Vec<_> = divisions.collect();
         let queue = |(name, division): &(&str, DivisionId)| {
             let division = names.divisions[division.at()];
-            Piece::of(&[",\"division\":", &quoted(division), ",\"queue\":", &quoted(name)])
+            Piece::of(&[",\"division\":", &quoted(division), ",\"queue\":", &quoted(name), ",\"channel\":"])
         };
         let queues: Vec<_> = names.queues.iter().map(queue).collect();
-        let all_quoted =
-            |names: &[&str]| -> Vec<Piece> { names.iter().map(|name| Piece::of(&[&quoted(name)])).collect() };
+        let all_quoted = |names: &[&str]| -> Vec<Piece<16>> {
+            names.iter().map(|name| Piece::of(&[&quoted(name)])).collect()
+        };
         let (channels, kinds) = (all_quoted(&names.channels), all_quoted(&names.kinds));
-        let widest = |pieces: &[Piece]| pieces.iter().map(Piece::bound).max().unwrap_or(0);
         let envelope_bytes = |d: &DivisionPieces| d.head.bound() + widest(&d.envelopes) + d.name.bound();
         let bound = MEMBERS_BYTES
             + divisions.iter().map(envelope_bytes).max().unwrap_or(0)
@@ -233,252 +213,179 @@ impl Emitter {
     }
 }
 
-/// One output of a division in the making.
+/// What an output of a division is written from.
 struct Line<'a> {
-    pen: Pen<'a>,
     clockface: &'a mut Clockface,
     pieces: &'a DivisionPieces,
-    queues: &'a [Piece],
-    channels: &'a [Piece],
-    kinds: &'a [Piece],
+    queues: &'a [Piece<96>],
+    channels: &'a [Piece<16>],
+    kinds: &'a [Piece<16>],
     batch: &'a DecisionBatch,
 }
 
 impl Line<'_> {
-    fn decision(&mut self, number: u64, decision: &Decision) {
-        self.pen.piece(&self.pieces.head);
-        self.pen.unsigned(number);
-        self.pen.piece(&self.pieces.envelopes[kind_of(&decision.body)]);
+    fn decision<'p>(&mut self, pen: Pen<'p>, number: u64, decision: &Decision) -> Pen<'p> {
         let mut subject = [0; SUBJECT_BYTES];
-        let mut pen = Pen::new(&mut subject);
-        pen.conversation(decision.conversation);
-        let subject_len = SUBJECT_BYTES - pen.left();
-        self.pen.part(&subject, subject_len);
-        self.put(b"\",\"time\":\"");
-        self.clockface.write(&mut self.pen, decision.time);
-        envelope_end(&mut self.pen, decision.cause, &decision.traceparent);
-        self.put(b"\"conversation\":\"");
-        self.pen.part(&subject, subject_len);
-        if !matches!(decision.body, Body::Withdrawn { .. }) {
-            self.put(b"\",\"customer\":\"");
-            self.pen.customer(decision.customer);
+        let subject_len = SUBJECT_BYTES - Pen::new(&mut subject).conversation(decision.conversation).left();
+        let pen = pen.piece(&self.pieces.head).unsigned(number);
+        let pen = pen.piece(&self.pieces.envelopes[kind_of(&decision.body)]).part(&subject, subject_len);
+        let pen = self.clockface.write(pen.put(b"\",\"time\":\""), decision.time);
+        let pen = envelope_end(pen, decision.cause, &decision.traceparent);
+        let pen = pen.put(b"\"conversation\":\"").part(&subject, subject_len);
+        if let Body::Withdrawn { agent, reason } = &decision.body {
+            let pen = self.name(pen.put(b"\",\"agent\":\""), *agent).put(b"\"").piece(&self.pieces.name);
+            return pen.put(b",\"reason\":\"").bytes(reason.word().as_bytes()).put(b"\"}}");
         }
+        let pen = pen.put(b"\",\"customer\":\"").customer(decision.customer).put(b"\"");
         match &decision.body {
-            Body::Offered(offered) => self.offered(decision, offered),
-            Body::Withdrawn { agent, reason } => {
-                self.agent(*agent);
-                self.pen.piece(&self.pieces.name);
-                self.put(b",\"reason\":\"");
-                self.pen.bytes(reason.word().as_bytes());
-                self.put(b"\"}}");
-            }
+            Body::Offered(offered) => self.offered(pen, decision, offered),
+            Body::Withdrawn { .. } => unreachable!("written above"),
             Body::Warning { objective, due, percent } => {
-                self.objective(decision, *objective, *due);
-                self.put(b"\",\"percent\":");
-                self.pen.unsigned(u64::from(*percent));
-                self.put(b"}}");
+                let pen = self.objective(pen, decision, *objective, *due);
+                pen.put(b"\",\"percent\":").unsigned(u64::from(*percent)).put(b"}}")
             }
             Body::Breached { objective, due, late } => {
-                self.objective(decision, *objective, *due);
-                self.put(b"\",\"late_ms\":");
-                self.pen.integer(late.0);
-                self.put(b"}}");
+                let pen = self.objective(pen, decision, *objective, *due);
+                pen.put(b"\",\"late_ms\":").integer(late.0).put(b"}}")
             }
-            Body::Opened { value, thread, reopened } => self.opened(decision, *value, *thread, *reopened),
+            Body::Opened { value, thread, reopened } => {
+                let pen = self.queue_and_channel(pen, decision).put(b",\"value\":").integer(*value);
+                let pen = match thread.len {
+                    0 => pen,
+                    _ => self.name(pen.put(b",\"thread\":\""), *thread).put(b"\""),
+                };
+                let pen = pen.put(b",\"reopened\":");
+                if *reopened { pen.put(b"true}}") } else { pen.put(b"false}}") }
+            }
             Body::Pivoted { agent, from } => {
-                self.put(b"\"");
-                self.pen.piece(&self.pieces.name);
-                self.put(b",\"agent\":\"");
-                self.name(*agent);
-                self.put(b"\",\"from_channel\":");
-                self.channel(*from);
-                self.put(b",\"channel\":");
-                self.channel(decision.channel);
-                self.put(b"}}");
+                let pen = self.name(pen.piece(&self.pieces.name).put(b",\"agent\":\""), *agent);
+                let pen = self.channel(pen.put(b"\",\"from_channel\":"), *from);
+                self.channel(pen.put(b",\"channel\":"), decision.channel).put(b"}}")
             }
-            Body::Closed(closed) => self.closed(decision, closed),
+            Body::Closed(closed) => self.closed(pen, decision, closed),
         }
     }
 
-    fn offered(&mut self, decision: &Decision, offered: &Offered) {
-        self.agent(offered.agent);
-        self.queue_and_channel(decision);
-        self.put(b",\"priority\":");
-        self.pen.integer(offered.priority);
-        self.put(b",\"value\":");
-        self.pen.integer(offered.value);
-        self.put(b",\"waited_ms\":");
-        self.pen.integer(offered.waited.0);
-        self.put(b",\"accept\":\"");
-        self.pen.bytes(offered.accept.word().as_bytes());
-        if let Some(expires) = offered.expires {
-            self.put(b"\",\"expires\":\"");
-            self.clockface.write(&mut self.pen, expires);
-        }
-        self.put(b"\",\"due\":{");
+    fn offered<'p>(&mut self, pen: Pen<'p>, decision: &Decision, offered: &Offered) -> Pen<'p> {
+        let pen = self.name(pen.put(b",\"agent\":\""), offered.agent).put(b"\"");
+        let pen = self.queue_and_channel(pen, decision);
+        let pen = pen.put(b",\"priority\":").integer(offered.priority);
+        let pen = pen.put(b",\"value\":").integer(offered.value);
+        let pen = pen.put(b",\"waited_ms\":").integer(offered.waited.0);
+        let pen = pen.put(b",\"accept\":\"").bytes(offered.accept.word().as_bytes());
+        let pen = match offered.expires {
+            Some(expires) => self.clockface.write(pen.put(b"\",\"expires\":\""), expires),
+            None => pen,
+        };
+        let pen = self.due(pen.put(b"\",\"due\":{"), &offered.due);
+        let pen = pen.put(b"},\"reason\":{\"strategy\":\"").bytes(offered.strategy.as_bytes());
+        let pen = pen.put(b"\",\"rank\":").unsigned(u64::from(offered.rank));
+        let pen = pen.put(b",\"relaxed\":").unsigned(u64::from(offered.relaxed));
+        let pen = match offered.affinity {
+            Some(affinity) => pen.put(b",\"affinity\":\"").bytes(affinity.word().as_bytes()).put(b"\""),
+            None => pen,
+        };
+        let pen = pen.put(b",\"candidates\":").unsigned(u64::from(offered.candidates));
+        self.context(pen.put(b"},\"context\":{\"first_contact\":\""), offered).put(b"}}}")
+    }
+
+    fn due<'p>(&mut self, mut pen: Pen<'p>, due: &[Option<Millis>; 4]) -> Pen<'p> {
         let mut comma = false;
-        for (objective, due) in Objective::ALL.iter().zip(offered.due) {
+        for (objective, due) in Objective::ALL.iter().zip(due) {
             let Some(due) = due else { continue };
-            self.comma(comma);
-            self.put(b"\"");
-            self.pen.bytes(objective.word().as_bytes());
-            self.put(b"\":\"");
-            self.clockface.write(&mut self.pen, due);
-            self.put(b"\"");
+            pen = if comma { pen.put(b",\"") } else { pen.put(b"\"") };
+            pen = self.clockface.write(pen.bytes(objective.word().as_bytes()).put(b"\":\""), *due).put(b"\"");
             comma = true;
         }
-        self.put(b"},\"reason\":{\"strategy\":\"");
-        self.pen.bytes(offered.strategy.as_bytes());
-        self.put(b"\",\"rank\":");
-        self.pen.unsigned(u64::from(offered.rank));
-        self.put(b",\"relaxed\":");
-        self.pen.unsigned(u64::from(offered.relaxed));
-        if let Some(affinity) = offered.affinity {
-            self.put(b",\"affinity\":\"");
-            self.pen.bytes(affinity.word().as_bytes());
-            self.put(b"\"");
-        }
-        self.put(b",\"candidates\":");
-        self.pen.unsigned(u64::from(offered.candidates));
-        self.put(b"},\"context\":{");
-        self.context(offered);
-        self.put(b"}}}");
+        pen
     }
 
-    fn context(&mut self, offered: &Offered) {
-        self.put(b"\"first_contact\":\"");
-        self.clockface.write(&mut self.pen, offered.first_contact);
-        self.put(b"\",\"failed_attempts\":");
-        self.pen.unsigned(u64::from(offered.failed_attempts));
-        self.put(b",\"attempts\":[");
+    fn context<'p>(&mut self, pen: Pen<'p>, offered: &Offered) -> Pen<'p> {
+        let pen = self.clockface.write(pen, offered.first_contact);
+        let pen = pen.put(b"\",\"failed_attempts\":").unsigned(u64::from(offered.failed_attempts));
+        let mut pen = pen.put(b",\"attempts\":[");
         for (place, attempt) in self.batch.attempts[offered.attempts.range()].iter().enumerate() {
-            self.comma(place > 0);
-            self.attempt(attempt);
+            pen = self.attempt(if place > 0 { pen.put(b",") } else { pen }, attempt);
         }
-        self.put(b"]");
+        pen = pen.put(b"]");
         if offered.last_agent.len > 0 {
-            self.put(b",\"last_agent\":\"");
-            self.name(offered.last_agent);
-            self.put(b"\"");
+            pen = self.name(pen.put(b",\"last_agent\":\""), offered.last_agent).put(b"\"");
         }
-        self.put(b",\"kinds\":[");
+        pen = pen.put(b",\"kinds\":[");
         let mut left = offered.kinds;
         while left != 0 {
-            let kind = KindId(left.trailing_zeros() as u8);
+            pen = pen.piece(&self.kinds[KindId(left.trailing_zeros() as u8).at()]);
             left &= left - 1;
-            self.pen.piece(&self.kinds[kind.at()]);
-            self.comma(left != 0);
+            pen = if left != 0 { pen.put(b",") } else { pen };
         }
-        self.put(b"],\"message\":{\"position\":\"");
-        self.pen.position(offered.message);
-        self.put(b"\"}");
+        pen.put(b"],\"message\":{\"position\":\"").position(offered.message).put(b"\"}")
     }
 
-    fn attempt(&mut self, attempt: &Attempt) {
-        self.put(b"{\"at\":\"");
-        self.clockface.write(&mut self.pen, attempt.at);
-        self.put(b"\",\"channel\":");
-        self.channel(attempt.channel);
-        self.put(b",\"outcome\":\"");
-        self.pen.bytes(attempt.outcome.word().as_bytes());
-        self.put(b"\"}");
+    fn attempt<'p>(&mut self, pen: Pen<'p>, attempt: &Attempt) -> Pen<'p> {
+        let pen = self.clockface.write(pen.put(b"{\"at\":\""), attempt.at);
+        let pen = self.channel(pen.put(b"\",\"channel\":"), attempt.channel);
+        pen.put(b",\"outcome\":\"").bytes(attempt.outcome.word().as_bytes()).put(b"\"}")
     }
 
     /// What warning and breach share, up to the due time within its quotes.
-    fn objective(&mut self, decision: &Decision, objective: Objective, due: Millis) {
-        self.put(b"\"");
-        self.queue_and_channel(decision);
-        self.put(b",\"objective\":\"");
-        self.pen.bytes(objective.word().as_bytes());
-        self.put(b"\",\"due\":\"");
-        self.clockface.write(&mut self.pen, due);
+    fn objective<'p>(
+        &mut self,
+        pen: Pen<'p>,
+        decision: &Decision,
+        objective: Objective,
+        due: Millis,
+    ) -> Pen<'p> {
+        let pen = self.queue_and_channel(pen, decision);
+        let pen = pen.put(b",\"objective\":\"").bytes(objective.word().as_bytes());
+        self.clockface.write(pen.put(b"\",\"due\":\""), due)
     }
 
-    fn opened(&mut self, decision: &Decision, value: i64, thread: Span, reopened: bool) {
-        self.put(b"\"");
-        self.queue_and_channel(decision);
-        self.put(b",\"value\":");
-        self.pen.integer(value);
-        if thread.len > 0 {
-            self.put(b",\"thread\":\"");
-            self.name(thread);
-            self.put(b"\"");
-        }
-        self.put(b",\"reopened\":");
-        self.pen.bytes(if reopened { b"true}}" } else { b"false}}" });
-    }
-
-    fn closed(&mut self, decision: &Decision, closed: &Closed) {
-        self.put(b"\"");
-        self.queue_and_channel(decision);
-        self.put(b",\"outcome\":\"");
-        self.pen.bytes(closed.outcome.word().as_bytes());
-        if let Some(disposition) = closed.disposition {
-            self.put(b"\",\"disposition\":\"");
-            self.name(disposition);
-        }
-        self.put(b"\"");
-        self.span(b",\"wait_ms\":", closed.wait);
-        self.span(b",\"first_response_ms\":", closed.first_response);
-        self.span(b",\"open_ms\":", Some(closed.open));
-        self.put(b",\"contacts\":");
-        self.pen.unsigned(u64::from(closed.contacts));
-        self.put(b",\"transfers\":");
-        self.pen.unsigned(u64::from(closed.transfers));
-        self.put(b",\"offers\":");
-        self.pen.unsigned(u64::from(closed.offers));
-        self.put(b",\"breached\":[");
+    fn closed<'p>(&mut self, pen: Pen<'p>, decision: &Decision, closed: &Closed) -> Pen<'p> {
+        let pen = self.queue_and_channel(pen, decision);
+        let pen = pen.put(b",\"outcome\":\"").bytes(closed.outcome.word().as_bytes());
+        let pen = match closed.disposition {
+            Some(word) => self.name(pen.put(b"\",\"disposition\":\""), word),
+            None => pen,
+        };
+        let pen = pen.put(b"\"");
+        let pen = match closed.wait {
+            Some(wait) => pen.put(b",\"wait_ms\":").integer(wait.0),
+            None => pen,
+        };
+        let pen = match closed.first_response {
+            Some(response) => pen.put(b",\"first_response_ms\":").integer(response.0),
+            None => pen,
+        };
+        let pen = pen.put(b",\"open_ms\":").integer(closed.open.0);
+        let pen = pen.put(b",\"contacts\":").unsigned(u64::from(closed.contacts));
+        let pen = pen.put(b",\"transfers\":").unsigned(u64::from(closed.transfers));
+        let pen = pen.put(b",\"offers\":").unsigned(u64::from(closed.offers));
+        let mut pen = pen.put(b",\"breached\":[");
         let mut comma = false;
         for objective in Objective::ALL {
             if closed.breached >> *objective as u8 & 1 == 1 {
-                self.comma(comma);
-                self.put(b"\"");
-                self.pen.bytes(objective.word().as_bytes());
-                self.put(b"\"");
+                pen = if comma { pen.put(b",\"") } else { pen.put(b"\"") };
+                pen = pen.bytes(objective.word().as_bytes()).put(b"\"");
                 comma = true;
             }
         }
-        self.put(b"]}}");
+        pen.put(b"]}}")
     }
 
-    /// Ends the string before and appends `,"agent":"…"`.
-    fn agent(&mut self, agent: Span) {
-        self.put(b"\",\"agent\":\"");
-        self.name(agent);
-        self.put(b"\"");
+    #[inline]
+    fn queue_and_channel<'p>(&self, pen: Pen<'p>, decision: &Decision) -> Pen<'p> {
+        self.channel(pen.piece(&self.queues[decision.queue.at()]), decision.channel)
     }
 
-    fn queue_and_channel(&mut self, decision: &Decision) {
-        self.pen.piece(&self.queues[decision.queue.at()]);
-        self.put(b",\"channel\":");
-        self.channel(decision.channel);
-    }
-
-    fn channel(&mut self, channel: ChannelId) {
-        self.pen.piece(&self.channels[channel.at()]);
+    #[inline]
+    fn channel<'p>(&self, pen: Pen<'p>, channel: ChannelId) -> Pen<'p> {
+        pen.piece(&self.channels[channel.at()])
     }
 
     /// A text of the batch, within quotes that stand already.
-    fn name(&mut self, name: Span) {
-        self.pen.text(&self.batch.bytes, name.start as usize, name.len as usize);
-    }
-
-    fn comma(&mut self, needed: bool) {
-        if needed {
-            self.put(b",");
-        }
-    }
-
-    fn span(&mut self, member: &[u8], span: Option<DurationMs>) {
-        if let Some(span) = span {
-            self.pen.bytes(member);
-            self.pen.integer(span.0);
-        }
-    }
-
-    #[inline(always)]
-    fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
-        self.pen.put(bytes);
+    #[inline]
+    fn name<'p>(&self, pen: Pen<'p>, name: Span) -> Pen<'p> {
+        pen.text(&self.batch.bytes, name.start as usize, name.len as usize)
     }
 }
 
@@ -516,28 +423,25 @@ struct Names<'a> {
 
 /// From behind the time up to the first member of `data`.
 #[inline]
-fn envelope_end(pen: &mut Pen<'_>, cause: Cause, trace: &TraceParent) {
-    match cause {
-        Cause::Event(at) => {
-            pen.put(b"\",\"cause\":\"");
-            pen.position(at);
-            pen.put(b"\"");
-        }
+fn envelope_end<'p>(pen: Pen<'p>, cause: Cause, trace: &TraceParent) -> Pen<'p> {
+    let pen = match cause {
+        Cause::Event(at) => pen.put(b"\",\"cause\":\"").position(at).put(b"\""),
         Cause::Timer => pen.put(b"\",\"cause\":\"timer\""),
-    }
-    pen.traceparent(trace);
-    pen.put(b",\"data\":{");
+    };
+    pen.traceparent(trace).put(b",\"data\":{")
 }
 
-fn customers(pen: &mut Pen<'_>, ids: &[CustomerId]) {
+fn customers<'p>(mut pen: Pen<'p>, ids: &[CustomerId]) -> Pen<'p> {
     for (place, id) in ids.iter().enumerate() {
-        if place > 0 {
-            pen.put(b",");
-        }
-        pen.put(b"\"");
-        pen.customer(*id);
-        pen.put(b"\"");
+        pen = if place > 0 { pen.put(b",\"") } else { pen.put(b"\"") };
+        pen = pen.customer(*id).put(b"\"");
     }
+    pen
+}
+
+/// Scratch that the widest of these needs.
+fn widest<const N: usize>(pieces: &[Piece<N>]) -> usize {
+    pieces.iter().map(Piece::bound).max().unwrap_or(0)
 }
 
 /// Place of the output's type in `TYPES`.
@@ -562,13 +466,13 @@ const fn stream_of(body: &Body) -> Stream {
 }
 
 /// An envelope up to the number that ends its id.
-fn head(tenant: &str, who: &str) -> Piece {
+fn head(tenant: &str, who: &str) -> Piece<64> {
     let id = quoted(&format!("{tenant}-{who}-"));
     Piece::of(&["{\"specversion\":\"1.0\",\"id\":", &id[..id.len() - 1]])
 }
 
 /// An envelope from behind that number up to the subject.
-fn envelope(tenant: &str, who: &str, name: &str) -> Piece {
+fn envelope(tenant: &str, who: &str, name: &str) -> Piece<128> {
     let source = quoted(&format!("/trunkline/{tenant}/{who}"));
     Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.", name, "\",\"subject\":\""])
 }

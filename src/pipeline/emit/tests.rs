@@ -7,7 +7,7 @@ use crate::types::event::List;
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, CloseOutcome, ConversationId, RefusalReason, RejectReason,
 };
-use crate::types::{Position, QueueId};
+use crate::types::{DurationMs, Position, QueueId};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -206,6 +206,12 @@ fn nothing_is_allocated_once_the_buffer_has_grown() {
         emitter.division(DivisionId(0), &batch, &mut out);
     }
     assert_eq!((out.bytes.as_ptr(), out.bytes.capacity(), out.ends.capacity()), before);
+    let lines = rendered(&out);
+    let (_, rest) = lines[0].1.split_once("local-cards-1\"").expect("it is the first");
+    for (place, (_, line)) in lines.iter().enumerate() {
+        assert_eq!(*line, format!("{{\"specversion\":\"1.0\",\"id\":\"local-cards-{}\"{rest}", place + 1));
+    }
+    assert_eq!(lines.len(), 64, "more than the scratch holds at once");
 }
 
 proptest! {

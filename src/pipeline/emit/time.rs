@@ -33,15 +33,15 @@ impl Clockface {
     /// Writes `YYYY-MM-DDTHH:MM:SS.mmmZ`. A year above 9999 has the digits that it needs, one below 0 a sign:
     /// RFC 3339 has no text for them, and no event can name them.
     #[inline]
-    pub fn write(&mut self, pen: &mut Pen<'_>, at: Millis) {
+    pub fn write<'a>(&mut self, pen: Pen<'a>, at: Millis) -> Pen<'a> {
         let number = at.0.div_euclid(DAY_MS);
         let ms = at.0.rem_euclid(DAY_MS) as u32;
         let slot = number as usize & (DAYS_KEPT - 1);
-        if self.days[slot].number != number && !self.learn(number) {
-            pen.bytes(far_date(number).as_bytes());
+        let pen = if self.days[slot].number != number && !self.learn(number) {
+            pen.bytes(far_date(number).as_bytes())
         } else {
-            pen.put(&self.days[slot].date);
-        }
+            pen.put(&self.days[slot].date)
+        };
         let (second, ms) = (ms / 1_000, ms % 1_000);
         let (minute, second) = (second / 60, second % 60);
         let [h1, h2] = TWO[(minute / 60) as usize];
@@ -49,7 +49,7 @@ impl Clockface {
         let [s1, s2] = TWO[second as usize];
         let [f1, f2] = TWO[(ms / 10) as usize];
         let f3 = b'0' + (ms % 10) as u8;
-        pen.put(&[h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z']);
+        pen.put(&[h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z'])
     }
 
     /// Keeps the date of a day; false if its year does not have four digits.
@@ -98,9 +98,7 @@ mod tests {
 
     fn text(face: &mut Clockface, at: i64) -> String {
         let mut scratch = [0; 40];
-        let mut pen = Pen::new(&mut scratch);
-        face.write(&mut pen, Millis(at));
-        let left = pen.left();
+        let left = face.write(Pen::new(&mut scratch), Millis(at)).left();
         String::from_utf8(scratch[..40 - left].to_vec()).expect("ASCII")
     }
 

@@ -106,12 +106,25 @@ fn warning_point(target: DurationMs, percent: u8) -> DurationMs {
 
 impl Conversation {
     /// Starts a cycle of an objective by its queue's target, if that has one.
-    pub fn start(&mut self, objective: Objective, start: Millis, clock: Millis, rules: &Rules, tally: &mut ObjectiveTallies) {
+    pub fn start(
+        &mut self,
+        objective: Objective,
+        start: Millis,
+        clock: Millis,
+        rules: &Rules,
+        tally: &mut ObjectiveTallies,
+    ) {
         let queue = self.queue;
         let Some(target) = &rules.queues[queue.at()].sla[objective as usize] else { return };
         let service = &mut self.clocks[objective as usize];
         assert!(service.running == Running::No, "a cycle starts when none is under way");
-        *service = ServiceClock { anchor: start, left: target.target, queue, running: Running::Yes, ..ServiceClock::default() };
+        *service = ServiceClock {
+            anchor: start,
+            left: target.target,
+            queue,
+            running: Running::Yes,
+            ..ServiceClock::default()
+        };
         service.arm(rules, target, clock);
         tally[queue.at()][objective as usize].started += 1;
     }
@@ -126,7 +139,12 @@ impl Conversation {
         self.end(objective, |tally| tally.cancelled += 1, tally);
     }
 
-    fn end(&mut self, objective: Objective, count: impl Fn(&mut ObjectiveTally), tally: &mut ObjectiveTallies) {
+    fn end(
+        &mut self,
+        objective: Objective,
+        count: impl Fn(&mut ObjectiveTally),
+        tally: &mut ObjectiveTallies,
+    ) {
         let service = &mut self.clocks[objective as usize];
         if service.running != Running::No && !service.breached {
             count(&mut tally[service.queue.at()][objective as usize]);
@@ -148,7 +166,9 @@ impl Conversation {
     pub fn settle_resolution(&mut self, clock: Millis, rules: &Rules) {
         let stands = self.held_pause || self.customer_pause;
         let service = &mut self.clocks[Objective::Resolution as usize];
-        let Some(target) = &rules.queues[service.queue.at()].sla[Objective::Resolution as usize] else { return };
+        let Some(target) = &rules.queues[service.queue.at()].sla[Objective::Resolution as usize] else {
+            return;
+        };
         match service.running {
             Running::Yes if stands && !service.breached => {
                 service.left = rules.calendar(target.calendar).open_between(clock, service.due);

@@ -1,8 +1,10 @@
 //! What a division keeps of a conversation that is not closed.
 
-use crate::collections::pages::Pages;
 use crate::collections::index_table::IndexTable;
-use crate::types::{ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent};
+use crate::collections::pages::Pages;
+use crate::types::{
+    ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent,
+};
 
 use super::clocks::ServiceClock;
 
@@ -166,12 +168,20 @@ impl Conversation {
     }
 }
 
+/// Segments of the table of conversations, as a power of two: a million held at once make 16,000 each.
+const SEGMENT_BITS: u32 = 6;
+
 /// The conversations of a division, by slot and by id.
-#[derive(Default)]
 pub struct Book {
     table: IndexTable,
     slots: Pages<Conversation>,
     free: Vec<u32>,
+}
+
+impl Default for Book {
+    fn default() -> Book {
+        Book { table: IndexTable::with_segment_bits(SEGMENT_BITS), slots: Pages::default(), free: Vec::new() }
+    }
 }
 
 impl Book {

@@ -98,7 +98,13 @@ impl Division {
     }
 
     /// Carries out a batch's operations; `clocks` is by row.
-    pub fn apply(&mut self, events: &Events, clocks: &[Millis], now: Option<Millis>, operations: &Operations) {
+    pub fn apply(
+        &mut self,
+        events: &Events,
+        clocks: &[Millis],
+        now: Option<Millis>,
+        operations: &Operations,
+    ) {
         self.now = now;
         for (place, operation) in operations.rows.iter().enumerate() {
             if let Some(later) = operations.rows.get(place + 2 * PREFETCH_AHEAD) {
@@ -160,7 +166,9 @@ impl Division {
             Cause::Event(_) => self.unit.traceparent,
         };
         let queue = match body {
-            Body::Warning { objective, .. } | Body::Breached { objective, .. } => conversation.clocks[objective as usize].queue,
+            Body::Warning { objective, .. } | Body::Breached { objective, .. } => {
+                conversation.clocks[objective as usize].queue
+            }
             _ => conversation.queue,
         };
         self.batch.decisions.push(Decision {
@@ -179,7 +187,9 @@ impl Division {
     fn close_unit(&mut self) {
         let decisions = &mut self.batch.decisions[self.unit.start..];
         let opened_and_closed = |decisions: &[Decision], closed: &Decision| {
-            decisions.iter().any(|d| matches!(d.body, Body::Opened { .. }) && d.conversation == closed.conversation)
+            decisions
+                .iter()
+                .any(|d| matches!(d.body, Body::Opened { .. }) && d.conversation == closed.conversation)
         };
         if decisions.len() < 2 {
             return;
@@ -192,8 +202,11 @@ impl Division {
             Body::Offered(_) => 5,
         };
         // A blocked customer's conversation opens before it closes.
-        let both = decisions.iter().any(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
-        let order = |d: &Decision| (if both && matches!(d.body, Body::Closed(_)) { 2 } else { class(d) }, d.conversation);
+        let both =
+            decisions.iter().any(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
+        let order = |d: &Decision| {
+            (if both && matches!(d.body, Body::Closed(_)) { 2 } else { class(d) }, d.conversation)
+        };
         if decisions.len() > INSERTION_SORT_MAX {
             decisions.sort_by_key(order);
             return;

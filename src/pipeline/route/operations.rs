@@ -75,7 +75,14 @@ impl Division {
         done
     }
 
-    fn contact(&mut self, events: &Events, event: &Event, operation: &Operation, operations: &Operations, at: u32) {
+    fn contact(
+        &mut self,
+        events: &Events,
+        event: &Event,
+        operation: &Operation,
+        operations: &Operations,
+        at: u32,
+    ) {
         let contact = &operations.contacts[at as usize];
         let (slot, held) = match self.book.find(operation.conversation) {
             Some(slot) => (slot, true),
@@ -94,11 +101,20 @@ impl Division {
     }
 
     /// What the contact brings and an assignment will tell.
-    fn keep_context(&mut self, slot: u32, event: &Event, events: &Events, contact: &Contact, operations: &Operations) {
+    fn keep_context(
+        &mut self,
+        slot: u32,
+        event: &Event,
+        events: &Events,
+        contact: &Contact,
+        operations: &Operations,
+    ) {
         let skills = match event.skills {
             Some(list) => {
                 self.scratch.skills.clear();
-                self.scratch.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+                self.scratch
+                    .skills
+                    .extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
                 self.waiting.skill_set(&mut self.scratch.skills)
             }
             None => NONE,
@@ -184,7 +200,8 @@ impl Division {
             (State::Offered | State::Active | State::Held, _) => {}
         }
         let conversation = &mut self.book[slot];
-        let waits = conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
+        let waits =
+            conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
         if conversation.answered && !waits {
             conversation.start(Objective::NextResponse, contact.arrived, clock, &rules, &mut self.objectives);
         }
@@ -239,7 +256,9 @@ impl Division {
         }
         if let Some(list) = event.skills {
             self.scratch.skills.clear();
-            self.scratch.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+            self.scratch
+                .skills
+                .extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
             self.book[slot].skills = self.waiting.skill_set(&mut self.scratch.skills);
         }
         let rules = self.rules.clone();
@@ -254,7 +273,8 @@ impl Division {
     fn abandoned(&mut self, slot: u32) {
         let conversation = &self.book[slot];
         let engaged = matches!(conversation.state, State::Active | State::Held);
-        let outcome = if engaged || conversation.replied { CloseOutcome::Answered } else { CloseOutcome::Abandoned };
+        let outcome =
+            if engaged || conversation.replied { CloseOutcome::Answered } else { CloseOutcome::Abandoned };
         if conversation.agent != NONE {
             self.withdraw(slot, WithdrawReason::Abandoned);
             self.part(slot, if engaged { Parting::WrapUp } else { Parting::Free });
@@ -268,7 +288,11 @@ impl Division {
         let agent = conversation.agent;
         if agent != NONE {
             let named = event.agent.len > 0;
-            let own = if named { self.staff.find(event.agent_key, events.text(event.agent)) == Some(agent) } else { engaged };
+            let own = if named {
+                self.staff.find(event.agent_key, events.text(event.agent)) == Some(agent)
+            } else {
+                engaged
+            };
             if !own {
                 self.withdraw(slot, WithdrawReason::Resolved);
             }
@@ -279,8 +303,15 @@ impl Division {
         self.close(slot, CloseOutcome::Resolved, disposition);
     }
 
-    fn answered_offer(&mut self, slot: u32, events: &Events, event: &Event, action: Action) -> Result<(), IgnoreReason> {
-        let agent = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+    fn answered_offer(
+        &mut self,
+        slot: u32,
+        events: &Events,
+        event: &Event,
+        action: Action,
+    ) -> Result<(), IgnoreReason> {
+        let agent =
+            self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
         let conversation = &self.book[slot];
         if conversation.state != State::Offered || conversation.agent != agent {
             return Err(IgnoreReason::DeadOffer);
@@ -341,7 +372,8 @@ impl Division {
     }
 
     fn agent_state(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
-        let number = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+        let number =
+            self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
         let presence = event.presence.expect("decode requires the state");
         let clock = self.clock;
         let agent = &mut self.staff.agents[number as usize];
@@ -364,7 +396,12 @@ impl Division {
         self.settle(number);
         let mut offers = std::mem::take(&mut self.scratch.offers);
         offers.clear();
-        offers.extend(self.staff.agents[number as usize].holds.iter().filter(|slot| self.book[**slot].state == State::Offered));
+        offers.extend(
+            self.staff.agents[number as usize]
+                .holds
+                .iter()
+                .filter(|slot| self.book[**slot].state == State::Offered),
+        );
         offers.sort_unstable_by_key(|slot| self.book[*slot].id);
         for slot in &offers {
             self.miss(*slot, WithdrawReason::AgentLeft);
@@ -374,8 +411,15 @@ impl Division {
         Ok(())
     }
 
-    fn agent_wrapped(&mut self, events: &Events, event: &Event, operation: &Operation, by: WrappedBy) -> Result<(), IgnoreReason> {
-        let number = self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
+    fn agent_wrapped(
+        &mut self,
+        events: &Events,
+        event: &Event,
+        operation: &Operation,
+        by: WrappedBy,
+    ) -> Result<(), IgnoreReason> {
+        let number =
+            self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
         let done = |wrap_up: &WrapUp| match by {
             WrappedBy::Conversation => wrap_up.conversation == operation.conversation,
             WrappedBy::Customer => wrap_up.customer == operation.customer,
@@ -440,7 +484,11 @@ impl Division {
             channel,
         };
         let agent = &mut self.staff.agents[number as usize];
-        let place = agent.holds.iter().position(|held| *held == slot).expect("an agent's list holds what it was given");
+        let place = agent
+            .holds
+            .iter()
+            .position(|held| *held == slot)
+            .expect("an agent's list holds what it was given");
         agent.holds.swap_remove(place);
         if engaged {
             agent.idle_since = clock;
@@ -497,7 +545,13 @@ impl Division {
 }
 
 /// What a definition says besides capacity.
-fn fill_profile(profile: &mut Profile, events: &Events, event: &Event, rules: &Rules, division: crate::types::DivisionId) {
+fn fill_profile(
+    profile: &mut Profile,
+    events: &Events,
+    event: &Event,
+    rules: &Rules,
+    division: crate::types::DivisionId,
+) {
     profile.skills.clear();
     if let Some(list) = event.skills {
         profile.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
@@ -511,11 +565,19 @@ fn fill_profile(profile: &mut Profile, events: &Events, event: &Event, rules: &R
     match event.queues {
         Some(list) => {
             let own = events.queues[list.range()].iter();
-            profile.queues.extend(own.map(|own| Serves { rank: own.rank, queue: own.queue, delay: own.delay }));
+            profile.queues.extend(own.map(|own| Serves {
+                rank: own.rank,
+                queue: own.queue,
+                delay: own.delay,
+            }));
         }
         None => {
             let all = rules.divisions[division.at()].queues.iter();
-            profile.queues.extend(all.map(|queue| Serves { rank: 1, queue: *queue, delay: Default::default() }));
+            profile.queues.extend(all.map(|queue| Serves {
+                rank: 1,
+                queue: *queue,
+                delay: Default::default(),
+            }));
         }
     }
     profile.queues.sort_unstable_by_key(|serves| (serves.rank, serves.queue));

@@ -125,7 +125,9 @@ impl Profile {
         let mut hash = Mixer::default();
         self.skills.iter().for_each(|(key, level)| hash.add(key ^ u64::from(*level) << 56));
         self.langs.iter().for_each(|key| hash.add(*key));
-        self.queues.iter().for_each(|s| hash.add(u64::from(s.queue.0) | u64::from(s.rank) << 16 | (s.delay.0 as u64) << 40));
+        self.queues.iter().for_each(|s| {
+            hash.add(u64::from(s.queue.0) | u64::from(s.rank) << 16 | (s.delay.0 as u64) << 40)
+        });
         hash.0
     }
 }
@@ -193,11 +195,17 @@ impl Staff {
     pub fn new(rules: &Rules) -> Staff {
         let count = rules.channels.len();
         let excludes = |one: usize, other: usize| rules.channels[one].excludes >> other & 1 == 1;
-        let either = |one: usize| (0..count).filter(|other| excludes(one, *other) || excludes(*other, one)).fold(0, |bits, c| bits | 1 << c);
+        let either = |one: usize| {
+            (0..count)
+                .filter(|other| excludes(one, *other) || excludes(*other, one))
+                .fold(0, |bits, c| bits | 1 << c)
+        };
         Staff {
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
+            profile_table: IndexTable::with_segment_bits(0),
+            group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
         }
     }
@@ -239,7 +247,9 @@ impl Staff {
     /// The number of a profile, and whether it is a new one.
     pub fn intern(&mut self, profile: &Profile) -> (u32, bool) {
         let hash = profile.hash();
-        if let Some(number) = self.profile_table.find(hash, |number| self.profiles[number as usize] == *profile) {
+        if let Some(number) =
+            self.profile_table.find(hash, |number| self.profiles[number as usize] == *profile)
+        {
             return (number, false);
         }
         let number = self.profiles.len() as u32;
@@ -280,7 +290,10 @@ impl Staff {
         let mut created = None;
         let new = if room == 0 {
             NONE
-        } else if old != NONE && self.groups[old as usize].room == room && self.groups[old as usize].profile == profile {
+        } else if old != NONE
+            && self.groups[old as usize].room == room
+            && self.groups[old as usize].profile == profile
+        {
             old
         } else {
             let (group, is_new) = self.group(profile, room);
@@ -331,7 +344,9 @@ impl Staff {
     fn group(&mut self, profile: u32, room: u16) -> (u32, bool) {
         let mut hash = Mixer::default();
         hash.add(u64::from(profile) | u64::from(room) << 32);
-        let is_it = |number: u32| self.groups[number as usize].profile == profile && self.groups[number as usize].room == room;
+        let is_it = |number: u32| {
+            self.groups[number as usize].profile == profile && self.groups[number as usize].room == room
+        };
         if let Some(number) = self.group_table.find(hash.0, is_it) {
             return (number, false);
         }

@@ -6,7 +6,10 @@ use std::collections::BinaryHeap;
 
 use crate::rules::Rules;
 use crate::types::decision::Body;
-use crate::types::{Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis, Objective, TraceParent, WithdrawReason};
+use crate::types::{
+    Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis, Objective, TraceParent,
+    WithdrawReason,
+};
 
 use super::conversation::{Conversation, State};
 use super::operations::Parting;
@@ -135,8 +138,11 @@ impl Division {
                 self.remind(key.handle, at);
                 continue;
             }
-            self.unit =
-                Unit { cause: Cause::Timer, traceparent: TraceParent::NONE, start: self.batch.decisions.len() };
+            self.unit = Unit {
+                cause: Cause::Timer,
+                traceparent: TraceParent::NONE,
+                start: self.batch.decisions.len(),
+            };
             self.fire(key);
             self.match_up();
             self.close_unit();
@@ -163,7 +169,9 @@ impl Division {
     fn remind(&mut self, handle: u32, at: Millis) {
         match self.current(handle, at) {
             Some(key) => {
-                if self.due.heap.iter().len() < REMINDED_TWICE_CHECK && self.due.heap.iter().any(|other| other.0 == key) {
+                if self.due.heap.iter().len() < REMINDED_TWICE_CHECK
+                    && self.due.heap.iter().any(|other| other.0 == key)
+                {
                     return;
                 }
                 self.due.heap.push(Reverse(key));
@@ -197,9 +205,9 @@ impl Division {
     /// What tells deadlines of one kind and conversation apart.
     fn number(&self, conversation: &Conversation, kind: TimerKind, deadline: Millis) -> u64 {
         match kind {
-            TimerKind::Warning | TimerKind::Breach => {
-                conversation.objective_at(kind, deadline).map_or(0, |(objective, number)| objective as u64 * 1_000 + number)
-            }
+            TimerKind::Warning | TimerKind::Breach => conversation
+                .objective_at(kind, deadline)
+                .map_or(0, |(objective, number)| objective as u64 * 1_000 + number),
             _ => 0,
         }
     }
@@ -255,9 +263,11 @@ impl Division {
     fn warn(&mut self, slot: u32) {
         let rules: &Rules = &self.rules;
         let conversation = &mut self.book[slot];
-        let (objective, _) = conversation.objective_at(TimerKind::Warning, self.clock).expect("a warning is due");
+        let (objective, _) =
+            conversation.objective_at(TimerKind::Warning, self.clock).expect("a warning is due");
         let service = &mut conversation.clocks[objective as usize];
-        let target = rules.queues[service.queue.at()].sla[objective as usize].as_ref().expect("a clock has a target");
+        let target =
+            rules.queues[service.queue.at()].sla[objective as usize].as_ref().expect("a clock has a target");
         let percent = target.warn[usize::from(service.next_warning)];
         let due = service.due;
         service.next_warning += 1;
@@ -267,7 +277,8 @@ impl Division {
 
     fn breach(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
-        let (objective, _) = conversation.objective_at(TimerKind::Breach, self.clock).expect("a breach is due");
+        let (objective, _) =
+            conversation.objective_at(TimerKind::Breach, self.clock).expect("a breach is due");
         let due = conversation.clocks[objective as usize].due;
         conversation.breach(objective, &mut self.objectives);
         self.decide(slot, Body::Breached { objective, due, late: self.clock.since(due) });
@@ -307,7 +318,10 @@ impl Conversation {
             let deadline = if kind == TimerKind::Warning { clock.warn_at } else { clock.breach_at() };
             deadline <= at
         };
-        Objective::ALL.iter().find(due).map(|objective| (*objective, u64::from(self.clocks[*objective as usize].next_warning)))
+        Objective::ALL
+            .iter()
+            .find(due)
+            .map(|objective| (*objective, u64::from(self.clocks[*objective as usize].next_warning)))
     }
 }
 

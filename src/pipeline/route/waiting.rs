@@ -32,7 +32,9 @@ pub struct WaitKey {
 impl Ord for WaitKey {
     fn cmp(&self, other: &Self) -> Ordering {
         // Higher priority first. The difference of two true priorities fits, whatever the keys wrapped around.
-        0.cmp(&self.key.wrapping_sub(other.key)).then(self.arrived.cmp(&other.arrived)).then_with(|| self.id.cmp(&other.id))
+        0.cmp(&self.key.wrapping_sub(other.key))
+            .then(self.arrived.cmp(&other.arrived))
+            .then_with(|| self.id.cmp(&other.id))
     }
 }
 
@@ -72,7 +74,6 @@ pub struct Class {
 }
 
 /// All classes of a division.
-#[derive(Default)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,
@@ -96,7 +97,8 @@ impl Waiting {
     /// Nothing waits. `skill_key` gives the keyed hash of a skill's name.
     pub fn new(rules: &Rules, skill_key: impl Fn(&str) -> u64) -> Waiting {
         let skills_of = |queue: &crate::rules::Queue| {
-            let mut skills: Vec<_> = queue.skills.iter().map(|skill| (skill_key(&skill.name), skill.level)).collect();
+            let mut skills: Vec<_> =
+                queue.skills.iter().map(|skill| (skill_key(&skill.name), skill.level)).collect();
             skills.sort_unstable();
             skills
         };
@@ -104,7 +106,12 @@ impl Waiting {
             live: rules.queues.iter().map(|_| Vec::new()).collect(),
             delays: rules.queues.iter().map(|_| Vec::new()).collect(),
             queue_skills: rules.queues.iter().map(skills_of).collect(),
-            ..Waiting::default()
+            classes: Vec::new(),
+            table: IndexTable::with_segment_bits(0),
+            positions: Positions::default(),
+            skill_sets: Vec::new(),
+            skill_table: IndexTable::with_segment_bits(0),
+            merged: Vec::new(),
         }
     }
 
@@ -116,7 +123,9 @@ impl Waiting {
         skills.sort_unstable();
         let mut hash = Mixer::default();
         skills.iter().for_each(|(key, level)| hash.add(key ^ u64::from(*level) << 56));
-        if let Some(number) = self.skill_table.find(hash.0, |number| self.skill_sets[number as usize] == *skills) {
+        if let Some(number) =
+            self.skill_table.find(hash.0, |number| self.skill_sets[number as usize] == *skills)
+        {
             return number;
         }
         let number = self.skill_sets.len() as u32;
@@ -130,13 +139,20 @@ impl Waiting {
         let queue = conversation.queue;
         let lang_key = if rules.queues[queue.at()].match_lang { conversation.lang_key } else { 0 };
         let mut hash = Mixer::default();
-        hash.add(u64::from(queue.0) | u64::from(conversation.channel.0) << 16 | u64::from(conversation.skills) << 32);
+        hash.add(
+            u64::from(queue.0)
+                | u64::from(conversation.channel.0) << 16
+                | u64::from(conversation.skills) << 32,
+        );
         hash.add(lang_key);
         self.merge_skills(queue, conversation.skills);
         let merged = &self.merged;
         let is_it = |number: u32| {
             let class = &self.classes[number as usize];
-            class.queue == queue && class.channel == conversation.channel && class.lang_key == lang_key && class.skills == *merged
+            class.queue == queue
+                && class.channel == conversation.channel
+                && class.lang_key == lang_key
+                && class.skills == *merged
         };
         if let Some(number) = self.table.find(hash.0, is_it) {
             return number;
@@ -178,7 +194,14 @@ impl Waiting {
     }
 
     /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `knee` are set.
-    pub fn enter(&mut self, slot: u32, conversation: &mut Conversation, rules: &Rules, staff: &Staff, at: Millis) {
+    pub fn enter(
+        &mut self,
+        slot: u32,
+        conversation: &mut Conversation,
+        rules: &Rules,
+        staff: &Staff,
+        at: Millis,
+    ) {
         let number = self.class_of(conversation, rules, staff);
         let curve = &rules.queues[conversation.queue.at()].curve;
         conversation.class = number;
@@ -202,7 +225,8 @@ impl Waiting {
         class.waiting -= 1;
         if class.waiting == 0 {
             let live = &mut self.live[class.queue.at()];
-            let place = live.iter().position(|live| *live == number).expect("a class with something waiting is live");
+            let place =
+                live.iter().position(|live| *live == number).expect("a class with something waiting is live");
             live.swap_remove(place);
         }
     }
@@ -238,9 +262,11 @@ fn place_in_curve(conversation: &mut Conversation, curve: &Curve, at: Millis) ->
     let segment = curve.segments.partition_point(|segment| segment.from <= age) - 1;
     let from = curve.segments[segment];
     conversation.segment = segment as u32;
-    conversation.knee = curve.segments.get(segment + 1).map_or(Millis::MAX, |next| conversation.arrived.plus(next.from));
+    conversation.knee =
+        curve.segments.get(segment + 1).map_or(Millis::MAX, |next| conversation.arrived.plus(next.from));
     let start = conversation.arrived.0.wrapping_add(from.from.0);
-    let key = (conversation.value + from.points).wrapping_shl(32).wrapping_sub(from.slope.wrapping_mul(start));
+    let key =
+        (conversation.value + from.points).wrapping_shl(32).wrapping_sub(from.slope.wrapping_mul(start));
     WaitKey { key, arrived: conversation.arrived, id: conversation.id }
 }
 
@@ -262,8 +288,10 @@ mod tests {
 
     fn naive(curve: &Curve, value: i64, arrived: Millis, at: Millis) -> i128 {
         let age = at.since(arrived).max(DurationMs::ZERO).min(CURVE_AGE_MAX);
-        let segment = curve.segments.iter().rev().find(|segment| segment.from <= age).expect("the first begins at 0");
-        (i128::from(value + segment.points) << 32) + i128::from(segment.slope) * i128::from(age.0 - segment.from.0)
+        let segment =
+            curve.segments.iter().rev().find(|segment| segment.from <= age).expect("the first begins at 0");
+        (i128::from(value + segment.points) << 32)
+            + i128::from(segment.slope) * i128::from(age.0 - segment.from.0)
     }
 
     #[test]
@@ -278,7 +306,9 @@ mod tests {
             ],
         };
         let arrived = Millis(1_795_000_000_123);
-        for age in [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000, 7_777_777, CURVE_AGE_MAX.0, CURVE_AGE_MAX.0 + 5] {
+        for age in
+            [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000, 7_777_777, CURVE_AGE_MAX.0, CURVE_AGE_MAX.0 + 5]
+        {
             for value in [-VALUE, 0, VALUE] {
                 let mut conversation = Conversation { value, arrived, ..Conversation::default() };
                 let at = Millis(arrived.0 + age);
@@ -294,7 +324,9 @@ mod tests {
 
     #[test]
     fn points_are_rounded_half_up() {
-        for (priority, shown) in [(0, 0), (1 << 31, 1), ((1 << 31) - 1, 0), (-(1 << 31), 0), (-(1 << 31) - 1, -1), (3 << 32, 3)] {
+        for (priority, shown) in
+            [(0, 0), (1 << 31, 1), ((1 << 31) - 1, 0), (-(1 << 31), 0), (-(1 << 31) - 1, -1), (3 << 32, 3)]
+        {
             assert_eq!(points_shown(priority), shown, "{priority}");
         }
     }

@@ -101,7 +101,12 @@ const _: () = assert!(size_of::<KeptAttempt>() == 16);
 
 impl Default for KeptAttempt {
     fn default() -> Self {
-        KeptAttempt { at: Millis(0), conversation: NONE, channel: ChannelId(0), outcome: AttemptOutcome::Open }
+        KeptAttempt {
+            at: Millis(0),
+            conversation: NONE,
+            channel: ChannelId(0),
+            outcome: AttemptOutcome::Open,
+        }
     }
 }
 

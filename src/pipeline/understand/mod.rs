@@ -20,7 +20,7 @@ use crate::types::event::{Event, Events};
 use crate::types::operation::{Action, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy};
 use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
 
-use shard::Shard;
+use shard::{Parcel, Shard};
 use value::Appraiser;
 
 /// Logical shards: fixed, so that state does not depend on the number of threads.
@@ -31,6 +31,7 @@ pub struct Understand {
     rules: Arc<Rules>,
     appraiser: Appraiser,
     shards: Vec<Shard>,
+    parcel: Parcel,
     /// Events without effect by reason.
     pub ignored: [u64; IgnoreReason::ALL.len()],
 }
@@ -48,11 +49,23 @@ impl Understand {
     /// Knows nobody yet.
     pub fn new(rules: Arc<Rules>, keys: &Keys) -> Understand {
         let shards = (0..SHARDS).map(|_| Shard::new(&rules)).collect();
-        Understand { appraiser: Appraiser::new(rules.clone(), keys), rules, shards, ignored: Default::default() }
+        Understand {
+            appraiser: Appraiser::new(&rules, keys),
+            rules,
+            shards,
+            parcel: Parcel::default(),
+            ignored: Default::default(),
+        }
     }
 
     /// Turns a batch into operations; `out` is by division. `clocks` is by row.
-    pub fn apply(&mut self, events: &Events, clocks: &[Millis], resolutions: &Resolutions, out: &mut [Operations]) {
+    pub fn apply(
+        &mut self,
+        events: &Events,
+        clocks: &[Millis],
+        resolutions: &Resolutions,
+        out: &mut [Operations],
+    ) {
         debug_assert_eq!(events.rows.len(), resolutions.rows.len());
         let mut merges = resolutions.merges.iter().peekable();
         for (row, event) in events.rows.iter().enumerate() {
@@ -74,15 +87,22 @@ impl Understand {
         }
     }
 
-    fn customer_event(&mut self, place: Place, index: u32, id: CustomerId, kinds: u16, out: &mut [Operations]) -> Done {
+    fn customer_event(
+        &mut self,
+        place: Place,
+        index: u32,
+        id: CustomerId,
+        kinds: u16,
+        out: &mut [Operations],
+    ) -> Done {
         let shard = &mut self.shards[shard_of(index)];
         let local = local_of(index);
         shard.sweep(place.clock);
         shard.meet(local, id);
         match place.event.event_type {
-            EventType::ContactReceived => {
-                shard.contact(place, local, kinds, &self.rules, &self.appraiser, out).map_err(|()| IgnoreReason::Unsupported)
-            }
+            EventType::ContactReceived => shard
+                .contact(place, local, kinds, &self.rules, &self.appraiser, out)
+                .map_err(|()| IgnoreReason::Unsupported),
             EventType::CustomerUpdated => {
                 shard.update_profile(place, local);
                 Ok(())
@@ -99,13 +119,20 @@ impl Understand {
         let action = match event.event_type {
             EventType::AgentUpdated => Action::AgentUpdated,
             EventType::AgentState => Action::AgentState,
-            EventType::AgentWrapped if event.conversation.is_some() => Action::Wrapped(WrappedBy::Conversation),
+            EventType::AgentWrapped if event.conversation.is_some() => {
+                Action::Wrapped(WrappedBy::Conversation)
+            }
             EventType::AgentWrapped if event.has_from => Action::Wrapped(WrappedBy::Customer),
             EventType::AgentWrapped => Action::Wrapped(WrappedBy::Agent),
             other => unreachable!("{} concerns a customer", other.name()),
         };
         let division = event.division.expect("decode requires the division of an agent's event");
-        out[division.at()].rows.push(Operation { row: place.row, conversation: event.conversation, customer, action });
+        out[division.at()].rows.push(Operation {
+            row: place.row,
+            conversation: event.conversation,
+            customer,
+            action,
+        });
         Ok(())
     }
 
@@ -113,11 +140,11 @@ impl Understand {
     fn join(&mut self, merge: Merge, place: Place, out: &mut [Operations]) {
         let absorbed = &mut self.shards[shard_of(merge.absorbed)];
         absorbed.sweep(place.clock);
-        let parcel = absorbed.part(local_of(merge.absorbed));
+        absorbed.part(local_of(merge.absorbed), &mut self.parcel);
         let survivor = &mut self.shards[shard_of(merge.survivor)];
         survivor.sweep(place.clock);
         survivor.meet(local_of(merge.survivor), merge.survivor_id);
-        survivor.receive(local_of(merge.survivor), parcel, |conversation: ConversationId, division: DivisionId| {
+        survivor.receive(local_of(merge.survivor), &mut self.parcel, |conversation: ConversationId, division: DivisionId| {
             out[division.at()].rows.push(Operation {
                 row: place.row,
                 conversation,

@@ -7,7 +7,8 @@ use crate::rules::Rules;
 use crate::types::event::{List, Span};
 use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{
-    AttemptOutcome, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis, QueueId,
+    AttemptOutcome, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis,
+    QueueId,
 };
 
 use super::Place;
@@ -35,12 +36,17 @@ pub struct Shard {
     max_late: DurationMs,
 }
 
-/// A customer's record on its way to another.
+/// A customer's record on its way to another; used again and again, so that its lists keep their memory.
+#[derive(Default)]
 pub struct Parcel {
     customer: Customer,
-    last_agent: Option<(u64, Vec<u8>)>,
+    last_agent: Option<u64>,
+    last_agent_name: Vec<u8>,
     attempts: Vec<KeptAttempt>,
+    /// With the slots that they had.
     conversations: Vec<(u32, Conversation)>,
+    /// Old slots and new ones.
+    moved: Vec<(u32, u32)>,
 }
 
 impl Shard {
@@ -188,7 +194,8 @@ impl Shard {
             _ => {}
         }
         if matches!(action, Action::Replied | Action::Resolved) && event.agent.len > 0 {
-            self.customers[local].last_agent = self.agents.number(event.agent_key, place.events.text(event.agent));
+            self.customers[local].last_agent =
+                self.agents.number(event.agent_key, place.events.text(event.agent));
         }
         if matches!(action, Action::Resolved | Action::Abandoned) {
             self.close(slot);
@@ -198,52 +205,60 @@ impl Shard {
     }
 
     /// Takes a customer's record out, to be received by another.
-    pub fn part(&mut self, local: u32) -> Parcel {
+    pub fn part(&mut self, local: u32, parcel: &mut Parcel) {
         self.ensure(local);
-        let attempts = self.attempts(&self.customers[local]).to_vec();
-        let mut conversations = Vec::new();
+        parcel.attempts.clear();
+        parcel.attempts.extend_from_slice(self.attempts(&self.customers[local]));
+        parcel.conversations.clear();
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
             self.leave_ageing(slot);
             let conversation = std::mem::take(&mut self.conversations[slot]);
             let next = conversation.next;
-            conversations.push((slot, conversation));
+            parcel.conversations.push((slot, conversation));
             self.free.push(slot);
             slot = next;
         }
-        let customer = std::mem::take(&mut self.customers[local]);
-        self.give_back_attempts(&customer);
-        let last_agent = customer.last_agent;
-        let last_agent = (last_agent != NONE).then(|| (self.agents.key(last_agent), self.agents.get(last_agent).to_vec()));
-        Parcel { customer, last_agent, attempts, conversations }
+        parcel.customer = std::mem::take(&mut self.customers[local]);
+        self.give_back_attempts(&parcel.customer);
+        let last_agent = parcel.customer.last_agent;
+        parcel.last_agent = (last_agent != NONE).then(|| self.agents.key(last_agent));
+        parcel.last_agent_name.clear();
+        if last_agent != NONE {
+            parcel.last_agent_name.extend_from_slice(self.agents.get(last_agent));
+        }
     }
 
     /// Joins a customer's record to another: profile gaps, attempts by time, conversations. `renamed` is told of each
     /// conversation, the smallest id first.
-    pub fn receive(&mut self, local: u32, mut parcel: Parcel, mut renamed: impl FnMut(ConversationId, DivisionId)) {
+    pub fn receive(&mut self, local: u32, parcel: &mut Parcel, mut renamed: impl FnMut(ConversationId, DivisionId)) {
         self.customers[local].fill_gaps(&parcel.customer);
         if self.customers[local].last_agent == NONE
-            && let Some((key, name)) = parcel.last_agent
+            && let Some(key) = parcel.last_agent
         {
-            self.customers[local].last_agent = self.agents.number(key, &name);
+            self.customers[local].last_agent = self.agents.number(key, &parcel.last_agent_name);
         }
-        parcel.conversations.sort_by_key(|(_, conversation)| conversation.id);
-        let mut moved = Vec::with_capacity(parcel.conversations.len());
-        for (old, conversation) in parcel.conversations {
+        parcel.conversations.sort_unstable_by_key(|(_, conversation)| conversation.id);
+        parcel.moved.clear();
+        for (old, conversation) in parcel.conversations.drain(..) {
             renamed(conversation.id, conversation.division);
-            moved.push((old, self.adopt(local, conversation)));
+            parcel.moved.push((old, self.adopt(local, conversation)));
         }
         for attempt in &mut parcel.attempts {
-            let place = moved.iter().find(|(old, _)| *old == attempt.conversation);
+            let place = parcel.moved.iter().find(|(old, _)| *old == attempt.conversation);
             attempt.conversation = place.map_or(NONE, |(_, slot)| *slot);
         }
-        let mut all = self.attempts(&self.customers[local]).to_vec();
-        all.extend(parcel.attempts);
+        // The survivor's come first where the instants are equal: the sort is stable.
+        let all = &mut parcel.attempts;
+        let theirs = all.len();
+        all.extend_from_slice(self.attempts(&self.customers[local]));
+        all.rotate_left(theirs);
         all.sort_by_key(|attempt| attempt.at);
         let surplus = all.len().saturating_sub(self.kept);
         let customer = std::mem::take(&mut self.customers[local]);
         self.give_back_attempts(&customer);
-        self.customers[local] = Customer { attempts: NONE, attempt_count: 0, attempts_large: false, ..customer };
+        self.customers[local] =
+            Customer { attempts: NONE, attempt_count: 0, attempts_large: false, ..customer };
         for attempt in &all[surplus..] {
             self.add_attempt(local, *attempt);
         }
@@ -270,7 +285,9 @@ impl Shard {
         }
         let queue = event.queue.or_else(|| appraiser.route(facts)).ok_or(())?;
         let division = division_of(queue);
-        let by_thread = |conversation: &Conversation| conversation.division == division && conversation.has_thread(event.thread_key);
+        let by_thread = |conversation: &Conversation| {
+            conversation.division == division && conversation.has_thread(event.thread_key)
+        };
         let recent = |conversation: &Conversation| {
             conversation.division == division && place.clock.since(conversation.last) <= self.continuity
         };
@@ -288,7 +305,11 @@ impl Shard {
             let found = self.best(local, |conversation| conversation.id == event.conversation);
             let slot = found.ok_or(IgnoreReason::UnknownConversation)?;
             let division = self.conversations[slot].division;
-            return if event.division.is_none_or(|named| named == division) { Ok(slot) } else { Err(IgnoreReason::OtherDivision) };
+            return if event.division.is_none_or(|named| named == division) {
+                Ok(slot)
+            } else {
+                Err(IgnoreReason::OtherDivision)
+            };
         }
         let by_queue = event.queue.filter(|_| event.event_type != EventType::ConversationTransferred);
         let division = by_queue.map(|queue| rules.queues[queue.at()].division);
@@ -323,7 +344,8 @@ impl Shard {
         let customer = &mut self.customers[local];
         customer.opened += 1;
         let id = ConversationId { customer: customer.id, ordinal: customer.opened };
-        let conversation = Conversation { id, last: clock, first_contact, division, ..Conversation::default() };
+        let conversation =
+            Conversation { id, last: clock, first_contact, division, ..Conversation::default() };
         self.adopt(local, conversation)
     }
 
@@ -332,7 +354,15 @@ impl Shard {
         let slot = self.free.pop().unwrap_or_else(|| self.conversations.push(Conversation::default()));
         let next = std::mem::replace(&mut self.customers[local].conversations, slot);
         let last = conversation.last;
-        self.conversations[slot] = Conversation { customer: local, next, ..conversation };
+        let place = &mut self.conversations[slot];
+        // The list that the place had is used again, unless the conversation brings its own.
+        let mut more_threads = std::mem::take(&mut place.more_threads);
+        if conversation.more_threads.is_empty() {
+            more_threads.clear();
+        } else {
+            more_threads = conversation.more_threads;
+        }
+        *place = Conversation { customer: local, next, more_threads, ..conversation };
         // Nearly always the youngest; a merged one may be older than some.
         let mut older = self.youngest;
         while older != NONE && self.conversations[older].last > last {
@@ -400,7 +430,15 @@ impl Shard {
     }
 
     /// What the agent will be told: the earlier attempts go into the operations' side table.
-    fn context(&self, local: u32, slot: u32, facts: Facts, kinds: u16, value: i64, out: &mut Operations) -> Contact {
+    fn context(
+        &self,
+        local: u32,
+        slot: u32,
+        facts: Facts,
+        kinds: u16,
+        value: i64,
+        out: &mut Operations,
+    ) -> Contact {
         let customer = &self.customers[local];
         let start = out.attempts.len() as u32;
         out.attempts.extend(self.attempts(customer).iter().map(KeptAttempt::told));
@@ -494,4 +532,3 @@ impl Shard {
         self.attempts_mut(local)[count] = attempt;
     }
 }
-

@@ -37,26 +37,37 @@ pub struct Appraiser {
 
 impl Appraiser {
     /// Prepares the rules.
-    pub fn new(rules: Arc<Rules>, keys: &Keys) -> Appraiser {
+    pub fn new(rules: &Arc<Rules>, keys: &Keys) -> Appraiser {
         let langs = rules.routes.iter().map(|route| {
-            route.when.lang.as_ref().map(|langs| langs.iter().map(|lang| keys.name(lang.as_bytes())).collect())
+            route
+                .when
+                .lang
+                .as_ref()
+                .map(|langs| langs.iter().map(|lang| keys.name(lang.as_bytes())).collect())
         });
-        let meets = |route: usize, channel: usize| rules.routes[route].when.channel.is_none_or(|bits| bits >> channel & 1 == 1);
-        let by_channel = (0..rules.channels.len())
-            .map(|channel| (0..rules.routes.len()).filter(|route| meets(*route, channel)).map(|r| r as u32).collect());
+        let meets = |route: usize, channel: usize| {
+            rules.routes[route].when.channel.is_none_or(|bits| bits >> channel & 1 == 1)
+        };
+        let by_channel = (0..rules.channels.len()).map(|channel| {
+            (0..rules.routes.len()).filter(|route| meets(*route, channel)).map(|r| r as u32).collect()
+        });
         Appraiser { langs: langs.collect(), by_channel: by_channel.collect(), rules: rules.clone() }
     }
 
     /// The queue of the first route whose conditions hold; `None` only where the rules have no routes.
     pub fn route(&self, facts: Facts) -> Option<QueueId> {
         let routes = &self.by_channel[facts.channel.at()];
-        routes.iter().find(|route| self.holds(**route as usize, facts)).map(|route| self.rules.routes[*route as usize].queue)
+        routes
+            .iter()
+            .find(|route| self.holds(**route as usize, facts))
+            .map(|route| self.rules.routes[*route as usize].queue)
     }
 
     /// Business value: the sum of its terms, clamped to ±1,000,000.
     pub fn value(&self, facts: Facts) -> i64 {
         let rules = &self.rules.value;
-        let named = |points: &[i64], at: Option<u16>| at.and_then(|at| points.get(at as usize)).copied().unwrap_or(0);
+        let named =
+            |points: &[i64], at: Option<u16>| at.and_then(|at| points.get(at as usize)).copied().unwrap_or(0);
         let failed = rules.failed_attempt_points.saturating_mul(i64::from(facts.failed_attempts));
         let terms = [
             rules.base,
@@ -84,7 +95,9 @@ impl Appraiser {
     /// Whether all conditions of a route hold, its channel's apart.
     fn holds(&self, route: usize, facts: Facts) -> bool {
         let when = &self.rules.routes[route].when;
-        let one_of = |set: &Option<Vec<u16>>, at: Option<u16>| set.as_ref().is_none_or(|set| at.is_some_and(|at| set.contains(&at)));
+        let one_of = |set: &Option<Vec<u16>>, at: Option<u16>| {
+            set.as_ref().is_none_or(|set| at.is_some_and(|at| set.contains(&at)))
+        };
         self.langs[route].as_ref().is_none_or(|langs| langs.contains(&facts.lang_key))
             && one_of(&when.intent, facts.event.intent)
             && one_of(&when.tier, facts.tier)
@@ -114,7 +127,15 @@ mod tests {
     #[test]
     fn the_highest_bracket_reached_counts() {
         let brackets = [(-100, 100), (-50, 50), (0, 0)];
-        let cases = [(None, 0), (Some(-101), 0), (Some(-100), 100), (Some(-51), 100), (Some(-50), 50), (Some(0), 0), (Some(100), 0)];
+        let cases = [
+            (None, 0),
+            (Some(-101), 0),
+            (Some(-100), 100),
+            (Some(-51), 100),
+            (Some(-50), 50),
+            (Some(0), 0),
+            (Some(100), 0),
+        ];
         for (value, points) in cases {
             assert_eq!(bracket(&brackets, value), points, "{value:?}");
         }

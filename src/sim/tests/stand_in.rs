@@ -2,7 +2,7 @@
 //! customer, serves each queue first come, first served. It shows that the world needs an engine's decisions and
 //! nothing else of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::pipeline::decode::Decoder;
@@ -42,8 +42,8 @@ pub struct StandIn {
     decoder: Decoder,
     events: Events,
     clock: Millis,
-    seen: HashSet<u128>,
-    owners: HashMap<u128, u32>,
+    seen: BTreeSet<u128>,
+    owners: BTreeMap<u128, u32>,
     parents: Vec<u32>,
     ordinals: Vec<u32>,
     talks: BTreeMap<ConversationId, Talk>,
@@ -68,8 +68,8 @@ impl StandIn {
             decoder: Decoder::new(rules.clone(), keys, Default::default()),
             events: Events::default(),
             clock: Millis::MIN,
-            seen: HashSet::new(),
-            owners: HashMap::new(),
+            seen: BTreeSet::new(),
+            owners: BTreeMap::new(),
             parents: Vec::new(),
             ordinals: Vec::new(),
             talks: BTreeMap::new(),

@@ -234,7 +234,8 @@ fn a_conversation_and_its_timers_belong_to_the_survivor_from_the_merge_on() {
 
 #[test]
 fn on_a_merge_the_survivors_profile_wins_and_gaps_are_filled() {
-    let rules = format!("{}\n[value]\ntier = {{ gold = 5, silver = 3 }}\nlifetime_value = [[1, 100]]\n", rules(""));
+    let rules =
+        format!("{}\n[value]\ntier = {{ gold = 5, silver = 3 }}\nlifetime_value = [[1, 100]]\n", rules(""));
     tell(
         &rules,
         "

@@ -140,7 +140,9 @@ fn several_lost_offers_make_all_agents_take() {
 #[test]
 fn auto_goes_straight_to_active() {
     tell(
-        &desk("accept = \"auto\"\n[queues.desk.sla]\nqueue_wait = { target = \"5s\", calendar = \"always\" }"),
+        &desk(
+            "accept = \"auto\"\n[queues.desk.sla]\nqueue_wait = { target = \"5s\", calendar = \"always\" }",
+        ),
         &with_ann(
             "
     +1s   contact chat id:7
@@ -218,7 +220,10 @@ fn how_an_abandoned_conversation_ends() {
     let ann = "+1s agent ann capacity.chat=1\n+1s state ann available\n-> offered c1 ann\n";
     end(ann, "-> withdrawn c1 ann abandoned\n-> closed c1 abandoned");
     end(&format!("{ann}+2s accepts ann c1"), "-> withdrawn c1 ann abandoned\n-> closed c1 answered");
-    end(&format!("{ann}+2s accepts ann c1\n+3s held c1"), "-> withdrawn c1 ann abandoned\n-> closed c1 answered");
+    end(
+        &format!("{ann}+2s accepts ann c1\n+3s held c1"),
+        "-> withdrawn c1 ann abandoned\n-> closed c1 answered",
+    );
 }
 
 #[test]

@@ -244,7 +244,11 @@ fn in_calendar(calendar: &str, target: &str, warn: &str) -> String {
 #[test]
 fn only_open_time_counts() {
     // Open on Mondays from 9:00 to 9:10 and on Tuesdays from 9:00.
-    let rules = in_calendar("zone = \"UTC\"\nopen = { mon = [\"09:00-09:10\"], tue = [\"09:00-10:00\"] }", "20m", "25, 75");
+    let rules = in_calendar(
+        "zone = \"UTC\"\nopen = { mon = [\"09:00-09:10\"], tue = [\"09:00-10:00\"] }",
+        "20m",
+        "25, 75",
+    );
     tell(
         &rules,
         "

@@ -127,7 +127,9 @@ continuity = \"0s\"
 #[test]
 fn points_below_zero_of_failed_attempts_have_a_lower_bound() {
     tell(
-        &rules("[value]\nfailed_attempt = { points = -10, at_most = -15 }\n[conversation]\ncontinuity = \"0s\""),
+        &rules(
+            "[value]\nfailed_attempt = { points = -10, at_most = -15 }\n[conversation]\ncontinuity = \"0s\"",
+        ),
         "
     +0s   contact chat id:1
           -> opened c1 value=0

@@ -1,0 +1,44 @@
+//! The log: a world of the profile `omni` that reacts to the real engine, made in memory.
+
+use std::sync::Arc;
+
+use trunkline::rules::Rules;
+use trunkline::sim::{PipelineEngine, Plan, Profile, World, rulebook};
+use trunkline::types::record::Record;
+
+use super::options::Options;
+
+/// Every bench measures the same world.
+const SEED: u64 = 7;
+
+/// A plain log and the rules that it lives under.
+pub struct Log {
+    /// The rules.
+    pub rules: Arc<Rules>,
+    bytes: Vec<u8>,
+}
+
+impl Log {
+    /// The world's log.
+    pub fn omni(options: &Options) -> Log {
+        let text = rulebook::text(Profile::Omni);
+        let rules = trunkline::rules::compile(&text, "omni").expect("the profile's own rules are valid");
+        let mut plan = Plan::new(Profile::Omni, SEED, options.events);
+        (plan.customers, plan.agents) = (options.customers, options.agents);
+        let mut world = World::new(plan, &rules).expect("the profile's own rules have what its world needs");
+        let mut bytes = Vec::with_capacity(options.events as usize * 440);
+        world.run(&mut PipelineEngine::new(&rules, ()), &mut bytes).expect("memory takes every line");
+        Log { rules: Arc::new(rules), bytes }
+    }
+
+    /// The lines, in order.
+    pub fn records(&self) -> Vec<Record<'_>> {
+        let lines = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes).split(|byte| *byte == b'\n');
+        lines.enumerate().map(|(at, line)| Record::line(0, at as u64, line)).collect()
+    }
+
+    /// Bytes of all lines, line ends included.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
