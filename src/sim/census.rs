@@ -1,10 +1,12 @@
 //! What the world knows of itself: who waits where, who works, and how busy the staff was. Kept up to date with
 //! every change, so that a reading costs nothing.
 
+use crate::sim::cast::Medium;
+
 /// Staff of one pool.
 #[derive(Clone, Debug, Default)]
 pub struct Staff {
-    /// Budget of those who are at work.
+    /// Budget of those who are at work, and of those away as much as they still hold.
     pub budget: i64,
     /// Weight that they hold: offers, conversations, wrap-ups.
     pub used: i64,
@@ -37,6 +39,8 @@ impl Staff {
 pub struct Census {
     /// By pool.
     pub staff: Vec<Staff>,
+    /// New cases that came by each medium (returns apart), and the time that agents held any of it.
+    pub handling: [(u64, u64); Medium::COUNT],
     /// Conversations waiting, by `QueueId`.
     pub waiting: Vec<u32>,
     /// Agents by state: offline, available, away, not responding.
@@ -74,6 +78,8 @@ impl Census {
 
     /// Weight-milliseconds used, and those there were.
     pub fn work(&self) -> (i64, i64) {
-        self.staff.iter().fold((0, 0), |(used, budget), staff| (used + staff.used_ms, budget + staff.budget_ms))
+        self.staff
+            .iter()
+            .fold((0, 0), |(used, budget), staff| (used + staff.used_ms, budget + staff.budget_ms))
     }
 }

@@ -6,9 +6,9 @@ use crate::sim::phrases::LANGUAGES;
 use crate::sim::profile::{Pace, Profile};
 use crate::sim::world::{Act, Presence, Stage, World};
 
-/// Time that a case takes an agent from the offer to the resolve, by medium: measured over long runs, since
-/// exchanges end early, are handed over and come back. Arrivals are set by it.
-pub(super) const HANDLING_MS: [u32; Medium::COUNT] = [185_000, 215_000, 235_000, 220_000, 215_000];
+/// Time that a new case costs the agents from the offer to the resolve, by medium: measured over long runs, since
+/// exchanges end early, are handed over and come back. Arrivals are set by it; `calibrate` measures it again.
+pub(super) const HANDLING_MS: [u32; Medium::COUNT] = [203_000, 190_000, 312_000, 250_000, 292_000];
 
 /// Mean time to read and to answer.
 const THINKING_MS: [u32; Medium::COUNT] = [600, 24_000, 170_000, 40_000, 55_000];
@@ -149,7 +149,12 @@ impl World {
     }
 
     pub(super) fn hold(&mut self, at: u32, case: u32, held: bool) {
-        self.begin(at, Source::Switch, if held { "conversation.held" } else { "conversation.resumed" }, false);
+        self.begin(
+            at,
+            Source::Switch,
+            if held { "conversation.held" } else { "conversation.resumed" },
+            false,
+        );
         self.lines.conversation(self.cases[case as usize].id);
         if held {
             self.lines.text("reason", "asking a colleague");
@@ -162,7 +167,8 @@ impl World {
         let (_, medium) = self.medium_of(case);
         let from = self.cases[case as usize].lane;
         let pool = self.cast.pools_of[self.cast.lanes[usize::from(from)].division.at()];
-        let pool = pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
+        let pool =
+            pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
         let lanes = &self.cast.pools[usize::from(pool)].lanes;
         let to = lanes[self.rng.below(lanes.len() as u32) as usize];
         self.begin(at, Source::Desktop, "conversation.transferred", true);
@@ -181,7 +187,8 @@ impl World {
         if self.rng.chance(950) {
             self.write_agent(self.cases[case as usize].agent);
         }
-        let outcome = ["solved", "solved", "solved", "informed", "sold", "not solved"][self.rng.below(6) as usize];
+        let outcome =
+            ["solved", "solved", "solved", "informed", "sold", "not solved"][self.rng.below(6) as usize];
         self.lines.text("outcome", outcome);
         self.end(at, NO_CONTACT);
     }
@@ -296,8 +303,8 @@ impl World {
         let before = held.presence;
         held.presence = presence;
         held.turn += 1;
-        let there = |presence: Presence| matches!(presence, Presence::Available | Presence::NotResponding);
-        let budget = 100 * (i64::from(there(presence)) - i64::from(there(before)));
+        let budget =
+            (100 - i64::from(held.used)) * (i64::from(presence.is_there()) - i64::from(before.is_there()));
         let staff = self.staff_of(agent);
         self.census_mut().staff[staff].change(at, budget, 0);
         self.census_mut().agents[before as usize] -= 1;

@@ -10,7 +10,11 @@ use crate::types::{AcceptMode, Cause, CloseOutcome, ConversationId, Millis, With
 
 impl World {
     /// Reads what the engine decided about the lines at hand, the first of which has number `first_offset`.
-    pub(super) fn react<'a>(&mut self, decisions: impl Iterator<Item = &'a DecisionBatch>, first_offset: u64) {
+    pub(super) fn react<'a>(
+        &mut self,
+        decisions: impl Iterator<Item = &'a DecisionBatch>,
+        first_offset: u64,
+    ) {
         for batch in decisions {
             for decision in &batch.decisions {
                 self.react_to(batch, decision, first_offset);
@@ -31,7 +35,9 @@ impl World {
             return;
         }
         match &decision.body {
-            Body::Offered(offered) => self.offered(at, case, decision, offered, batch.bytes_of(offered.agent)),
+            Body::Offered(offered) => {
+                self.offered(at, case, decision, offered, batch.bytes_of(offered.agent))
+            }
             Body::Withdrawn { reason, .. } => self.withdrawn(at, case, *reason),
             Body::Pivoted { .. } => self.pivoted(at, case, decision),
             Body::Closed(closed) => self.closed(at, case, closed),
@@ -72,6 +78,7 @@ impl World {
             stage: Stage::Waiting,
             agent: NOBODY,
             weight: 0,
+            since: 0,
             life: held.life,
             turn: held.turn + 1,
         };
@@ -100,8 +107,8 @@ impl World {
         held.channel = decision.channel.0;
         held.stage = Stage::Offered;
         held.turn += 1;
-        let staff = self.staff_of(agent);
-        self.census_mut().staff[staff].change(at, 0, i64::from(weight));
+        held.since = at;
+        self.weigh(at, agent, i64::from(weight));
         self.census_mut().offered += 1;
         match (offered.accept, offered.expires) {
             (AcceptMode::Offer, Some(expires)) => self.consider(at, case, since_begin(expires)),
@@ -135,8 +142,7 @@ impl World {
         self.cases[case as usize].channel = decision.channel.0;
         if agent != NOBODY {
             self.cases[case as usize].weight = new;
-            let staff = self.staff_of(agent);
-            self.census_mut().staff[staff].change(at, 0, i64::from(new) - i64::from(weight));
+            self.weigh(at, agent, i64::from(new) - i64::from(weight));
         }
     }
 
@@ -187,12 +193,22 @@ impl World {
 
     /// The agent has the case's weight no longer.
     pub(super) fn lay_down(&mut self, at: u32, case: u32) {
-        let Case { agent, weight, .. } = self.cases[case as usize];
+        let Case { agent, weight, since, .. } = self.cases[case as usize];
         if agent != NOBODY && weight > 0 {
-            let staff = self.staff_of(agent);
-            self.census_mut().staff[staff].change(at, 0, -i64::from(weight));
+            let (_, medium) = self.medium_of(case);
+            self.census_mut().handling[medium as usize].1 += u64::from(at.saturating_sub(since));
+            self.weigh(at, agent, -i64::from(weight));
             self.cases[case as usize].weight = 0;
         }
+    }
+
+    /// What an agent holds changes. Who is away counts as staff for what he still holds, no more.
+    fn weigh(&mut self, at: u32, agent: u32, change: i64) {
+        let held = &mut self.agents[agent as usize];
+        held.used = held.used.saturating_add_signed(change as i32);
+        let budget = if held.presence.is_there() { 0 } else { change };
+        let staff = self.staff_of(agent);
+        self.census_mut().staff[staff].change(at, budget, change);
     }
 
     /// The place may be used again; whatever was planned for it is stale.
@@ -216,6 +232,7 @@ impl Case {
             turn: 0,
             thread: 0,
             weight: 0,
+            since: 0,
             lane: 0,
             intent: u16::MAX,
             queue: 0,

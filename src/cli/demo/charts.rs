@@ -86,7 +86,11 @@ fn rounded_up(value: f64) -> f64 {
         return 1.0;
     }
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0].into_iter().map(|n| n * power).find(|n| *n >= value).unwrap_or(10.0 * power)
+    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0]
+        .into_iter()
+        .map(|n| n * power)
+        .find(|n| *n >= value)
+        .unwrap_or(10.0 * power)
 }
 
 /// A number as short as it can be: `1.5k`, `0.25`.
@@ -96,8 +100,26 @@ pub fn short(value: f64) -> String {
         v if v >= 1e3 => (value / 1e3, "k"),
         _ => (value, ""),
     };
-    let digits = if scaled.abs() >= 100.0 || scaled.fract().abs() < 1e-9 { 0 } else if scaled.abs() >= 1.0 { 1 } else { 2 };
+    let digits = if scaled.abs() >= 100.0 || scaled.fract().abs() < 1e-9 {
+        0
+    } else if scaled.abs() >= 1.0 {
+        1
+    } else {
+        2
+    };
     format!("{scaled:.digits$}{unit}")
+}
+
+/// Unit of an axis whose labels are spans of time.
+pub const MICROSECONDS: &str = "µs";
+
+/// A span in the unit that suits it.
+fn span(us: f64) -> String {
+    match us {
+        us if us >= 1e6 => short(us / 1e6) + " s",
+        us if us >= 1e3 => short(us / 1e3) + " ms",
+        _ => short(us) + " µs",
+    }
 }
 
 fn open(label: &str, height: f64) -> String {
@@ -112,12 +134,12 @@ fn x_of(place: f64, count: usize) -> f64 {
 fn frame(out: &mut String, frame: &Frame<'_>, scale: &Scale) {
     for tick in scale.ticks() {
         let y = scale.y(tick);
-        let label = short(tick);
-        let (from, to, unit) = (LEFT, WIDTH - RIGHT, frame.unit);
+        let label = if frame.unit == MICROSECONDS { span(tick) } else { short(tick) + frame.unit };
+        let (from, to) = (LEFT, WIDTH - RIGHT);
         let _ = write!(
             out,
             "<line class=\"grid\" x1=\"{from}\" x2=\"{to}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}{unit}</text>",
+             <text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
             LEFT - 6.0,
             y + 4.0
         );
@@ -147,11 +169,17 @@ pub fn lines(label: &str, of: &Frame<'_>, series: &[Series<'_>]) -> String {
         for (place, value) in one.points.iter().enumerate() {
             if let Some(value) = value {
                 let command = if pen_down { 'L' } else { 'M' };
-                let _ = write!(path, "{command}{:.1} {:.1}", x_of(place as f64, one.points.len()), scale.y(*value));
+                let _ = write!(
+                    path,
+                    "{command}{:.1} {:.1}",
+                    x_of(place as f64, one.points.len()),
+                    scale.y(*value)
+                );
             }
             pen_down = value.is_some();
         }
-        let _ = write!(out, "<path class=\"line {}\" d=\"{path}\"><title>{}</title></path>", one.class, one.name);
+        let _ =
+            write!(out, "<path class=\"line {}\" d=\"{path}\"><title>{}</title></path>", one.class, one.name);
     }
     out + "</svg>" + &legend(series)
 }
@@ -175,7 +203,11 @@ pub fn stacked(label: &str, of: &Frame<'_>, series: &[Series<'_>]) -> String {
         for (place, value) in edges[0].iter().enumerate().rev() {
             let _ = write!(path, "L{:.1} {:.1}", x_of(place as f64, count), scale.y(*value));
         }
-        let _ = write!(out, "<path class=\"area {}\" d=\"{path}Z\"><title>{}</title></path>", one.class, one.name);
+        let _ = write!(
+            out,
+            "<path class=\"area {}\" d=\"{path}Z\"><title>{}</title></path>",
+            one.class, one.name
+        );
     }
     frame(&mut out, of, &scale);
     out + "</svg>" + &legend(series)
@@ -220,13 +252,21 @@ pub fn shares(bars: &[Bar]) -> String {
 
 /// A map of heat: a row for each list, grouped under labels; the darker the more.
 pub fn heat(label: &str, begins_h: f64, hours: f64, groups: &[(&str, Vec<(&str, Vec<u32>)>)]) -> String {
-    const ROW: f64 = 7.0;
-    const GAP: f64 = 5.0;
+    const ROW: f64 = 9.0;
+    const GAP: f64 = 7.0;
+    // Wider than the other charts, since it stands alone in its row.
+    const WIDTH: f64 = 1_000.0;
     let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let height = rows as f64 * ROW + groups.len() as f64 * GAP + BELOW;
-    let left = 70.0;
-    let most = groups.iter().flat_map(|(_, rows)| rows.iter().flat_map(|(_, cells)| cells)).copied().max().unwrap_or(0);
-    let mut out = open(label, height);
+    let left = 82.0;
+    let most = groups
+        .iter()
+        .flat_map(|(_, rows)| rows.iter().flat_map(|(_, cells)| cells))
+        .copied()
+        .max()
+        .unwrap_or(0);
+    let mut out =
+        format!("<svg class=\"broad\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\">");
     let mut y = 0.0;
     for (group, rows) in groups {
         let _ = write!(
@@ -283,7 +323,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let all = [(0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1_500.0, "1.5k"), (250_000.0, "250k"), (2e6, "2M")];
+        let all =
+            [(0.0, "0"), (0.25, "0.25"), (12.5, "12.5"), (1_500.0, "1.5k"), (250_000.0, "250k"), (2e6, "2M")];
         for (value, text) in all {
             assert_eq!(short(value), text);
         }
@@ -292,11 +333,15 @@ mod tests {
 
     #[test]
     fn a_chart_stays_within_its_frame() {
-        let series = [Series { name: "a", class: "c1", points: vec![Some(1.0), None, Some(1e9), Some(-5.0)] }];
+        let series =
+            [Series { name: "a", class: "c1", points: vec![Some(1.0), None, Some(1e9), Some(-5.0)] }];
         let of = Frame { begins_h: 7.0, hours: 14.0, unit: "", axis: Axis::Powers };
         let svg = lines("a chart", &of, &series);
         let path = svg.split(" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a path");
-        let numbers = path.split(['M', 'L', ' ']).filter(|n| !n.is_empty()).map(|n| n.parse::<f64>().expect("a number"));
+        let numbers = path
+            .split(['M', 'L', ' '])
+            .filter(|n| !n.is_empty())
+            .map(|n| n.parse::<f64>().expect("a number"));
         assert!(numbers.into_iter().all(|n| (0.0..=WIDTH).contains(&n)), "{path}");
         assert_eq!(path.matches('M').count(), 2, "a gap lifts the pen: {path}");
     }

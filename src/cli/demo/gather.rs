@@ -7,9 +7,7 @@ use crate::rules::Rules;
 use crate::sim::profile::BEGIN;
 use crate::sim::{Batch, Engine, PipelineEngine, World};
 use crate::types::decision::{Attempt, Body, Closed, Decision, DecisionBatch, Offered};
-use crate::types::{
-    ChannelId, CloseOutcome, ConversationId, CustomerId, Millis, Objective, QueueId, WithdrawReason,
-};
+use crate::types::{ChannelId, CloseOutcome, ConversationId, CustomerId, Millis, QueueId, WithdrawReason};
 use hdrhistogram::Histogram;
 
 /// Simulated time between two samples.
@@ -56,7 +54,8 @@ pub struct TimedEngine {
 impl TimedEngine {
     /// An engine that has seen nothing.
     pub fn new(rules: &Rules) -> TimedEngine {
-        let histogram = || Histogram::new_with_max(LATENCY_NS_MAX, LATENCY_DIGITS).expect("the bounds are sound");
+        let histogram =
+            || Histogram::new_with_max(LATENCY_NS_MAX, LATENCY_DIGITS).expect("the bounds are sound");
         TimedEngine {
             inner: PipelineEngine::new(rules, StageWatch::new()),
             stopwatch: Stopwatch::start(),
@@ -100,8 +99,6 @@ pub struct Sample {
     pub ended: [(u64, u64); 4],
     /// Microseconds: p50, p99, p99.9, greatest.
     pub latency_us: [f64; 4],
-    /// Events.
-    pub events: u64,
 }
 
 /// What became of the conversations of one channel.
@@ -167,7 +164,6 @@ pub struct Gathered {
     pub story: Option<Story>,
     story_score: i64,
     ended_before: [(u64, u64); 4],
-    lines_before: u64,
     next_sample: Millis,
 }
 
@@ -187,7 +183,6 @@ impl Gathered {
             story: None,
             story_score: 0,
             ended_before: [(0, 0); 4],
-            lines_before: 0,
             next_sample: Millis(BEGIN.0 + SAMPLE_MS),
         }
     }
@@ -242,7 +237,7 @@ impl Gathered {
         let score = i64::from(channels) * 200
             + i64::from(offered.candidates.min(8)) * 10
             + kinds * 60
-            + (offered.waited.0 / 1_000).min(120)
+            + (offered.waited.0 / 200).min(300)
             + i64::from(offered.last_agent.len > 0) * 50
             + offered.value.min(600) / 4;
         if score <= self.story_score {
@@ -277,7 +272,8 @@ impl Gathered {
                 sum.1 += counted.breached;
             }
         }
-        let since = |at: usize| (ended[at].0 - self.ended_before[at].0, ended[at].1 - self.ended_before[at].1);
+        let since =
+            |at: usize| (ended[at].0 - self.ended_before[at].0, ended[at].1 - self.ended_before[at].1);
         let microseconds = |quantile| engine.recent.value_at_quantile(quantile) as f64 / 1e3;
         self.samples.push(Sample {
             waiting: census.waiting.clone(),
@@ -285,10 +281,8 @@ impl Gathered {
             busy_percent: census.staff.iter().map(|staff| staff.used).sum(),
             ended: std::array::from_fn(since),
             latency_us: [0.5, 0.99, 0.999, 1.0].map(microseconds),
-            events: census.lines - self.lines_before,
         });
         self.ended_before = ended;
-        self.lines_before = census.lines;
         engine.recent.reset();
     }
 
@@ -296,13 +290,4 @@ impl Gathered {
     pub fn missed(&self) -> (u64, u64) {
         (self.withdrawn[WithdrawReason::Timeout as usize], self.withdrawn[WithdrawReason::Declined as usize])
     }
-}
-
-/// Met and breached of one objective over all queues.
-pub fn of_objective(engine: &TimedEngine, objective: Objective) -> (u64, u64) {
-    let tally = engine.inner.pipeline().tally();
-    tally.objectives.iter().fold((0, 0), |(met, breached), queue| {
-        let counted = queue[objective as usize];
-        (met + counted.met, breached + counted.breached)
-    })
 }

@@ -125,7 +125,9 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
 fn write_page(path: &Path, text: &str) -> Outcome {
     std::fs::write(path, text).map_err(|error| {
         let path = path.display();
-        Failure::failed(format!("{path}: the page cannot be written: {error}. Name another file with --report"))
+        Failure::failed(format!(
+            "{path}: the page cannot be written: {error}. Name another file with --report"
+        ))
     })
 }
 
@@ -174,7 +176,9 @@ impl Day<'_> {
         let at = |quantile: f64| self.latency.value_at_quantile(quantile) as f64 / 1e3;
         let levels: serde_json::Map<_, _> = self
             .by_objective()
-            .map(|(o, met, breached)| (o.word().to_owned(), serde_json::json!({"met": met, "breached": breached})))
+            .map(|(o, met, breached)| {
+                (o.word().to_owned(), serde_json::json!({"met": met, "breached": breached}))
+            })
             .collect();
         serde_json::json!({
             "seed": self.seed,

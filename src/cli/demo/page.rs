@@ -31,18 +31,48 @@ pub fn of(day: &Day<'_>) -> String {
     out.push_str("<div class=\"grid2\">\n");
     let samples = &day.gathered.samples;
     if samples.len() > 1 {
-        section(&mut out, "Agents", "by state over the day; working counts held weight, so two half-busy agents make one", &agents(samples));
-        section(&mut out, "Service levels", "share of clocks stopped in time, by objective", &levels(samples));
+        section(
+            &mut out,
+            "Agents",
+            "by state over the day; working counts held weight, so two half-busy agents make one",
+            &agents(samples),
+        );
+        section(
+            &mut out,
+            "Service levels",
+            "share of clocks stopped in time, by objective",
+            &levels(samples),
+        );
         section(&mut out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
-        section(&mut out, "Latency of a decision", "microseconds from a batch's bytes to its decisions' bytes", &latency(samples));
+        section(
+            &mut out,
+            "Latency of a decision",
+            "microseconds from a batch's bytes to its decisions' bytes",
+            &latency(samples),
+        );
     }
     section(&mut out, "Answered by channel", "conversations closed", &answered(day));
-    section(&mut out, "Breaches", "clocks that ran out, by objective, and those stopped in time", &breaches(day));
+    section(
+        &mut out,
+        "Breaches",
+        "clocks that ran out, by objective, and those stopped in time",
+        &breaches(day),
+    );
     if let Some(story) = &day.gathered.story {
-        wide(&mut out, "Why this agent", "one assignment of the day, with what the engine knew", &super::story::page(day.rules, story));
+        wide(
+            &mut out,
+            "Why this agent",
+            "one assignment of the day, with what the engine knew",
+            &super::story::page(day.rules, story),
+        );
     }
     if samples.len() > 1 {
-        wide(&mut out, "Waiting by queue", "five minutes a cell; the darker (in the dark: the brighter), the more wait", &heat(day, samples));
+        wide(
+            &mut out,
+            "Waiting by queue",
+            "five minutes a cell; the darker (in the dark: the brighter), the more wait",
+            &heat(day, samples),
+        );
     }
     section(&mut out, "Where the time goes", "nanoseconds an event, by stage", &stages(day));
     section(&mut out, "Input", "every line has its place", &input(day));
@@ -50,7 +80,9 @@ pub fn of(day: &Day<'_>) -> String {
     let _ = write!(
         out,
         "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
-        day.seed, day.rules.version, escape(&day.machine)
+        day.seed,
+        day.rules.version,
+        escape(&day.machine)
     );
     out
 }
@@ -122,7 +154,13 @@ fn levels(samples: &[Sample]) -> String {
         .map(|(at, objective)| series(samples, super::plain(*objective), CLASSES[at], share(at)))
         .collect();
     let least = all.iter().flat_map(|one| one.points.iter().flatten()).copied().fold(100.0, f64::min);
-    let low = if least >= 80.0 { 80.0 } else if least >= 60.0 { 60.0 } else { 0.0 };
+    let low = if least >= 80.0 {
+        80.0
+    } else if least >= 60.0 {
+        60.0
+    } else {
+        0.0
+    };
     charts::lines("service levels", &over_the_day(samples, "%", Axis::Between(low, 100.0)), &all)
 }
 
@@ -147,9 +185,11 @@ fn latency(samples: &[Sample]) -> String {
     let all: Vec<Series<'_>> = ["p50", "p99", "p99.9", "greatest"]
         .into_iter()
         .enumerate()
-        .map(|(at, name)| series(samples, name, CLASSES[at], move |s| Some(s.latency_us[at]).filter(|us| *us > 0.0)))
+        .map(|(at, name)| {
+            series(samples, name, CLASSES[at], move |s| Some(s.latency_us[at]).filter(|us| *us > 0.0))
+        })
         .collect();
-    charts::lines("latency", &over_the_day(samples, "µs", Axis::Powers), &all)
+    charts::lines("latency", &over_the_day(samples, charts::MICROSECONDS, Axis::Powers), &all)
 }
 
 fn heat(day: &Day<'_>, samples: &[Sample]) -> String {
@@ -246,7 +286,13 @@ fn table(day: &Day<'_>) -> String {
                 continue;
             }
             let share = counted.met as f64 * 100.0 / ended as f64;
-            let class = if share < 80.0 { "low" } else if share >= 95.0 { "high" } else { "" };
+            let class = if share < 80.0 {
+                "low"
+            } else if share >= 95.0 {
+                "high"
+            } else {
+                ""
+            };
             let _ = write!(
                 out,
                 "<td class=\"{class}\" title=\"{} of {}\">{share:.1} %</td>",

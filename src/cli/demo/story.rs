@@ -12,16 +12,27 @@ fn lines(rules: &Rules, story: &Story) -> Vec<(&'static str, String)> {
     let offered = &story.offered;
     let mut all = vec![
         ("conversation", format!("{}, of customer {}", story.conversation, story.customer)),
-        ("queue", format!("{} by {}", rules.queues[story.queue.at()].name, rules.channels[story.channel.at()].name)),
+        (
+            "queue",
+            format!("{} by {}", rules.queues[story.queue.at()].name, rules.channels[story.channel.at()].name),
+        ),
         ("agent", format!("{}, {}", story.agent, how(offered.accept))),
         (
             "chosen by",
-            format!("{} among {} who could take it; rank {} of the agent's queues", offered.strategy, offered.candidates, offered.rank),
+            format!(
+                "{} among {} who could take it; rank {} of the agent's queues",
+                offered.strategy, offered.candidates, offered.rank
+            ),
         ),
         ("value", format!("{} points", offered.value)),
         (
             "priority",
-            format!("{} points: {:+} by waiting {}", offered.priority, offered.priority - offered.value, span(offered.waited.0)),
+            format!(
+                "{} points: {:+} by waiting {}",
+                offered.priority,
+                offered.priority - offered.value,
+                span(offered.waited.0)
+            ),
         ),
         ("known by", kinds(rules, offered.kinds)),
     ];
@@ -38,7 +49,12 @@ fn lines(rules: &Rules, story: &Story) -> Vec<(&'static str, String)> {
 
 fn attempts(rules: &Rules, story: &Story) -> Vec<String> {
     let of = |attempt: &crate::types::decision::Attempt| {
-        format!("{} by {}: {}", time(attempt.at), rules.channels[attempt.channel.at()].name, attempt.outcome.word())
+        format!(
+            "{} by {}: {}",
+            time(attempt.at),
+            rules.channels[attempt.channel.at()].name,
+            attempt.outcome.word()
+        )
     };
     story.attempts.iter().map(of).collect()
 }
@@ -63,7 +79,11 @@ pub fn page(rules: &Rules, story: &Story) -> String {
     for (label, text) in lines(rules, story) {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escape(&text));
     }
-    let _ = write!(out, "</dl><div>Earlier attempts of this customer, {} of them failed:<ol>", story.offered.failed_attempts);
+    let _ = write!(
+        out,
+        "</dl><div>Earlier attempts of this customer, {} of them failed:<ol>",
+        story.offered.failed_attempts
+    );
     for attempt in attempts(rules, story) {
         let _ = write!(out, "<li>{}</li>", escape(&attempt));
     }
@@ -79,8 +99,14 @@ fn how(accept: AcceptMode) -> &'static str {
 }
 
 fn kinds(rules: &Rules, bits: u16) -> String {
-    let names: Vec<&str> =
-        rules.identity.kinds.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, kind)| kind.name.as_str()).collect();
+    let names: Vec<&str> = rules
+        .identity
+        .kinds
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| bits >> at & 1 == 1)
+        .map(|(_, kind)| kind.name.as_str())
+        .collect();
     names.join(", ")
 }
 

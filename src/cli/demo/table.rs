@@ -51,7 +51,8 @@ fn channels(out: &mut String, day: &Day<'_>) {
         let closed = (count.answered + count.abandoned + count.other).max(1) as f64;
         let share = |part: u64| format!("{:.1} %", part as f64 * 100.0 / closed);
         let wait = format!("{:.1} s", count.wait_ms as f64 / 1e3 / count.accepted.max(1) as f64);
-        let (opened, answered, abandoned) = (grouped(count.opened), share(count.answered), share(count.abandoned));
+        let (opened, answered, abandoned) =
+            (grouped(count.opened), share(count.answered), share(count.abandoned));
         let _ = writeln!(out, "  {name:<24}{opened:>13}{answered:>13}{abandoned:>13}{wait:>13}");
     }
 }
@@ -92,7 +93,8 @@ fn worst(out: &mut String, day: &Day<'_>) {
 fn speed(out: &mut String, day: &Day<'_>) {
     let events = day.tally.events.max(1);
     let at = |quantile: f64| format!("{:.0}", day.latency.value_at_quantile(quantile) as f64 / 1e3);
-    let _ = writeln!(out, "\n{:WIDTH$}{:>13}  engine alone", "events/s", grouped(day.engine_events_per_s as u64));
+    let _ =
+        writeln!(out, "\n{:WIDTH$}{:>13}  engine alone", "events/s", grouped(day.engine_events_per_s as u64));
     let all = (day.tally.events as f64 / day.wall_s.max(1e-9)) as u64;
     let _ = writeln!(out, "{:WIDTH$}{:>13}  with the world that reacts to it", "", grouped(all));
     let _ = writeln!(out, "{:WIDTH$}{:>11.1} s", "wall", day.wall_s);

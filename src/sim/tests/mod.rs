@@ -5,9 +5,9 @@ mod stand_in;
 
 use crate::rules::Rules;
 use crate::rules::compile;
-use crate::sim::census::Census;
+use crate::sim::census::{Census, Staff};
 use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
-use crate::types::{EventType, IgnoreReason};
+use crate::types::{EventType, IgnoreReason, Tally};
 use stand_in::StandIn;
 
 fn rules(profile: Profile) -> Rules {
@@ -48,9 +48,17 @@ fn shares_are_as_promised() {
         let (log, engine, census) = play(&small(profile, 3, lines));
         let rejected: u64 = engine.rejected.values().sum();
         let per_mille = |count: u64| count * 1_000 / lines;
-        assert!((25..=55).contains(&per_mille(engine.duplicates)), "{profile:?}: {} duplicates", engine.duplicates);
+        assert!(
+            (25..=55).contains(&per_mille(engine.duplicates)),
+            "{profile:?}: {} duplicates",
+            engine.duplicates
+        );
         assert!((10..=60).contains(&rejected), "{profile:?}: rejected {:?}", engine.rejected);
-        assert_eq!(rejected, census.rejects, "{profile:?}: only what was broken is refused: {:?}", engine.rejected);
+        assert_eq!(
+            rejected, census.rejects,
+            "{profile:?}: only what was broken is refused: {:?}",
+            engine.rejected
+        );
         assert!((10..=90).contains(&per_mille(engine.backwards)), "{profile:?}: {} late", engine.backwards);
         let size = log.len() as u64 / lines;
         assert!((340..=460).contains(&size), "{profile:?}: {size} bytes an event");
@@ -66,7 +74,11 @@ fn the_story_of_omni_holds_together() {
     let contacts = count(EventType::ContactReceived) * 100 / accepted;
     assert!((40..=52).contains(&contacts), "{contacts} % contacts");
     let answers = count(EventType::OfferAccepted);
-    assert!(answers > 1_000 && engine.dead_answers * 20 < answers, "{} of {answers} dead", engine.dead_answers);
+    assert!(
+        answers > 1_000 && engine.dead_answers * 20 < answers,
+        "{} of {answers} dead",
+        engine.dead_answers
+    );
     assert_eq!(census.strangers, 0, "every conversation is somebody's");
     for event in [
         EventType::ContactAbandoned,
@@ -127,4 +139,84 @@ fn omni_keeps_the_staff_busy_and_the_engine_in_agreement() {
     let ignored: u64 = tally.ignored.iter().sum();
     assert!(ignored * 100 < tally.accepted, "{:?}", tally.ignored);
     assert!(tally.absorbed > 50, "{} customers turned out to be others", tally.absorbed);
+}
+
+/// Runs a world before the real engine; gives the most that ever waited, and how many identity outputs of each type.
+fn before_the_engine(plan: &Plan, rules: &Rules) -> (Census, Tally, u32, [u64; 2]) {
+    let mut world = World::new(plan.clone(), rules).expect("the rules suffice");
+    let mut engine = PipelineEngine::new(rules, ());
+    let (mut most, mut identity) = (0, [0; 2]);
+    while !world.is_over() {
+        let mut seen = |world: &World, engine: &mut PipelineEngine<()>| {
+            most = most.max(world.census().waiting.iter().sum());
+            for (_, line) in engine.output().identity.iter() {
+                let refused = memchr::memmem::find(line, b"trunkline.identity.refused").is_some();
+                identity[usize::from(refused)] += 1;
+            }
+        };
+        world.step(&mut engine, &mut std::io::sink(), &mut seen).expect("memory takes it");
+    }
+    (world.census().clone(), engine.pipeline().tally(), most, identity)
+}
+
+#[test]
+fn a_surge_fills_the_queues_and_a_storm_hits_the_limits() {
+    let plan = small(Profile::Surge, 7, 40_000);
+    let (surge, _, most, _) = before_the_engine(&plan, &rules(plan.profile));
+    let (_, _, most_of_omni, _) = before_the_engine(&small(Profile::Omni, 7, 40_000), &rules(Profile::Omni));
+    assert!(most > 2_000 && most > 8 * most_of_omni, "{most} wait at most, {most_of_omni} without a burst");
+    assert_eq!(surge.strangers, 0);
+    let plan = small(Profile::Viral, 7, 30_000);
+    let (viral, tally, _, [merged, refused]) = before_the_engine(&plan, &rules(plan.profile));
+    assert!(merged > 300 && refused > 300, "{merged} merged, {refused} refused");
+    assert!(tally.absorbed >= merged && viral.strangers == 0, "{tally:?}");
+}
+
+#[test]
+fn any_rules_that_suffice_make_a_world() {
+    let head = "version = \"x\"\n";
+    let kinds = "[identity.kinds.handle]\nrank = 1\nlimit = 3\nform = \"handle\"\n";
+    let channels = "[channels.fax]\n";
+    let queues = "[divisions.all]\n[queues.one]\ndivision = \"all\"\n[[routes]]\nqueue = \"one\"\n";
+    let rules = compile(&[head, kinds, channels, queues].concat(), "own.toml").expect("sound rules");
+    let (census, tally, _, _) = before_the_engine(&small(Profile::Omni, 8, 5_000), &rules);
+    assert_eq!((census.lines, tally.rejected.iter().sum::<u64>()), (5_000, census.rejects));
+    assert!(census.offered > 100, "{census:?}");
+    for (text, lacks) in [
+        ([head, channels, queues].concat(), "[identity.kinds]"),
+        ([head, kinds, channels].concat(), "[queues]"),
+    ] {
+        let rules = compile(&text, "own.toml").expect("sound rules");
+        let error = World::new(small(Profile::Omni, 8, 10), &rules).err().expect("something is missing");
+        assert!(error.to_string().contains(lacks), "{error}");
+    }
+}
+
+/// Prints what `desk::HANDLING_MS` should be (wrap-ups included here, left out there), and how busy each pool is.
+#[test]
+#[ignore = "a measurement, for whoever changes habits"]
+fn calibrate() {
+    let rules = rules(Profile::Omni);
+    let plan = Plan { customers: 100_000, agents: 1_600, ..Plan::new(Profile::Omni, 6, 700_000) };
+    let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
+    let mut engine = PipelineEngine::new(&rules, ());
+    let mut before = world.census().clone();
+    while !world.is_over() {
+        world.step(&mut engine, &mut std::io::sink(), &mut |_, _| {}).expect("memory takes it");
+        let now = world.census();
+        if now.lines < before.lines + 100_000 {
+            continue;
+        }
+        let cost = |((cases, ms), (cases_before, ms_before)): (&(u64, u64), &(u64, u64))| {
+            (ms - ms_before) / (cases - cases_before).max(1)
+        };
+        let handling: Vec<u64> = now.handling.iter().zip(&before.handling).map(cost).collect();
+        let busy = |(now, before): (&Staff, &Staff)| {
+            (now.used_ms - before.used_ms) * 1_000 / (now.budget_ms - before.budget_ms).max(1)
+        };
+        let busy: Vec<i64> = now.staff.iter().zip(&before.staff).map(busy).collect();
+        println!("{} lines: ms a case {handling:?}, busy {busy:?}", now.lines);
+        before = now.clone();
+    }
+    assert!(before.handling.iter().all(|(cases, _)| *cases > 100), "every medium has its cases");
 }
