@@ -103,7 +103,8 @@ mod tests {
         let mut number = 0;
         for _ in 0..20_000 {
             for _ in 0..rng.below(3) {
-                let at = agenda.now() + if rng.chance(100) { rng.below(3_000_000) } else { rng.below(20_000) };
+                let at =
+                    agenda.now() + if rng.chance(100) { rng.below(3_000_000) } else { rng.below(20_000) };
                 agenda.plan(at, 1, number, 0, 0);
                 twin.insert((at, number));
                 number += 1;

@@ -185,26 +185,40 @@ impl Cast {
 
     fn agent(&self, number: u32, agents: u32, seed: u64) -> AgentCast {
         let pools = &self.pools_of;
-        let staffed: Vec<&[Option<u16>; 2]> = pools.iter().filter(|pair| pair.iter().any(Option::is_some)).collect();
+        let staffed: Vec<&[Option<u16>; 2]> =
+            pools.iter().filter(|pair| pair.iter().any(Option::is_some)).collect();
         let division = number as usize % staffed.len();
         let turn = number / staffed.len() as u32;
         let each = agents / staffed.len() as u32;
         let bits = mix(seed ^ mix(u64::from(number) + 0x0a9e));
         let pool = match *staffed[division] {
             // Nine of twenty are on the telephone.
-            [Some(voice), Some(other)] => if turn * 9 % 20 < 9 { voice } else { other },
+            [Some(voice), Some(other)] => {
+                if turn * 9 % 20 < 9 {
+                    voice
+                } else {
+                    other
+                }
+            }
             [voice, other] => voice.or(other).expect("a staffed division has a pool"),
         };
         let cast = &self.pools[usize::from(pool)];
         let mut lanes = [0; 3];
-        let first = self.place_by_share(cast, u64::from(turn).wrapping_mul(0x9e37_79b9) % u64::from(cast.shares));
+        let first =
+            self.place_by_share(cast, u64::from(turn).wrapping_mul(0x9e37_79b9) % u64::from(cast.shares));
         let count = cast.lanes.len().min(3);
         for (place, lane) in lanes.iter_mut().enumerate().take(count) {
             *lane = ((usize::from(first) + place) % cast.lanes.len()) as u8;
         }
         // A small division's agents speak everything, or nobody would answer the few.
         let languages = if each < 200 { 0b1_1111 } else { languages(bits) };
-        AgentCast { pool, lanes, lane_count: count as u8, languages, blended: cast.voice && bits >> 40 & 31 == 0 }
+        AgentCast {
+            pool,
+            lanes,
+            lane_count: count as u8,
+            languages,
+            blended: cast.voice && bits >> 40 & 31 == 0,
+        }
     }
 
     fn place_by_share(&self, pool: &PoolCast, mut ticket: u64) -> u8 {
@@ -255,9 +269,15 @@ fn lanes(rules: &Rules, media: &[Medium]) -> Vec<Lane> {
         let mask = route.and_then(|route| route.when.channel).unwrap_or(u16::MAX);
         let when = route.map(|route| &route.when);
         let plain = when.is_some_and(|when| {
-            when.intent.is_some() && when.tier.is_none() && when.lang.is_none() && when.reach.is_none()
-                && when.public.is_none() && when.sentiment.is_none() && when.failed_attempts.is_none()
-                && when.open.is_none() && when.hour_of_week.is_none()
+            when.intent.is_some()
+                && when.tier.is_none()
+                && when.lang.is_none()
+                && when.reach.is_none()
+                && when.public.is_none()
+                && when.sentiment.is_none()
+                && when.failed_attempts.is_none()
+                && when.open.is_none()
+                && when.hour_of_week.is_none()
         });
         let intents = when.and_then(|when| when.intent.clone()).unwrap_or_default();
         for (channel, medium) in media.iter().enumerate().filter(|(channel, _)| mask >> channel & 1 == 1) {
@@ -288,7 +308,8 @@ fn pools(rules: &Rules, lanes: &[Lane]) -> (Vec<PoolCast>, Vec<[Option<u16>; 2]>
     let mut pools_of = vec![[None; 2]; rules.divisions.len()];
     for (division, pair) in pools_of.iter_mut().enumerate() {
         for (place, voice) in [(0, true), (1, false)] {
-            let of_pool = |lane: &&Lane| lane.division.at() == division && (lane.medium == Medium::Voice) == voice;
+            let of_pool =
+                |lane: &&Lane| lane.division.at() == division && (lane.medium == Medium::Voice) == voice;
             let places: Vec<u16> = (0..lanes.len() as u16)
                 .filter(|lane| of_pool(&&lanes[usize::from(*lane)]))
                 .take(LANES_OF_A_POOL_MAX)

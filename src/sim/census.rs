@@ -74,6 +74,8 @@ impl Census {
 
     /// Weight-milliseconds used, and those there were.
     pub fn work(&self) -> (i64, i64) {
-        self.staff.iter().fold((0, 0), |(used, budget), staff| (used + staff.used_ms, budget + staff.budget_ms))
+        self.staff
+            .iter()
+            .fold((0, 0), |(used, budget), staff| (used + staff.used_ms, budget + staff.budget_ms))
     }
 }

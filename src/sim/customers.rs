@@ -15,7 +15,8 @@ const PUBLIC_THREAD: u32 = 1;
 const SHARED: u32 = 12;
 
 /// Who sends what comes by a medium.
-const SENDERS: [Source; Medium::COUNT] = [Source::Switch, Source::Chat, Source::Mail, Source::Text, Source::Social];
+const SENDERS: [Source; Medium::COUNT] =
+    [Source::Switch, Source::Chat, Source::Mail, Source::Text, Source::Social];
 
 /// One contact to be written.
 struct Contact {
@@ -65,7 +66,9 @@ impl World {
         let medium = self.cast.lanes[usize::from(lane)].medium;
         let logged_in = self.rng.chance(self.habits.logged_in);
         let mut carried = self.people.carried(&mut self.rng, person, medium, logged_in);
-        if let Some(slot) = before.map(|n| [Slot::Phone, Slot::Cookie, Slot::Email, Slot::Handle, Slot::CustomerId][n]) {
+        if let Some(slot) =
+            before.map(|n| [Slot::Phone, Slot::Cookie, Slot::Email, Slot::Handle, Slot::CustomerId][n])
+        {
             carried.add(slot, person, 0);
         }
         self.entangle(&mut carried, person, medium);
@@ -80,7 +83,8 @@ impl World {
     fn entangle(&mut self, carried: &mut Carried, person: u32, medium: Medium) {
         let slot = [Slot::Phone, Slot::Cookie, Slot::Email, Slot::Phone, Slot::Handle][medium as usize];
         if self.rng.chance(self.habits.shared_identifier) {
-            let groups = if self.plan.profile == Profile::Viral { SHARED } else { self.people.count() / 50 + 1 };
+            let groups =
+                if self.plan.profile == Profile::Viral { SHARED } else { self.people.count() / 50 + 1 };
             carried.add(slot, self.people.count() + self.rng.below(groups), 0);
         }
         if self.rng.chance(self.habits.chain) {

@@ -149,7 +149,12 @@ impl World {
     }
 
     pub(super) fn hold(&mut self, at: u32, case: u32, held: bool) {
-        self.begin(at, Source::Switch, if held { "conversation.held" } else { "conversation.resumed" }, false);
+        self.begin(
+            at,
+            Source::Switch,
+            if held { "conversation.held" } else { "conversation.resumed" },
+            false,
+        );
         self.lines.conversation(self.cases[case as usize].id);
         if held {
             self.lines.text("reason", "asking a colleague");
@@ -162,7 +167,8 @@ impl World {
         let (_, medium) = self.medium_of(case);
         let from = self.cases[case as usize].lane;
         let pool = self.cast.pools_of[self.cast.lanes[usize::from(from)].division.at()];
-        let pool = pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
+        let pool =
+            pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
         let lanes = &self.cast.pools[usize::from(pool)].lanes;
         let to = lanes[self.rng.below(lanes.len() as u32) as usize];
         self.begin(at, Source::Desktop, "conversation.transferred", true);
@@ -181,7 +187,8 @@ impl World {
         if self.rng.chance(950) {
             self.write_agent(self.cases[case as usize].agent);
         }
-        let outcome = ["solved", "solved", "solved", "informed", "sold", "not solved"][self.rng.below(6) as usize];
+        let outcome =
+            ["solved", "solved", "solved", "informed", "sold", "not solved"][self.rng.below(6) as usize];
         self.lines.text("outcome", outcome);
         self.end(at, NO_CONTACT);
     }

@@ -42,7 +42,8 @@ impl<W: Watch> PipelineEngine<W> {
 
 impl<W: Watch> Engine for PipelineEngine<W> {
     fn apply(&mut self, batch: &Batch<'_>) {
-        let records: Vec<Record<'_>> = batch.lines().map(|(offset, line)| Record::line(0, offset, line)).collect();
+        let records: Vec<Record<'_>> =
+            batch.lines().map(|(offset, line)| Record::line(0, offset, line)).collect();
         let applied = self.pipeline.apply_watched(&records, None, &mut self.out, &mut self.watch);
         applied.expect("without a greatest jump no jump is too far");
     }

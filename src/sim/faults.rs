@@ -2,7 +2,7 @@
 //! an extra one, so the story that the log tells stays whole.
 
 use crate::sim::lines::NO_CONTACT;
-use crate::sim::profile::{DUPLICATES, DUPLICATE_WITHIN_MS, REJECTS};
+use crate::sim::profile::{DUPLICATE_WITHIN_MS, DUPLICATES, REJECTS};
 use crate::sim::world::{Act, World};
 
 /// Lines kept until they come again.

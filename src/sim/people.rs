@@ -15,7 +15,8 @@ pub struct People {
 }
 
 /// By what a medium knows those who come by it.
-const MEDIUM_SHOWS: [Slot; Medium::COUNT] = [Slot::Phone, Slot::Cookie, Slot::Email, Slot::Phone, Slot::Handle];
+const MEDIUM_SHOWS: [Slot; Medium::COUNT] =
+    [Slot::Phone, Slot::Cookie, Slot::Email, Slot::Phone, Slot::Handle];
 
 /// Identifiers of one event: slot, owner, which of the owner's.
 #[derive(Copy, Clone, Default)]

@@ -10,7 +10,11 @@ use crate::types::{AcceptMode, Cause, CloseOutcome, ConversationId, Millis, With
 
 impl World {
     /// Reads what the engine decided about the lines at hand, the first of which has number `first_offset`.
-    pub(super) fn react<'a>(&mut self, decisions: impl Iterator<Item = &'a DecisionBatch>, first_offset: u64) {
+    pub(super) fn react<'a>(
+        &mut self,
+        decisions: impl Iterator<Item = &'a DecisionBatch>,
+        first_offset: u64,
+    ) {
         for batch in decisions {
             for decision in &batch.decisions {
                 self.react_to(batch, decision, first_offset);
@@ -31,7 +35,9 @@ impl World {
             return;
         }
         match &decision.body {
-            Body::Offered(offered) => self.offered(at, case, decision, offered, batch.bytes_of(offered.agent)),
+            Body::Offered(offered) => {
+                self.offered(at, case, decision, offered, batch.bytes_of(offered.agent))
+            }
             Body::Withdrawn { reason, .. } => self.withdrawn(at, case, *reason),
             Body::Pivoted { .. } => self.pivoted(at, case, decision),
             Body::Closed(closed) => self.closed(at, case, closed),

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn means_are_as_promised() {
         let mut rng = Rng::new(1);
-        let mean = |draw: &mut dyn FnMut() -> u32| (0..100_000).map(|_| u64::from(draw())).sum::<u64>() / 100_000;
+        let mean =
+            |draw: &mut dyn FnMut() -> u32| (0..100_000).map(|_| u64::from(draw())).sum::<u64>() / 100_000;
         assert!((9_800..10_200).contains(&mean(&mut || rng.wait(10_000))));
         assert!((9_800..10_200).contains(&mean(&mut || rng.work(10_000))));
         assert!((490..510).contains(&mean(&mut || rng.below(1_000))));

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use crate::sim::profile::Profile;
 
-const DIVISIONS: [&str; 8] = ["business", "cards", "insurance", "loans", "retail", "telecom", "travel", "wealth"];
+const DIVISIONS: [&str; 8] =
+    ["business", "cards", "insurance", "loans", "retail", "telecom", "travel", "wealth"];
 
 /// A queue as every division has it.
 struct Draft {
@@ -145,8 +146,7 @@ pub fn text(profile: Profile) -> String {
         Profile::Firehose => (&DIVISIONS[..4], &["social", "sms"]),
         Profile::Viral => (&DIVISIONS[4..6], &["voice-service", "chat-service", "email", "social"]),
     };
-    let drafts: Vec<&Draft> =
-        OFFICE.iter().filter(|d| kept.is_empty() || kept.contains(&d.suffix)).collect();
+    let drafts: Vec<&Draft> = OFFICE.iter().filter(|d| kept.is_empty() || kept.contains(&d.suffix)).collect();
     head(&mut out, profile);
     let channels = drafts.iter().flat_map(|d| d.channels).copied().collect::<Vec<_>>();
     channel_sections(&mut out, &channels);
@@ -267,8 +267,13 @@ fn values(out: &mut String, divisions: &[&str], channels: &[&str]) {
     out.push_str("intent = {");
     for (number, division) in divisions.iter().enumerate() {
         let comma = if number == 0 { "" } else { "," };
-        write!(out, "{comma} \"{division}.cancel\" = {}, \"{division}.buy\" = {}", 250 - 10 * number, 150 + 20 * number)
-            .expect("a string takes it");
+        write!(
+            out,
+            "{comma} \"{division}.cancel\" = {}, \"{division}.buy\" = {}",
+            250 - 10 * number,
+            150 + 20 * number
+        )
+        .expect("a string takes it");
     }
     out.push_str(" }\n");
 }
@@ -293,7 +298,8 @@ fn queue(out: &mut String, division: &str, draft: &Draft, number: usize, place: 
         draft.curve,
     )
     .expect("a string takes it");
-    let skills: Vec<String> = draft.skills.iter().map(|(name, level)| format!("{name} = {{ level = {level} }}")).collect();
+    let skills: Vec<String> =
+        draft.skills.iter().map(|(name, level)| format!("{name} = {{ level = {level} }}")).collect();
     writeln!(out, "skills = {{ {} }}", skills.join(", ")).expect("a string takes it");
     write!(out, "\n[queues.{division}-{}.sla]\n{}", draft.suffix, draft.sla).expect("a string takes it");
 }
@@ -306,7 +312,8 @@ fn routes(out: &mut String, divisions: &[&str], drafts: &[&Draft]) {
         for draft in drafts {
             let channels = quoted(&mut draft.channels.iter().map(|c| (*c).to_owned()));
             let intents = quoted(&mut draft.intents.iter().map(|i| format!("{division}.{i}")));
-            write!(out, "\n[[routes]]\nwhen = {{ channel = [{channels}], intent = [{intents}]").expect("a string takes it");
+            write!(out, "\n[[routes]]\nwhen = {{ channel = [{channels}], intent = [{intents}]")
+                .expect("a string takes it");
             if !draft.tiers.is_empty() {
                 let tiers = quoted(&mut draft.tiers.iter().map(|t| (*t).to_owned()));
                 write!(out, ", tier = [{tiers}]").expect("a string takes it");

@@ -262,7 +262,8 @@ impl World {
 
     /// Whether the log is complete.
     pub fn is_over(&self) -> bool {
-        self.census.lines >= self.plan.events || (self.plan.pace == Pace::Day && self.now > DAY_MS + 1_800_000)
+        self.census.lines >= self.plan.events
+            || (self.plan.pace == Pace::Day && self.now > DAY_MS + 1_800_000)
     }
 
     /// Does what the next tenth of a second holds: writes its lines to `sink`, lets the engine answer and people
@@ -322,7 +323,11 @@ impl World {
         }
         let bytes = self.lines.ends[count - 1] as usize + 1;
         let first_offset = self.census.lines;
-        engine.apply(&Batch { bytes: &self.lines.bytes[..bytes], ends: &self.lines.ends[..count], first_offset });
+        engine.apply(&Batch {
+            bytes: &self.lines.bytes[..bytes],
+            ends: &self.lines.ends[..count],
+            first_offset,
+        });
         sink.write_all(&self.lines.bytes[..bytes])?;
         self.census.lines += count as u64;
         self.census.bytes += bytes as u64;
@@ -359,7 +364,8 @@ impl World {
             return None;
         }
         let cast = &self.cast.pools[pool];
-        let work: u64 = cast.lanes.iter().map(|lane| self.work_of(*lane)).sum::<u64>() / u64::from(cast.shares);
+        let work: u64 =
+            cast.lanes.iter().map(|lane| self.work_of(*lane)).sum::<u64>() / u64::from(cast.shares);
         let load = u64::from(self.habits.load) * self.rush_percent(pool, at);
         Some((work << 16) * 100_000 / (budget * load))
     }
@@ -367,7 +373,8 @@ impl World {
     /// Weight-milliseconds that a case of a lane takes an agent, times the lane's share.
     fn work_of(&self, lane: u16) -> u64 {
         let lane = &self.cast.lanes[usize::from(lane)];
-        let handling = crate::sim::desk::HANDLING_MS[lane.medium as usize] + self.cast.wrap_ups[lane.queue.at()] * 4 / 5;
+        let handling =
+            crate::sim::desk::HANDLING_MS[lane.medium as usize] + self.cast.wrap_ups[lane.queue.at()] * 4 / 5;
         u64::from(lane.share) * u64::from(self.cast.weights[lane.channel.at()]) * u64::from(handling)
     }
 
@@ -483,5 +490,4 @@ impl World {
     pub(super) fn staff_of(&self, agent: u32) -> usize {
         usize::from(self.cast.agents[agent as usize].pool)
     }
-
 }

@@ -48,9 +48,17 @@ fn shares_are_as_promised() {
         let (log, engine, census) = play(&small(profile, 3, lines));
         let rejected: u64 = engine.rejected.values().sum();
         let per_mille = |count: u64| count * 1_000 / lines;
-        assert!((25..=55).contains(&per_mille(engine.duplicates)), "{profile:?}: {} duplicates", engine.duplicates);
+        assert!(
+            (25..=55).contains(&per_mille(engine.duplicates)),
+            "{profile:?}: {} duplicates",
+            engine.duplicates
+        );
         assert!((10..=60).contains(&rejected), "{profile:?}: rejected {:?}", engine.rejected);
-        assert_eq!(rejected, census.rejects, "{profile:?}: only what was broken is refused: {:?}", engine.rejected);
+        assert_eq!(
+            rejected, census.rejects,
+            "{profile:?}: only what was broken is refused: {:?}",
+            engine.rejected
+        );
         assert!((10..=90).contains(&per_mille(engine.backwards)), "{profile:?}: {} late", engine.backwards);
         let size = log.len() as u64 / lines;
         assert!((340..=460).contains(&size), "{profile:?}: {size} bytes an event");
@@ -66,7 +74,11 @@ fn the_story_of_omni_holds_together() {
     let contacts = count(EventType::ContactReceived) * 100 / accepted;
     assert!((40..=52).contains(&contacts), "{contacts} % contacts");
     let answers = count(EventType::OfferAccepted);
-    assert!(answers > 1_000 && engine.dead_answers * 20 < answers, "{} of {answers} dead", engine.dead_answers);
+    assert!(
+        answers > 1_000 && engine.dead_answers * 20 < answers,
+        "{} of {answers} dead",
+        engine.dead_answers
+    );
     assert_eq!(census.strangers, 0, "every conversation is somebody's");
     for event in [
         EventType::ContactAbandoned,

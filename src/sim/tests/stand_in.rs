@@ -13,8 +13,8 @@ use crate::types::decision::{Body, Closed, Decision, DecisionBatch, Offered};
 use crate::types::event::{Entry, Event, Events};
 use crate::types::record::Record;
 use crate::types::{
-    AcceptMode, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, CustomerId, DivisionId, DurationMs,
-    EventType, Millis, Position, QueueId, TraceParent, WithdrawReason,
+    AcceptMode, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, CustomerId, DivisionId,
+    DurationMs, EventType, Millis, Position, QueueId, TraceParent, WithdrawReason,
 };
 
 #[derive(Clone, Default)]
@@ -124,7 +124,8 @@ impl StandIn {
         let division = self.rules.queues[queue.at()].division;
         let customer = CustomerId { hash: u64::from(customer), generation: 0 };
         let (time, traceparent) = (self.clock, TraceParent::NONE);
-        let decision = Decision { time, cause, traceparent, conversation: id, customer, queue, channel, body };
+        let decision =
+            Decision { time, cause, traceparent, conversation: id, customer, queue, channel, body };
         self.batches[division.at()].decisions.push(decision);
     }
 
@@ -222,7 +223,9 @@ impl StandIn {
             // Only the head of the queue is looked at, and the next while it finds somebody.
             while let Some(id) = self.queues[queue.at()].front().copied() {
                 let channel = self.talks[&id].channel;
-                let able = |(_, clerk): &(&u64, &Clerk)| clerk.division == division && self.can(clerk, queue, channel);
+                let able = |(_, clerk): &(&u64, &Clerk)| {
+                    clerk.division == division && self.can(clerk, queue, channel)
+                };
                 let Some((agent, _)) = self.clerks.iter().find(able) else { break };
                 let agent = *agent;
                 self.queues[queue.at()].pop_front();
@@ -308,11 +311,13 @@ impl StandIn {
         } else {
             clerk.name = events.text(event.agent).to_vec();
             clerk.capacity = events.capacities[event.capacity.range()].to_vec();
-            clerk.queues = event.queues.map(|list| events.queues[list.range()].iter().map(|q| q.queue).collect());
+            clerk.queues =
+                event.queues.map(|list| events.queues[list.range()].iter().map(|q| q.queue).collect());
         }
         let division = clerk.division;
         if event.presence.is_some_and(|presence| presence != AgentPresence::Available) {
-            let left = |talk: &Talk| !talk.active && talk.holder.is_some_and(|holder| holder.0 == event.agent_key);
+            let left =
+                |talk: &Talk| !talk.active && talk.holder.is_some_and(|holder| holder.0 == event.agent_key);
             let ids: Vec<_> = self.talks.iter().filter(|(_, talk)| left(talk)).map(|(id, _)| *id).collect();
             for id in ids {
                 self.withdraw(id, cause, WithdrawReason::AgentLeft);
@@ -358,7 +363,8 @@ impl StandIn {
 impl Engine for StandIn {
     fn apply(&mut self, batch: &Batch<'_>) {
         self.batches.iter_mut().for_each(DecisionBatch::clear);
-        let records: Vec<Record<'_>> = batch.lines().map(|(offset, line)| Record::line(0, offset, line)).collect();
+        let records: Vec<Record<'_>> =
+            batch.lines().map(|(offset, line)| Record::line(0, offset, line)).collect();
         let mut events = std::mem::take(&mut self.events);
         self.decoder.decode(&records, &mut events);
         for entry in &events.entries {
