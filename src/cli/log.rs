@@ -18,8 +18,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub struct LogArguments {
     /// Logs (.ndjson or .ndjson.zst), read one after another
-    #[arg(value_name = "F", required = true)]
+    #[arg(value_name = "F", required_unless_present = "kafka")]
     files: Vec<PathBuf>,
+    /// The log of a live tenant instead: input topics and epoch topic of the configuration, in the epochs' order
+    #[arg(long, conflicts_with_all = ["files", "report", "until"])]
+    kafka: bool,
+    /// Configuration of that tenant
+    #[arg(long, value_name = "FILE", default_value = "config/trunkline.toml", requires = "kafka")]
+    config: PathBuf,
     /// Rules; default: those that `generate` wrote beside the first log (a.ndjson.zst: a.rules.toml)
     #[arg(long, value_name = "R")]
     rules: Option<PathBuf>,
@@ -45,6 +51,20 @@ pub struct LogArguments {
 struct MaxJump(Option<DurationMs>);
 
 impl LogArguments {
+    /// Whether the log is a live tenant's, in Kafka.
+    pub fn is_kafka(&self) -> bool {
+        self.kafka
+    }
+
+    /// Runs the log of a live tenant through the engine or the model.
+    ///
+    /// # Errors
+    /// As `epoch_log::run`.
+    #[cfg(feature = "kafka")]
+    pub fn run_kafka(&self, which: super::epoch_log::Which, json: bool) -> Outcome {
+        super::epoch_log::run(which, &self.config, self.rules.as_deref(), self.out.as_deref(), json)
+    }
+
     /// The rules to run with.
     ///
     /// # Errors

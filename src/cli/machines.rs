@@ -6,6 +6,7 @@ use crate::model::{Model, decode};
 use crate::pipeline::{Pipeline, Stage, Watch};
 use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
+use crate::runtime::Engine;
 use crate::runtime::replay::Machine;
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
@@ -23,6 +24,7 @@ pub struct PipelineMachine {
 /// The naive model. It puts out owned decisions one record at a time; here they become lines by division.
 pub struct ModelMachine {
     model: Model,
+    tenant: String,
     rules: Rules,
     keys: Keys,
     max_jump: Option<DurationMs>,
@@ -84,9 +86,15 @@ impl Machine for PipelineMachine {
 impl ModelMachine {
     /// A model that has seen nothing.
     pub fn new(rules: Rules) -> ModelMachine {
+        ModelMachine::of_tenant(rules, &HashKey::PUBLIC, TENANT)
+    }
+
+    /// The same for a tenant of its own name and key.
+    pub fn of_tenant(rules: Rules, key: &HashKey, tenant: &str) -> ModelMachine {
         ModelMachine {
-            model: Model::new(rules.clone(), &HashKey::PUBLIC, TENANT),
-            keys: Keys::new(&HashKey::PUBLIC, &rules),
+            model: Model::new(rules.clone(), key, tenant),
+            tenant: tenant.to_owned(),
+            keys: Keys::new(key, &rules),
             max_jump: None,
             numbers: vec![0; rules.divisions.len() + 1],
             rules,
@@ -96,7 +104,7 @@ impl ModelMachine {
     /// The first event of a record that would move the clock too far.
     fn jump(&self, record: &Record<'_>) -> Option<Jump> {
         let most = self.max_jump?;
-        let mut clock = self.clock();
+        let mut clock = Machine::clock(self);
         for (position, decoded) in decode::decode_record(record, &self.rules, &self.keys, &Limits::default())
         {
             let Ok(event) = decoded else { continue };
@@ -122,7 +130,7 @@ impl ModelMachine {
                 _ => &mut out.divisions[division],
             };
             self.numbers[division] += u64::from(stream != Stream::Rejected);
-            lines.bytes.extend_from_slice(encode(TENANT, self.numbers[division], output).as_bytes());
+            lines.bytes.extend_from_slice(encode(&self.tenant, self.numbers[division], output).as_bytes());
             lines.end(stream);
         }
     }
@@ -167,5 +175,34 @@ impl Machine for ModelMachine {
 
     fn stage_nanos(&self) -> [u64; 5] {
         [0; 5]
+    }
+}
+
+impl Engine for ModelMachine {
+    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String> {
+        self.empty(out);
+        for record in records {
+            self.model.apply_record(record, Some(now));
+            self.collect(out);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output) {
+        self.empty(out);
+        self.model.advance(Some(clock), Some(now));
+        self.collect(out);
+    }
+
+    fn clock(&self) -> Option<Millis> {
+        Machine::clock(self)
+    }
+
+    fn next_deadline(&mut self) -> Option<Millis> {
+        self.model.next_deadline()
+    }
+
+    fn divisions(&self) -> Vec<String> {
+        self.rules.divisions.iter().map(|division| division.name.clone()).collect()
     }
 }

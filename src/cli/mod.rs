@@ -8,6 +8,8 @@ mod check;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` starts with a configuration"))]
 mod config;
 mod demo;
+#[cfg(feature = "kafka")]
+mod epoch_log;
 mod failure;
 mod generate;
 mod log;

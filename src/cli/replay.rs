@@ -15,7 +15,8 @@ use crate::runtime::replay::{FullSpeed, Pace, Rate};
     trunkline replay day.ndjson.zst --rules day.rules.toml --out out\n  \
     trunkline replay day.ndjson.zst --speed 60 --report report.json\n  \
     trunkline replay day.ndjson.zst --rate 200000 --json\n  \
-    trunkline replay old.ndjson --rules new.toml --out out --max-jump none --until 2026-03-03T00:00:00Z")]
+    trunkline replay old.ndjson --rules new.toml --out out --max-jump none --until 2026-03-03T00:00:00Z\n  \
+    trunkline replay --kafka --config config/trunkline.toml --out out")]
 pub struct Arguments {
     #[command(flatten)]
     log: LogArguments,
@@ -37,6 +38,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     if arguments.threads != 1 {
         return Err(Failure::usage("this version runs one thread: leave --threads out or give 1"));
+    }
+    if arguments.log.is_kafka() {
+        #[cfg(feature = "kafka")]
+        return arguments.log.run_kafka(super::epoch_log::Which::Engine, json);
+        #[cfg(not(feature = "kafka"))]
+        return Err(super::run::no_kafka());
     }
     let rules = arguments.log.rules()?;
     let mut pace: Box<dyn Pace> = match (arguments.rate, arguments.speed) {

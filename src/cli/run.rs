@@ -39,9 +39,13 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
 /// Exit code 2.
 #[cfg(not(feature = "kafka"))]
 pub fn run(_: &Arguments, _: bool) -> Outcome {
-    Err(Failure::usage(
-        "this build has no Kafka client. Build with the feature `kafka` (it is on by default)",
-    ))
+    Err(no_kafka())
+}
+
+/// Exit code 2: built without Kafka.
+#[cfg(not(feature = "kafka"))]
+pub fn no_kafka() -> Failure {
+    Failure::usage("this build has no Kafka client. Build with the feature `kafka` (it is on by default)")
 }
 
 #[cfg(feature = "kafka")]

@@ -5,12 +5,19 @@
 use crate::collections::index_table::IndexTable;
 
 /// Numbered names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Names {
     table: IndexTable,
     bytes: Vec<u8>,
     ends: Vec<u32>,
     keys: Vec<u64>,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        // One segment: names are few, and there is a list of them in every shard.
+        Names { table: IndexTable::with_segment_bits(0), bytes: Vec::new(), ends: Vec::new(), keys: Vec::new() }
+    }
 }
 
 impl Names {

@@ -153,10 +153,10 @@ impl Division {
 
 /// Whether the agent may take the conversation now.
 pub fn may_take(name: &str, agent: &Agent, conversation: &Conversation, moment: &Moment) -> bool {
+    let Some(delay) = delay(agent, conversation.queue) else { return false };
     if !agent.is_available() || !has_room(agent, conversation.channel, moment) {
         return false;
     }
-    let Some(delay) = delay(agent, conversation.queue) else { return false };
     let queue = moment.queue(conversation.queue);
     let delay_passed = conversation.queued.plus(delay) <= moment.clock;
     let excluded = conversation.excluded.get(name).is_some_and(|until| moment.clock < *until);

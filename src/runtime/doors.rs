@@ -57,8 +57,9 @@ pub trait Engine {
 
 /// Where input comes from: partitions, each an ordered log.
 pub trait Source {
-    /// Every partition of the configured topics as it is now, in the order of the configuration, with its first offset.
-    fn discover(&mut self) -> Result<Vec<Input>, Error>;
+    /// Every partition of the configured topics as it is now, in the order of the configuration; one that is not
+    /// `known` with its first offset.
+    fn discover(&mut self, known: &[Input]) -> Result<Vec<Input>, Error>;
 
     /// Reads these slots from these offsets on, instead of what was read before.
     fn open(&mut self, slots: &[(Input, u64)]) -> Result<(), Error>;

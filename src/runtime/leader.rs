@@ -332,7 +332,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// Known slots as they are, with the types that the configuration now allows, then new partitions.
     fn all_inputs(&mut self) -> Result<Vec<Input>, Error> {
         self.discovered = self.now;
-        let mut found = self.source.discover()?;
+        let mut found = self.source.discover(self.core.inputs())?;
         let mut inputs = Vec::new();
         for known in self.core.inputs() {
             let same = |input: &Input| (&input.topic, input.partition) == (&known.topic, known.partition);

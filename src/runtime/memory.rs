@@ -110,7 +110,7 @@ pub struct MemorySource {
 }
 
 impl Source for MemorySource {
-    fn discover(&mut self) -> Result<Vec<Input>, Error> {
+    fn discover(&mut self, _: &[Input]) -> Result<Vec<Input>, Error> {
         let slots = self.world.0.borrow().input.len() as u32;
         Ok((0..slots)
             .map(|partition| Input { topic: "in".into(), partition, first: 0, types: None })

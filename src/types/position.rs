@@ -60,6 +60,17 @@ pub struct TraceParent(pub [u8; 26]);
 /// Characters of the text form.
 pub const TRACE_PARENT_CHARS: usize = 55;
 
+/// By character: the value of a lower-case hexadecimal digit; 255 for any other.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 impl TraceParent {
     /// No trace.
     pub const NONE: TraceParent = TraceParent([0; 26]);
@@ -72,19 +83,20 @@ impl TraceParent {
 
     /// Reads the text form; `NONE` for any other text.
     pub fn parse(text: &[u8]) -> TraceParent {
-        let mut bytes = [0; 26];
-        if text.len() != TRACE_PARENT_CHARS || text[2] != b'-' || text[35] != b'-' || text[52] != b'-' {
+        let Ok(text) = <&[u8; TRACE_PARENT_CHARS]>::try_from(text) else { return TraceParent::NONE };
+        if text[2] != b'-' || text[35] != b'-' || text[52] != b'-' {
             return TraceParent::NONE;
         }
-        let digits =
-            text.iter().enumerate().filter(|(place, _)| ![2, 35, 52].contains(place)).map(|(_, c)| *c);
-        for (place, digit) in digits.enumerate() {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return TraceParent::NONE,
-            };
-            bytes[place / 2] = bytes[place / 2] << 4 | value;
+        let mut bytes = [0; 26];
+        let mut seen = 0;
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let place = 2 * index + usize::from(index >= 1) + usize::from(index >= 17) + usize::from(index >= 25);
+            let (high, low) = (HEX_VALUES[usize::from(text[place])], HEX_VALUES[usize::from(text[place + 1])]);
+            seen |= high | low;
+            *byte = high << 4 | low & 15;
+        }
+        if seen > 15 {
+            return TraceParent::NONE;
         }
         let empty = |range: std::ops::Range<usize>| bytes[range].iter().all(|b| *b == 0);
         if bytes[0] == 0xff || empty(1..17) || empty(17..25) { TraceParent::NONE } else { TraceParent(bytes) }

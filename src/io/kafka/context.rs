@@ -10,6 +10,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaErrorCode;
 
 /// Of consumers and of clients that only ask.
 #[derive(Debug, Default)]
@@ -48,7 +49,10 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("librdkafka: {error}: {reason}");
+        // What was still queued when a consumer ended.
+        if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            tracing::warn!("librdkafka: {error}: {reason}");
+        }
     }
 }
 

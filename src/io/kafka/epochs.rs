@@ -48,7 +48,7 @@ impl EpochLogReader {
     /// Reads from the start on.
     ///
     /// # Errors
-    /// If the topic is missing, has more than one partition, is compacted, or lacks its beginning.
+    /// If the topic is missing, has more than one partition, or lacks its beginning.
     pub fn open(settings: &KafkaSettings) -> Result<EpochLogReader, Error> {
         let consumer = topics::client(settings)?;
         let topic = settings.epoch_topic.clone();
@@ -57,7 +57,6 @@ impl EpochLogReader {
             let what = format!("topic {topic}: the epoch topic has one partition, this one has {partitions}");
             return Err(Error::Door(what));
         }
-        topics::check_kept(settings, &[&topic])?;
         let (low, end) = topics::offsets(&consumer, &topic, 0)?;
         if low > 0 {
             return Err(Error::Log(format!(
@@ -262,6 +261,8 @@ impl Writer {
         let producer = &self.producers.as_ref().expect("there are producers between appends")[self.turn];
         self.turn = 1 - self.turn;
         let deliveries = producer.client().context();
+        // What was reported since the last transaction is not about this one.
+        producer.poll(Duration::ZERO);
         deliveries.disturbed();
         let deadline = Instant::now() + COMMIT;
         producer.begin_transaction().map_err(trouble)?;

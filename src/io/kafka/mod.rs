@@ -11,6 +11,8 @@ pub mod batch;
 pub mod source;
 pub mod sink;
 pub mod epochs;
+#[cfg(test)]
+mod tests;
 
 pub use epochs::{EpochLogReader, EpochTopic};
 pub use settings::{InputTopic, KafkaSettings};
@@ -55,7 +57,9 @@ impl Waker {
 /// # Errors
 /// If the broker does not answer, or a topic is missing, compacted, or otherwise not what it must be.
 pub fn open(settings: &KafkaSettings) -> Result<(KafkaSource, KafkaSink, EpochTopic), Error> {
-    topics::check_reachable(settings)?;
+    // All of it before another instance is ended.
+    topics::check_log(settings)?;
+    topics::check_outputs(settings)?;
     let (waker, woken) = Waker::pair()?;
     let source = KafkaSource::new(settings, waker.clone(), woken)?;
     let sink = KafkaSink::new(settings)?;
@@ -68,7 +72,7 @@ pub fn open(settings: &KafkaSettings) -> Result<(KafkaSource, KafkaSink, EpochTo
 /// # Errors
 /// As `open`.
 pub fn open_log(settings: &KafkaSettings) -> Result<(KafkaSource, EpochLogReader), Error> {
-    topics::check_reachable(settings)?;
+    topics::check_log(settings)?;
     let (waker, woken) = Waker::pair()?;
     Ok((KafkaSource::new(settings, waker, woken)?, EpochLogReader::open(settings)?))
 }

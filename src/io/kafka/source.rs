@@ -42,14 +42,9 @@ impl KafkaSource {
     /// A source of the configured topics; nothing is read before `open`.
     ///
     /// # Errors
-    /// If a topic is missing or compacted.
+    /// If librdkafka refuses the properties.
     pub fn new(settings: &KafkaSettings, waker: Waker, woken: UnixStream) -> Result<KafkaSource, Error> {
         let consumer = Arc::new(topics::client(settings)?);
-        let names: Vec<&str> = settings.inputs.iter().map(|input| input.topic.as_str()).collect();
-        for name in &names {
-            topics::partitions(&consumer, name)?;
-        }
-        topics::check_kept(settings, &names)?;
         Ok(KafkaSource { slots: Vec::new(), consumer, topics: settings.inputs.clone(), waker, woken })
     }
 
@@ -111,11 +106,15 @@ impl KafkaSource {
 }
 
 impl Source for KafkaSource {
-    fn discover(&mut self) -> Result<Vec<Input>, Error> {
+    fn discover(&mut self, known: &[Input]) -> Result<Vec<Input>, Error> {
         let mut inputs = Vec::new();
         for input in &self.topics {
             for partition in 0..topics::partitions(&self.consumer, &input.topic)? {
-                let (first, _) = topics::offsets(&self.consumer, &input.topic, partition)?;
+                let same = |known: &&Input| known.topic == input.topic && known.partition == partition;
+                let first = match known.iter().find(same) {
+                    Some(known) => known.first,
+                    None => topics::offsets(&self.consumer, &input.topic, partition)?.0,
+                };
                 inputs.push(Input {
                     topic: input.topic.clone(),
                     partition,

@@ -13,22 +13,38 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::io::kafka::context::Quiet;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::runtime::Error;
+use crate::types::Stream;
 
 /// Longest wait for an answer: a broker that is up answers in milliseconds.
 pub const ANSWER: Duration = Duration::from_secs(8);
 
-/// Whether a broker answers.
+/// Whether a broker answers, and epoch topic and input topics are there and keep what they are given.
 ///
 /// # Errors
-/// If none does within 8 s.
-pub fn check_reachable(settings: &KafkaSettings) -> Result<(), Error> {
+/// If none answers within 8 s; else names the topic.
+pub fn check_log(settings: &KafkaSettings) -> Result<(), Error> {
     let client = client(settings)?;
-    client.fetch_metadata(Some(&settings.epoch_topic), ANSWER).map(|_| ()).map_err(|e| {
+    client.fetch_metadata(Some(&settings.epoch_topic), ANSWER).map_err(|e| {
         Error::Door(format!(
             "no Kafka broker answers at {} ({e}): is it running, and is `brokers` right?",
             settings.brokers
         ))
-    })
+    })?;
+    let inputs = settings.inputs.iter().map(|input| input.topic.as_str());
+    let topics: Vec<&str> = inputs.chain([settings.epoch_topic.as_str()]).collect();
+    for topic in &topics {
+        partitions(&client, topic)?;
+    }
+    check_kept(settings, &topics)
+}
+
+/// Whether all output topics are there.
+///
+/// # Errors
+/// Names the first that is not.
+pub fn check_outputs(settings: &KafkaSettings) -> Result<(), Error> {
+    let client = client(settings)?;
+    Stream::ALL.iter().try_for_each(|stream| partitions(&client, &settings.output_topic(*stream)).map(|_| ()))
 }
 
 /// A client that only asks.
@@ -75,7 +91,7 @@ pub fn offsets(client: &BaseConsumer<Quiet>, topic: &str, partition: u32) -> Res
 ///
 /// # Errors
 /// Names the compacted topic.
-pub fn check_kept(settings: &KafkaSettings, topics: &[&str]) -> Result<(), Error> {
+fn check_kept(settings: &KafkaSettings, topics: &[&str]) -> Result<(), Error> {
     let door = |e: String| Error::Door(format!("settings of {}: {e}", topics.join(", ")));
     let admin: AdminClient<Quiet> =
         AdminClient::from_config_and_context(&settings.client(), Quiet).map_err(|e| door(e.to_string()))?;

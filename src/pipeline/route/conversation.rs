@@ -168,12 +168,20 @@ impl Conversation {
     }
 }
 
+/// Segments of the table of conversations, as a power of two: a million held at once make 16,000 each.
+const SEGMENT_BITS: u32 = 6;
+
 /// The conversations of a division, by slot and by id.
-#[derive(Default)]
 pub struct Book {
     table: IndexTable,
     slots: Pages<Conversation>,
     free: Vec<u32>,
+}
+
+impl Default for Book {
+    fn default() -> Book {
+        Book { table: IndexTable::with_segment_bits(SEGMENT_BITS), slots: Pages::default(), free: Vec::new() }
+    }
 }
 
 impl Book {

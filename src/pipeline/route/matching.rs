@@ -12,7 +12,7 @@ use crate::types::event::List;
 use crate::types::{AcceptMode, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
-use super::staff::{Agent, IdleKey, Profile};
+use super::staff::{Agent, Group, IdleKey, Profile};
 use super::waiting::{WaitKey, points_shown, priority_at};
 use super::{Division, NONE};
 
@@ -75,12 +75,16 @@ impl Division {
         if candidates == 0 {
             return;
         }
-        let strategy = self.rules.queues[queue.at()].strategy;
-        let best = if strategy == Strategy::LongestIdle {
-            self.longest_idle(slot)
-        } else {
-            self.best_by(slot, strategy)
+        let mut frontier = std::mem::take(&mut self.scratch.frontier);
+        let best = match self.rules.queues[queue.at()].strategy {
+            Strategy::LongestIdle => self.best_head(slot, |_| 0, &mut frontier),
+            Strategy::BestSkill => {
+                let skills = &self.waiting.classes[self.book[slot].class as usize].skills;
+                self.best_head(slot, |profile| -levels(profile, skills), &mut frontier)
+            }
+            strategy => self.best_by(slot, strategy),
         };
+        self.scratch.frontier = frontier;
         let agent = best.expect("somebody was counted");
         self.offer(slot, agent, candidates);
     }
@@ -117,20 +121,24 @@ impl Division {
         count.min(CANDIDATES_MAX)
     }
 
-    /// Of the groups collected, the agent idle for longest.
-    fn longest_idle(&mut self, slot: u32) -> Option<u32> {
+    /// Of the groups collected, those with the least merit of their profile, and of them the agent idle for longest.
+    fn best_head(&self, slot: u32, merit: impl Fn(&Profile) -> i64, frontier: &mut Vec<u32>) -> Option<u32> {
         let conversation = &self.book[slot];
-        let mut best: Option<(IdleKey, u32)> = None;
+        let mut best: Option<((i64, IdleKey), u32)> = None;
         for number in &self.scratch.groups {
-            let idle = &self.staff.groups[*number as usize].idle;
+            let Group { profile, idle, .. } = &self.staff.groups[*number as usize];
+            let merit = merit(&self.staff.profiles[*profile as usize]);
+            if best.is_some_and(|((least, _), _)| merit > least) {
+                continue;
+            }
             let head = if conversation.exclusions.is_empty() {
                 idle.peek().map(|(_, agent)| agent)
             } else {
-                idle.best_where(|agent| !conversation.excludes(agent, self.clock), &mut self.scratch.frontier)
+                idle.best_where(|agent| !conversation.excludes(agent, self.clock), frontier)
             };
             if let Some(agent) = head {
                 let entry = &self.staff.agents[agent as usize];
-                let key = (entry.idle_since, entry.label);
+                let key = (merit, (entry.idle_since, entry.label));
                 if best.is_none_or(|(least, _)| key < least) {
                     best = Some((key, agent));
                 }
@@ -139,25 +147,27 @@ impl Division {
         best.map(|(_, agent)| agent)
     }
 
-    /// Of the groups collected, the best agent by another strategy: looks at each of them.
+    /// Of the groups collected, the best agent by a strategy that looks at more than the profile: at each of them.
     fn best_by(&self, slot: u32, strategy: Strategy) -> Option<u32> {
         let conversation = &self.book[slot];
-        let skills = &self.waiting.classes[conversation.class as usize].skills;
-        let members =
-            self.scratch.groups.iter().flat_map(|group| self.staff.groups[*group as usize].idle.members());
-        let free = members.map(|(_, agent)| agent).filter(|agent| !conversation.excludes(*agent, self.clock));
-        free.min_by_key(|number| {
-            let agent = &self.staff.agents[*number as usize];
-            let merit = match strategy {
-                Strategy::LongestIdle => 0,
-                Strategy::LeastBusy => i64::from(agent.held()),
-                Strategy::MostSpare => i64::from(agent.used) - i64::from(agent.budget),
-                Strategy::BestSkill => -levels(self.staff.profile_of(*number), skills),
-                Strategy::RoundRobin => agent.last_offer(conversation.queue).unwrap_or(Millis::MIN).0,
-                Strategy::FewestHandled => i64::from(agent.handled),
-            };
-            (merit, agent.idle_since, agent.label)
-        })
+        let mut best: Option<((i64, Millis, u64), u32)> = None;
+        for group in &self.scratch.groups {
+            for ((idle_since, label), number) in self.staff.groups[*group as usize].idle.members() {
+                let agent = &self.staff.agents[number as usize];
+                let merit = match strategy {
+                    Strategy::LongestIdle | Strategy::BestSkill => 0,
+                    Strategy::LeastBusy => i64::from(agent.held()),
+                    Strategy::MostSpare => i64::from(agent.used) - i64::from(agent.budget),
+                    Strategy::RoundRobin => agent.last_offer(conversation.queue).unwrap_or(Millis::MIN).0,
+                    Strategy::FewestHandled => i64::from(agent.handled),
+                };
+                let key = (merit, *idle_since, *label);
+                if best.is_none_or(|(least, _)| key < least) && !conversation.excludes(number, self.clock) {
+                    best = Some((key, number));
+                }
+            }
+        }
+        best.map(|(_, agent)| agent)
     }
 
     /// The agent takes the best of what it may take; whether there was anything.

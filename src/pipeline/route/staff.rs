@@ -204,6 +204,8 @@ impl Staff {
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
+            profile_table: IndexTable::with_segment_bits(0),
+            group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
         }
     }

@@ -74,7 +74,6 @@ pub struct Class {
 }
 
 /// All classes of a division.
-#[derive(Default)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,
@@ -107,7 +106,12 @@ impl Waiting {
             live: rules.queues.iter().map(|_| Vec::new()).collect(),
             delays: rules.queues.iter().map(|_| Vec::new()).collect(),
             queue_skills: rules.queues.iter().map(skills_of).collect(),
-            ..Waiting::default()
+            classes: Vec::new(),
+            table: IndexTable::with_segment_bits(0),
+            positions: Positions::default(),
+            skill_sets: Vec::new(),
+            skill_table: IndexTable::with_segment_bits(0),
+            merged: Vec::new(),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::types::event::{Event, Events};
 use crate::types::operation::{Action, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy};
 use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
 
-use shard::Shard;
+use shard::{Parcel, Shard};
 use value::Appraiser;
 
 /// Logical shards: fixed, so that state does not depend on the number of threads.
@@ -31,6 +31,7 @@ pub struct Understand {
     rules: Arc<Rules>,
     appraiser: Appraiser,
     shards: Vec<Shard>,
+    parcel: Parcel,
     /// Events without effect by reason.
     pub ignored: [u64; IgnoreReason::ALL.len()],
 }
@@ -48,7 +49,13 @@ impl Understand {
     /// Knows nobody yet.
     pub fn new(rules: Arc<Rules>, keys: &Keys) -> Understand {
         let shards = (0..SHARDS).map(|_| Shard::new(&rules)).collect();
-        Understand { appraiser: Appraiser::new(&rules, keys), rules, shards, ignored: Default::default() }
+        Understand {
+            appraiser: Appraiser::new(&rules, keys),
+            rules,
+            shards,
+            parcel: Parcel::default(),
+            ignored: Default::default(),
+        }
     }
 
     /// Turns a batch into operations; `out` is by division. `clocks` is by row.
@@ -133,22 +140,18 @@ impl Understand {
     fn join(&mut self, merge: Merge, place: Place, out: &mut [Operations]) {
         let absorbed = &mut self.shards[shard_of(merge.absorbed)];
         absorbed.sweep(place.clock);
-        let parcel = absorbed.part(local_of(merge.absorbed));
+        absorbed.part(local_of(merge.absorbed), &mut self.parcel);
         let survivor = &mut self.shards[shard_of(merge.survivor)];
         survivor.sweep(place.clock);
         survivor.meet(local_of(merge.survivor), merge.survivor_id);
-        survivor.receive(
-            local_of(merge.survivor),
-            parcel,
-            |conversation: ConversationId, division: DivisionId| {
-                out[division.at()].rows.push(Operation {
-                    row: place.row,
-                    conversation,
-                    customer: merge.survivor_id,
-                    action: Action::Renamed,
-                });
-            },
-        );
+        survivor.receive(local_of(merge.survivor), &mut self.parcel, |conversation: ConversationId, division: DivisionId| {
+            out[division.at()].rows.push(Operation {
+                row: place.row,
+                conversation,
+                customer: merge.survivor_id,
+                action: Action::Renamed,
+            });
+        });
     }
 }
 

@@ -36,12 +36,17 @@ pub struct Shard {
     max_late: DurationMs,
 }
 
-/// A customer's record on its way to another.
+/// A customer's record on its way to another; used again and again, so that its lists keep their memory.
+#[derive(Default)]
 pub struct Parcel {
     customer: Customer,
-    last_agent: Option<(u64, Vec<u8>)>,
+    last_agent: Option<u64>,
+    last_agent_name: Vec<u8>,
     attempts: Vec<KeptAttempt>,
+    /// With the slots that they had.
     conversations: Vec<(u32, Conversation)>,
+    /// Old slots and new ones.
+    moved: Vec<(u32, u32)>,
 }
 
 impl Shard {
@@ -200,53 +205,54 @@ impl Shard {
     }
 
     /// Takes a customer's record out, to be received by another.
-    pub fn part(&mut self, local: u32) -> Parcel {
+    pub fn part(&mut self, local: u32, parcel: &mut Parcel) {
         self.ensure(local);
-        let attempts = self.attempts(&self.customers[local]).to_vec();
-        let mut conversations = Vec::new();
+        parcel.attempts.clear();
+        parcel.attempts.extend_from_slice(self.attempts(&self.customers[local]));
+        parcel.conversations.clear();
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
             self.leave_ageing(slot);
             let conversation = std::mem::take(&mut self.conversations[slot]);
             let next = conversation.next;
-            conversations.push((slot, conversation));
+            parcel.conversations.push((slot, conversation));
             self.free.push(slot);
             slot = next;
         }
-        let customer = std::mem::take(&mut self.customers[local]);
-        self.give_back_attempts(&customer);
-        let last_agent = customer.last_agent;
-        let last_agent =
-            (last_agent != NONE).then(|| (self.agents.key(last_agent), self.agents.get(last_agent).to_vec()));
-        Parcel { customer, last_agent, attempts, conversations }
+        parcel.customer = std::mem::take(&mut self.customers[local]);
+        self.give_back_attempts(&parcel.customer);
+        let last_agent = parcel.customer.last_agent;
+        parcel.last_agent = (last_agent != NONE).then(|| self.agents.key(last_agent));
+        parcel.last_agent_name.clear();
+        if last_agent != NONE {
+            parcel.last_agent_name.extend_from_slice(self.agents.get(last_agent));
+        }
     }
 
     /// Joins a customer's record to another: profile gaps, attempts by time, conversations. `renamed` is told of each
     /// conversation, the smallest id first.
-    pub fn receive(
-        &mut self,
-        local: u32,
-        mut parcel: Parcel,
-        mut renamed: impl FnMut(ConversationId, DivisionId),
-    ) {
+    pub fn receive(&mut self, local: u32, parcel: &mut Parcel, mut renamed: impl FnMut(ConversationId, DivisionId)) {
         self.customers[local].fill_gaps(&parcel.customer);
         if self.customers[local].last_agent == NONE
-            && let Some((key, name)) = parcel.last_agent
+            && let Some(key) = parcel.last_agent
         {
-            self.customers[local].last_agent = self.agents.number(key, &name);
+            self.customers[local].last_agent = self.agents.number(key, &parcel.last_agent_name);
         }
-        parcel.conversations.sort_by_key(|(_, conversation)| conversation.id);
-        let mut moved = Vec::with_capacity(parcel.conversations.len());
-        for (old, conversation) in parcel.conversations {
+        parcel.conversations.sort_unstable_by_key(|(_, conversation)| conversation.id);
+        parcel.moved.clear();
+        for (old, conversation) in parcel.conversations.drain(..) {
             renamed(conversation.id, conversation.division);
-            moved.push((old, self.adopt(local, conversation)));
+            parcel.moved.push((old, self.adopt(local, conversation)));
         }
         for attempt in &mut parcel.attempts {
-            let place = moved.iter().find(|(old, _)| *old == attempt.conversation);
+            let place = parcel.moved.iter().find(|(old, _)| *old == attempt.conversation);
             attempt.conversation = place.map_or(NONE, |(_, slot)| *slot);
         }
-        let mut all = self.attempts(&self.customers[local]).to_vec();
-        all.extend(parcel.attempts);
+        // The survivor's come first where the instants are equal: the sort is stable.
+        let all = &mut parcel.attempts;
+        let theirs = all.len();
+        all.extend_from_slice(self.attempts(&self.customers[local]));
+        all.rotate_left(theirs);
         all.sort_by_key(|attempt| attempt.at);
         let surplus = all.len().saturating_sub(self.kept);
         let customer = std::mem::take(&mut self.customers[local]);
@@ -348,7 +354,15 @@ impl Shard {
         let slot = self.free.pop().unwrap_or_else(|| self.conversations.push(Conversation::default()));
         let next = std::mem::replace(&mut self.customers[local].conversations, slot);
         let last = conversation.last;
-        self.conversations[slot] = Conversation { customer: local, next, ..conversation };
+        let place = &mut self.conversations[slot];
+        // The list that the place had is used again, unless the conversation brings its own.
+        let mut more_threads = std::mem::take(&mut place.more_threads);
+        if conversation.more_threads.is_empty() {
+            more_threads.clear();
+        } else {
+            more_threads = conversation.more_threads;
+        }
+        *place = Conversation { customer: local, next, more_threads, ..conversation };
         // Nearly always the youngest; a merged one may be older than some.
         let mut older = self.youngest;
         while older != NONE && self.conversations[older].last > last {

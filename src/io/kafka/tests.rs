@@ -1,0 +1,203 @@
+//! The doors on librdkafka's own mock cluster, in this process and without Java: batch consumption, the epoch topic
+//! with its fence, and delivery reports by epoch.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+
+use super::{EpochLogReader, EpochTopic, InputTopic, KafkaSettings, KafkaSink, KafkaSource, Waker};
+use crate::runtime::inbox::{Inbox, Limits, Selection};
+use crate::runtime::outgoing::OutputRecord;
+use crate::runtime::{Error, Sink, Source, Store};
+use crate::types::{Millis, Stream};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("in", 2, 1).unwrap();
+    cluster.create_topic("epochs", 1, 1).unwrap();
+    for stream in Stream::ALL {
+        cluster.create_topic(&format!("out.{}", stream.word()), 3, 1).unwrap();
+    }
+    let settings = KafkaSettings {
+        tenant: "t".into(),
+        brokers: cluster.bootstrap_servers(),
+        inputs: vec![InputTopic { topic: "in".into(), types: None }],
+        output_prefix: "out".into(),
+        epoch_topic: "epochs".into(),
+        properties: BTreeMap::new(),
+    };
+    (cluster, settings)
+}
+
+fn produce(settings: &KafkaSettings, partition: i32, from: usize, count: usize) {
+    let mut config = ClientConfig::new();
+    let producer: BaseProducer = config.set("bootstrap.servers", &settings.brokers).create().unwrap();
+    for at in from..from + count {
+        let text = format!("value {at}");
+        let header = |key, value| Header { key, value: Some(value) };
+        let mut record = BaseRecord::<(), str>::to("in").partition(partition).timestamp(1_000 + at as i64);
+        record = if at % 10 == 3 { record } else { record.payload(&text) };
+        if at % 10 == 7 {
+            let headers = OwnedHeaders::new().insert(header("other", "x")).insert(header("ce_id", "i"));
+            record = record.headers(headers.insert(header("ce_specversion", "1.0")));
+        }
+        producer.send(record).map_err(|(e, _)| e).unwrap();
+        producer.poll(Duration::ZERO);
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn source(settings: &KafkaSettings) -> KafkaSource {
+    let (waker, woken) = Waker::pair().unwrap();
+    KafkaSource::new(settings, waker, woken).unwrap()
+}
+
+/// Reads until both slots are at their end and hold so many records in all.
+fn fill(source: &mut KafkaSource, inbox: &mut Inbox, ends: [u64; 2]) {
+    let deadline = Instant::now() + PATIENCE;
+    while (0..2).any(|slot| inbox.next(slot) < ends[slot]) {
+        assert!(Instant::now() < deadline, "the records did not come");
+        source.poll(Duration::from_millis(100), inbox).unwrap();
+    }
+}
+
+#[test]
+fn batches_hold_every_record_once_with_timestamp_and_headers() {
+    let (_cluster, settings) = cluster();
+    produce(&settings, 0, 0, 10_000);
+    produce(&settings, 1, 0, 30);
+    let mut source = source(&settings);
+    let inputs = source.discover(&[]).unwrap();
+    assert_eq!(inputs.len(), 2);
+    let mut inbox = Inbox::new(1 << 20);
+    inputs.iter().for_each(|input| inbox.add_slot(input.first));
+    // From the middle of slot 0 on.
+    source.open(&[(inputs[0].clone(), 4_000), (inputs[1].clone(), 0)]).unwrap();
+    assert_eq!(source.ends().unwrap(), [10_000, 30]);
+    fill(&mut source, &mut inbox, [10_000, 30]);
+    let mut selection = Selection::default();
+    let mut seen = [4_000, 0];
+    while !inbox.is_empty() {
+        inbox.select_recorded(&[(0, 10_000), (1, 30)], &mut selection).unwrap();
+        inbox.records(&selection, |records| {
+            for record in records {
+                let at = record.offset as usize;
+                assert_eq!(at, seen[record.partition as usize], "in order, without a gap");
+                seen[record.partition as usize] += 1;
+                assert_eq!(record.timestamp, Some(Millis(1_000 + at as i64)));
+                let text = if at % 10 == 3 { String::new() } else { format!("value {at}") };
+                assert_eq!(record.value, text.as_bytes());
+                assert_eq!(record.binary.is_some(), at % 10 == 7);
+                if let Some(binary) = record.binary {
+                    assert_eq!(
+                        (binary.specversion, binary.id, binary.source),
+                        (&b"1.0"[..], Some(&b"i"[..]), None)
+                    );
+                }
+            }
+        });
+        inbox.take(&selection);
+    }
+    assert_eq!(seen, [10_000, 30]);
+}
+
+#[test]
+fn a_full_slot_is_left_with_the_broker_and_new_records_end_the_wait() {
+    let (_cluster, settings) = cluster();
+    produce(&settings, 0, 0, 60_000);
+    let mut source = source(&settings);
+    let inputs = source.discover(&[]).unwrap();
+    let mut inbox = Inbox::new(100_000);
+    inputs.iter().for_each(|input| inbox.add_slot(input.first));
+    let slots: Vec<_> = inputs.into_iter().map(|input| (input, 0)).collect();
+    source.open(&slots).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut selection = Selection::default();
+    let mut taken = 0;
+    while taken < 60_000 {
+        assert!(Instant::now() < deadline, "{taken} taken");
+        source.poll(Duration::from_millis(100), &mut inbox).unwrap();
+        assert!(inbox.next(0) - taken < 10_000, "the inbox is bounded");
+        inbox.reached_end(1);
+        inbox.select(Limits { records: 500, bytes: 1 << 20 }, &mut selection);
+        inbox.take(&selection);
+        taken = inbox.taken(0);
+    }
+    let settings = settings.clone();
+    let later = std::thread::spawn(move || produce(&settings, 1, 0, 1));
+    let started = Instant::now();
+    while inbox.next(1) == 0 {
+        source.poll(PATIENCE, &mut inbox).unwrap();
+    }
+    assert!(started.elapsed() < PATIENCE / 2, "the wait was cut short");
+    later.join().unwrap();
+}
+
+fn append(topic: &mut EpochTopic, epoch: u64) -> Result<(), Error> {
+    topic.append(epoch, format!("epoch {epoch}").into_bytes())?;
+    let deadline = Instant::now() + PATIENCE;
+    while topic.recorded(Duration::from_millis(50))? < Some(epoch) {
+        assert!(Instant::now() < deadline, "epoch {epoch} was not recorded");
+    }
+    Ok(())
+}
+
+fn open(settings: &KafkaSettings) -> EpochTopic {
+    EpochTopic::open(settings, Waker::pair().unwrap().0).unwrap()
+}
+
+fn read_all(store: &mut impl Store) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(record) = store.read().unwrap() {
+        all.push(String::from_utf8(record).unwrap());
+    }
+    all
+}
+
+#[test]
+fn epochs_are_recorded_in_order_and_read_again() {
+    let (_cluster, settings) = cluster();
+    let mut topic = open(&settings);
+    assert!(read_all(&mut topic).is_empty());
+    for epoch in 0..20 {
+        append(&mut topic, epoch).unwrap();
+    }
+    let expected: Vec<String> = (0..20).map(|epoch| format!("epoch {epoch}")).collect();
+    assert_eq!(read_all(&mut EpochLogReader::open(&settings).unwrap()), expected);
+    let mut again = open(&settings);
+    assert_eq!(read_all(&mut again), expected);
+    append(&mut again, 20).unwrap();
+}
+
+#[test]
+fn outputs_are_told_apart_by_epoch() {
+    let (_cluster, settings) = cluster();
+    let mut sink = KafkaSink::new(&settings).unwrap();
+    assert_eq!(sink.partitions().unwrap(), [3; 6]);
+    assert_eq!(sink.unacknowledged(Duration::ZERO).unwrap(), None);
+    for epoch in 5..8 {
+        for at in 0..100_u32 {
+            let value = format!("{epoch} {at}");
+            let record = OutputRecord {
+                stream: Stream::Sla,
+                partition: at % 3,
+                key: b"key",
+                timestamp: Millis(i64::from(at)),
+                value: value.as_bytes(),
+            };
+            sink.send(epoch, &record).unwrap();
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = 5;
+    while let Some(epoch) = sink.unacknowledged(Duration::from_millis(5)).unwrap() {
+        assert!((last..8).contains(&epoch) && Instant::now() < deadline);
+        last = epoch;
+    }
+}

@@ -1,0 +1,93 @@
+//! A broker for the tests: started by the first that needs it, stopped by the last that had it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, Weak};
+
+/// A running broker.
+pub struct Broker {
+    pub address: String,
+    /// Port and folder, if it is ours to stop.
+    own: Option<(u16, tempfile::TempDir)>,
+}
+
+static RUNNING: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
+
+/// The repository's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The broker; `None`, with the reason on stderr, if there cannot be one here.
+pub fn broker() -> Option<Arc<Broker>> {
+    let mut running = RUNNING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(broker) = running.upgrade() {
+        return Some(broker);
+    }
+    let broker = Arc::new(start()?);
+    *running = Arc::downgrade(&broker);
+    Some(broker)
+}
+
+fn start() -> Option<Broker> {
+    if let Ok(address) = std::env::var("TRUNKLINE_TEST_KAFKA") {
+        return Some(Broker { address, own: None });
+    }
+    if let Some(missing) = ["java", "mvn"].iter().find(|program| !on_path(program)) {
+        eprintln!(
+            "SKIPPED: {missing} is missing, so there is no Kafka here; `scripts/kafka install` fetches it"
+        );
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (port, controller) = two_free_ports();
+    let own = Some((port, folder));
+    let broker = Broker { address: format!("127.0.0.1:{port}"), own };
+    let started = broker.script(&["start", "--heap", "768m", "--controller-port", &controller.to_string()]);
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    Some(broker)
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Held at once, so that they differ.
+fn two_free_ports() -> (u16, u16) {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (one, two) = (free(), free());
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    (port(&one), port(&two))
+}
+
+impl Broker {
+    /// Runs `scripts/kafka` for this broker.
+    pub fn script(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(root().join("scripts/kafka"));
+        command.args(arguments);
+        match &self.own {
+            Some((port, folder)) => {
+                command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path().join("b"))
+            }
+            None => command.args(["--port", self.address.rsplit(':').next().unwrap()]),
+        };
+        command.output().unwrap()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if self.own.is_some() {
+            let stopped = self.script(&["stop"]);
+            assert!(stopped.status.success() || std::thread::panicking());
+        }
+    }
+}
+
+/// The binary under test.
+pub fn binary() -> PathBuf {
+    std::env::var_os("TRUNKLINE_TEST_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_trunkline").into(), PathBuf::from)
+}

@@ -1,0 +1,91 @@
+//! kill -9 in the middle, SIGTERM, and a second instance: nothing is lost, what is sent again is the same bytes.
+
+use crate::broker::broker;
+use crate::equality::{generate, lines};
+use crate::tenant::{PARTITIONS, STREAMS, Tenant, expected, key_and_group, until};
+use std::collections::{BTreeMap, BTreeSet};
+
+const EVENTS: u64 = 20_000;
+
+/// First appearances are the reference's lines in order; every other record is a copy of one of them.
+fn check_nothing_lost(tenant: &Tenant) -> usize {
+    let reference = tenant.reference("reference");
+    let mut copies = 0;
+    for (stream, name) in STREAMS.iter().enumerate() {
+        for partition in 0..PARTITIONS[stream] {
+            let mut firsts = BTreeMap::<String, Vec<String>>::new();
+            let mut seen = BTreeSet::new();
+            for record in tenant.read(&format!("out.{name}"), partition) {
+                let line = String::from_utf8(record.value).unwrap();
+                if seen.insert(line.clone()) {
+                    firsts.entry(key_and_group(stream, &line).1).or_default().push(line);
+                } else {
+                    copies += 1;
+                }
+            }
+            let expected = expected(&reference, stream, partition);
+            assert!(firsts == expected, "{name}[{partition}] differs from the reference");
+        }
+    }
+    copies
+}
+
+fn outputs(tenant: &Tenant) -> i64 {
+    STREAMS.iter().zip(PARTITIONS).map(|(stream, n)| tenant.end(&format!("out.{stream}"), n)).sum()
+}
+
+#[test]
+fn kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
+    let Some(broker) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (log, rules) = generate(folder.path(), EVENTS, 11);
+    let tenant = Tenant::new(&broker, "killed", &rules, "epoch_max_events = 50");
+    let lines = lines(&log);
+    let parts = 4;
+    for part in lines.chunks(lines.len().div_ceil(parts)) {
+        let before = outputs(&tenant);
+        tenant.load(part.iter().copied());
+        let service = tenant.spawn();
+        until("some new output", || outputs(&tenant) > before + 100);
+        service.kill();
+    }
+    let result = tenant.run_to_end();
+    assert!(result["epochs_replayed"].as_u64().unwrap() > parts as u64, "{result}");
+    let copies = check_nothing_lost(&tenant);
+    println!("{copies} copies; last start: {result}");
+    assert!(copies > 0, "the kills came in the middle");
+}
+
+#[test]
+fn sigterm_ends_cleanly_and_a_later_start_goes_on() {
+    let Some(broker) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (log, rules) = generate(folder.path(), EVENTS / 4, 12);
+    let tenant = Tenant::new(&broker, "terminated", &rules, "epoch_max_events = 20");
+    tenant.load(lines(&log));
+    let service = tenant.spawn();
+    until("some output", || outputs(&tenant) > 100);
+    assert_eq!(service.terminate(), 0, "{}", tenant.log());
+    assert!(tenant.log().contains("ended cleanly"), "{}", tenant.log());
+    tenant.run_to_end();
+    check_nothing_lost(&tenant);
+}
+
+#[test]
+fn a_second_instance_takes_over_and_the_first_stops() {
+    let Some(broker) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (log, rules) = generate(folder.path(), 2_000, 13);
+    let tenant = Tenant::new(&broker, "twice", &rules, "");
+    let lines = lines(&log);
+    let (first, second) = lines.split_at(lines.len() / 2);
+    tenant.load(first.iter().copied());
+    let mut older = tenant.spawn();
+    until("some output", || outputs(&tenant) > 0);
+    tenant.run_to_end();
+    tenant.load(second.iter().copied());
+    assert_eq!(older.0.wait().unwrap().code(), Some(1), "{}", tenant.log());
+    assert!(tenant.log().contains("another instance of tenant twice"), "{}", tenant.log());
+    tenant.run_to_end();
+    check_nothing_lost(&tenant);
+}
