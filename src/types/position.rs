@@ -72,19 +72,22 @@ impl TraceParent {
 
     /// Reads the text form; `NONE` for any other text.
     pub fn parse(text: &[u8]) -> TraceParent {
+        let Ok(text) = <&[u8; TRACE_PARENT_CHARS]>::try_from(text) else { return TraceParent::NONE };
         let mut bytes = [0; 26];
-        if text.len() != TRACE_PARENT_CHARS || text[2] != b'-' || text[35] != b'-' || text[52] != b'-' {
+        let mut wrong = 0;
+        let mut read = |bytes: &mut [u8], text: &[u8]| {
+            for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+                let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+                wrong |= high | low;
+                *byte = high << 4 | low;
+            }
+        };
+        read(&mut bytes[..1], &text[..2]);
+        read(&mut bytes[1..17], &text[3..35]);
+        read(&mut bytes[17..25], &text[36..52]);
+        read(&mut bytes[25..], &text[53..]);
+        if wrong > 15 || [text[2], text[35], text[52]] != *b"---" {
             return TraceParent::NONE;
-        }
-        let digits =
-            text.iter().enumerate().filter(|(place, _)| ![2, 35, 52].contains(place)).map(|(_, c)| *c);
-        for (place, digit) in digits.enumerate() {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return TraceParent::NONE,
-            };
-            bytes[place / 2] = bytes[place / 2] << 4 | value;
         }
         let empty = |range: std::ops::Range<usize>| bytes[range].iter().all(|b| *b == 0);
         if bytes[0] == 0xff || empty(1..17) || empty(17..25) { TraceParent::NONE } else { TraceParent(bytes) }
@@ -92,20 +95,43 @@ impl TraceParent {
 
     /// The text form.
     pub fn characters(&self) -> [u8; TRACE_PARENT_CHARS] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; TRACE_PARENT_CHARS];
-        let mut place = 0;
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 1 | 17 | 25) {
-                place += 1;
+        let mut write = |place: usize, bytes: &[u8]| {
+            for (pair, byte) in text[place..].chunks_exact_mut(2).zip(bytes) {
+                pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
             }
-            text[place] = HEX[usize::from(byte >> 4)];
-            text[place + 1] = HEX[usize::from(byte & 15)];
-            place += 2;
-        }
+        };
+        write(0, &self.0[..1]);
+        write(3, &self.0[1..17]);
+        write(36, &self.0[17..25]);
+        write(53, &self.0[25..]);
         text
     }
 }
+
+/// Value of a hexadecimal digit in lower case; 255 of every other byte.
+static DIGITS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[HEX[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
