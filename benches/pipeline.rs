@@ -35,7 +35,12 @@ fn main() -> ExitCode {
     let options = Options::read();
     let log = Log::omni(&options);
     let records = log.records();
-    println!("omni, {} events of {} bytes, batches of {}", records.len(), log.bytes() / records.len(), options.batch);
+    println!(
+        "omni, {} events of {} bytes, batches of {}",
+        records.len(),
+        log.bytes() / records.len(),
+        options.batch
+    );
     let Some(answer) = checked(&options, &log, &records) else { return ExitCode::FAILURE };
     let mut rounds = Vec::new();
     for number in 0..options.rounds {
@@ -60,7 +65,10 @@ fn checked(options: &Options, log: &Log, records: &[Record<'_>]) -> Option<Answe
     for batch in [1, 7, options.batch] {
         let ours = of_pipeline(&log.rules, prefix, batch).value();
         if ours != model {
-            eprintln!("WRONG: in batches of {batch} the first {} events give {ours:032x}, the model {model:032x}", prefix.len());
+            eprintln!(
+                "WRONG: in batches of {batch} the first {} events give {ours:032x}, the model {model:032x}",
+                prefix.len()
+            );
             return None;
         }
     }
@@ -115,7 +123,11 @@ fn report(options: &Options, log: &Log, records: &[Record<'_>], answer: &Answer,
     row("serde_json, typed decode only", typed);
     row("engine, bytes to bytes", engine);
     row("engine, second half of the log", warm);
-    println!("outputs an event {:.3}, bytes of output an event {:.1}\n", answer.outputs as f64 / events, answer.bytes as f64 / events);
+    println!(
+        "outputs an event {:.3}, bytes of output an event {:.1}\n",
+        answer.outputs as f64 / events,
+        answer.bytes as f64 / events
+    );
     let detail = json!({
         "profile": "omni", "events": records.len(), "bytes_an_event": log.bytes() / records.len(), "batch": options.batch,
         "rounds": rounds.len(), "engine_ns": engine.json(), "engine_warm_ns": warm.json(), "serde_json_ns": typed.json(),

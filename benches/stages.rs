@@ -63,7 +63,12 @@ fn main() -> ExitCode {
     let options = Options::read();
     let log = Log::omni(&options);
     let records = log.records();
-    println!("omni, {} events of {} bytes, batches of {}", records.len(), log.bytes() / records.len(), options.batch);
+    println!(
+        "omni, {} events of {} bytes, batches of {}",
+        records.len(),
+        log.bytes() / records.len(),
+        options.batch
+    );
     let kinds = &log.rules.identity.kinds;
     let kind = |name: &str| kinds.iter().position(|kind| kind.name == name).map(|at| KindId(at as u8));
     if options.instructions {
@@ -129,7 +134,9 @@ impl Bench<'_> {
 
     fn report(&self, rounds: &[(Round, Answer)]) {
         let events = self.records.len() as f64;
-        let spread = |of: &dyn Fn(&Round) -> u64| Spread::of(rounds.iter().map(|(round, _)| of(round) as f64 / events));
+        let spread = |of: &dyn Fn(&Round) -> u64| {
+            Spread::of(rounds.iter().map(|(round, _)| of(round) as f64 / events))
+        };
         let typed = spread(&|round| round.typed);
         let decode = spread(&|round| round.decode);
         let hashes = spread(&|round| round.hashes);
@@ -144,7 +151,11 @@ impl Bench<'_> {
             stages.insert(stage.word().to_owned(), spread.json());
         }
         let answer = &rounds[0].1;
-        println!("outputs an event {:.3}, bytes of output an event {:.1}\n", answer.outputs as f64 / events, answer.bytes as f64 / events);
+        println!(
+            "outputs an event {:.3}, bytes of output an event {:.1}\n",
+            answer.outputs as f64 / events,
+            answer.bytes as f64 / events
+        );
         let detail = json!({
             "profile": "omni", "events": self.records.len(), "bytes_an_event": self.log.bytes() / self.records.len(),
             "batch": self.options.batch, "rounds": rounds.len(), "serde_json_ns": typed.json(), "decode_ns": decode.json(),
@@ -164,7 +175,12 @@ impl Bench<'_> {
 }
 
 /// Runs everything once, with a mark after each part. The counter's file up to a mark holds what was done before it.
-fn count_instructions(options: &Options, log: &Log, records: &[Record<'_>], kind: impl Fn(&str) -> Option<KindId>) {
+fn count_instructions(
+    options: &Options,
+    log: &Log,
+    records: &[Record<'_>],
+    kind: impl Fn(&str) -> Option<KindId>,
+) {
     let (warm_up, measured) = records.split_at(records.len() * 4 / 5);
     let (mut pipeline, mut out) = (pipeline(&log.rules), Output::default());
     for records in warm_up.chunks(options.batch) {

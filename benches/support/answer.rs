@@ -56,7 +56,8 @@ impl Answer {
 
     /// The hash.
     pub fn value(&self) -> u128 {
-        let all: Vec<u8> = self.running.iter().flat_map(|running| running.digest128().to_le_bytes()).collect();
+        let all: Vec<u8> =
+            self.running.iter().flat_map(|running| running.digest128().to_le_bytes()).collect();
         xxh3_128(&all)
     }
 }
@@ -88,7 +89,11 @@ pub fn of_model(rules: &Rules, records: &[Record<'_>]) -> Answer {
     let mut collect = |model: &Model| {
         for output in model.latest() {
             let division = output.division().map_or(rules.divisions.len(), |name| {
-                rules.divisions.iter().position(|division| division.name == name).expect("a division of the rules")
+                rules
+                    .divisions
+                    .iter()
+                    .position(|division| division.name == name)
+                    .expect("a division of the rules")
             });
             let stream = output.stream();
             numbers[division] += u64::from(stream != Stream::Rejected);

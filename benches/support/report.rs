@@ -59,7 +59,10 @@ pub fn row(what: &str, spread: Spread) {
 pub fn tell(goals: &[Goal], json: Option<&Path>) {
     for goal in goals {
         let verdict = if goal.figure <= goal.goal { "met" } else { "NOT met" };
-        println!("{:<4} {:<58} {:>7.3}  goal ≤ {:<5}  {verdict}", goal.name, goal.what, goal.figure, goal.goal);
+        println!(
+            "{:<4} {:<58} {:>7.3}  goal ≤ {:<5}  {verdict}",
+            goal.name, goal.what, goal.figure, goal.goal
+        );
     }
     let Some(path) = json else { return };
     let mut all: Map<String, Value> = match std::fs::read(path) {

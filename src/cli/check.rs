@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Exit code 3 if anything is refused.
 pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     let (rules_path, configuration) = arguments.files.split_last().expect("clap asks for one at least");
-    let configuration = configuration.first().map(|path| check_configuration(path)).transpose()?;
+    let configuration = configuration.first().map(|path| config::complaints(path)).transpose()?;
     let name = rules_path.display().to_string();
     let checked = rules::check(&rules_file::read(rules_path)?, &name);
     let refused = checked.complaints.len() + configuration.as_ref().map_or(0, Vec::len);
@@ -55,12 +55,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
             )))
         }
     }
-}
-
-/// Complaints about a configuration.
-fn check_configuration(path: &std::path::Path) -> Result<Vec<String>, Failure> {
-    let parsed = config::parse(&rules_file::read(path)?, &path.display().to_string());
-    Ok(parsed.err().unwrap_or_default())
 }
 
 fn value(complaint: &Complaint) -> Value {

@@ -111,14 +111,27 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// Every complaint about a configuration file, for `check`.
+///
+/// # Errors
+/// Exit code 3 if it cannot be read.
+pub fn complaints(path: &Path) -> Result<Vec<String>, Failure> {
+    let parsed = parse(&rules_file::read(path)?, &path.display().to_string());
+    Ok(parsed.err().unwrap_or_default())
+}
+
 /// Reads a configuration's text.
 ///
 /// # Errors
 /// The first thing that is not TOML, an unknown key or of the wrong type, with its line; or every value that is refused.
-pub fn parse(text: &str, file: &str) -> Result<Config, Vec<String>> {
+fn parse(text: &str, file: &str) -> Result<Config, Vec<String>> {
     let config: Config = toml::from_str(text).map_err(|error| {
         let before = &text[..error.span().map_or(0, |span| span.start)];
-        vec![format!("{file}:{}: {}", before.matches('\n').count() + 1, error.message())]
+        vec![format!(
+            "{file}:{}: {}; correct it and check again",
+            before.matches('\n').count() + 1,
+            error.message()
+        )]
     })?;
     let complaints = config.complaints();
     if complaints.is_empty() {

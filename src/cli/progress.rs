@@ -27,12 +27,12 @@ impl Progress {
     /// So many bytes have been read, and so many more events been applied.
     pub fn advance(&mut self, bytes: u64, events: usize) {
         self.events += events as u64;
-        if !self.terminal || (self.bar.is_none() && elapsed(self.begun) < PATIENCE) {
+        if !self.terminal || (self.bar.is_none() && self.begun.elapsed() < PATIENCE) {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| bar(self.bytes, self.begun));
         bar.set_position(bytes);
-        let seconds = elapsed(self.begun).as_secs_f64();
+        let seconds = self.begun.elapsed().as_secs_f64();
         bar.set_message(format!("{:.0} events/s", self.events as f64 / seconds));
     }
 
@@ -48,9 +48,5 @@ fn bar(bytes: u64, begun: Stopwatch) -> ProgressBar {
     let style = "{bar:40} {percent:>3} %  {msg}  {elapsed} gone, {eta} to go";
     let style = ProgressStyle::with_template(style).expect("the template is well-formed");
     let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(5));
-    bar.with_style(style).with_elapsed(elapsed(begun))
-}
-
-fn elapsed(begun: Stopwatch) -> Duration {
-    Duration::from_nanos(begun.nanos())
+    bar.with_style(style).with_elapsed(begun.elapsed())
 }

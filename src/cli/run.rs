@@ -2,6 +2,7 @@
 //! told before the first event is read.
 
 use super::failure::{Failure, Outcome};
+use super::{config, rules_file};
 use std::path::PathBuf;
 
 /// Runs the service: consumes the input topics, keeps the epoch log, produces the outputs.
@@ -24,22 +25,13 @@ pub struct Arguments {
 /// Runs it.
 ///
 /// # Errors
-/// Exit code 3 if configuration or rules are wrong; 1 if a broker, a topic or the epoch log is not what it must be.
-#[cfg(feature = "kafka")]
+/// Exit code 3 if configuration or rules are wrong; 1 if a broker, a topic or the epoch log is not what it must be; 2
+/// without the feature `kafka`.
 pub fn run(arguments: &Arguments, json: bool) -> Outcome {
-    let config = super::config::load(&arguments.config)?;
-    let rules = super::rules_file::load(&config.rules)?;
+    let config = config::load(&arguments.config)?;
+    let rules = rules_file::load(&config.rules)?;
     let key = config.key()?;
     service::run(&config, rules, &key, arguments.stop_at_end, json)
-}
-
-/// Runs it.
-///
-/// # Errors
-/// Exit code 2.
-#[cfg(not(feature = "kafka"))]
-pub fn run(_: &Arguments, _: bool) -> Outcome {
-    Err(no_kafka())
 }
 
 /// Exit code 2: built without Kafka.
@@ -74,11 +66,11 @@ mod service {
         let stop = stop_flag()?;
         let settings = settings(config, &rules)?;
         let engine = Pipeline::new(Arc::new(rules), key, &config.tenant);
-        let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(failed)?;
+        let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(|e| failed(&e))?;
         tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
         let started = Instant::now();
-        let leader =
-            Leader::start(engine, source, sink, epochs, WallClock, settings, &stop).map_err(failed)?;
+        let leader = Leader::start(engine, source, sink, epochs, WallClock, settings, &stop)
+            .map_err(|e| failed(&e))?;
         let Some(mut leader) = leader else {
             tracing::info!("stopped while reading the epoch log");
             return Ok(());
@@ -104,7 +96,7 @@ mod service {
             }
         };
         let done = if stop_at_end { leader.run_to_end(&stop, tell) } else { leader.run(&stop, tell) };
-        done.map_err(failed)?;
+        done.map_err(|e| failed(&e))?;
         let progress = leader.progress();
         tracing::info!(
             epochs = progress.epochs,
@@ -160,7 +152,19 @@ mod service {
         Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
     }
 
-    fn failed(error: Error) -> Failure {
+    fn failed(error: &Error) -> Failure {
         Failure::failed(error.to_string())
+    }
+}
+
+#[cfg(not(feature = "kafka"))]
+mod service {
+    use super::{Outcome, no_kafka};
+    use crate::cli::config::Config;
+    use crate::rules::Rules;
+    use crate::rules::keys::HashKey;
+
+    pub fn run(_: &Config, _: Rules, _: &HashKey, _: bool, _: bool) -> Outcome {
+        Err(no_kafka())
     }
 }

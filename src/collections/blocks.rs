@@ -1,23 +1,29 @@
 //! Blocks of a fixed number of entries, handed out and taken back: for short lists that belong to a record but are
 //! absent in most. Blocks lie in pages and never move.
 
-use crate::collections::pages::Pages;
+use crate::collections::prefetch::prefetch;
 
 /// No block.
 pub const NO_BLOCK: u32 = u32::MAX;
+
+/// Blocks of a page.
+const PAGE: usize = 256;
 
 /// Blocks of `stride` entries each.
 #[derive(Debug)]
 pub struct Blocks<T> {
     stride: usize,
-    blocks: Pages<Box<[T]>>,
+    /// `PAGE` blocks each, one right after another.
+    pages: Vec<Box<[T]>>,
+    /// Blocks handed out for the first time so far.
+    len: u32,
     free: Vec<u32>,
 }
 
 impl<T: Copy + Default> Blocks<T> {
     /// Blocks of `stride` entries; at least one.
     pub fn new(stride: usize) -> Blocks<T> {
-        Blocks { stride: stride.max(1), blocks: Pages::default(), free: Vec::new() }
+        Blocks { stride: stride.max(1), pages: Vec::new(), len: 0, free: Vec::new() }
     }
 
     /// Entries of a block.
@@ -27,10 +33,16 @@ impl<T: Copy + Default> Blocks<T> {
 
     /// A block; what it holds is left from before.
     pub fn take(&mut self) -> u32 {
-        match self.free.pop() {
-            Some(block) => block,
-            None => self.blocks.push(vec![T::default(); self.stride].into_boxed_slice()),
+        if let Some(block) = self.free.pop() {
+            return block;
         }
+        let block = self.len;
+        assert!(block < NO_BLOCK, "fewer than 2^32 - 1 blocks");
+        if (block as usize).is_multiple_of(PAGE) {
+            self.pages.push(vec![T::default(); PAGE * self.stride].into_boxed_slice());
+        }
+        self.len += 1;
+        block
     }
 
     /// Takes a block back; `NO_BLOCK` is passed over.
@@ -47,13 +59,35 @@ impl<T: Copy + Default> Blocks<T> {
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get(&self, block: u32) -> &[T] {
-        if block == NO_BLOCK { &[] } else { &self.blocks[block] }
+        if block == NO_BLOCK {
+            return &[];
+        }
+        &self.pages[block as usize / PAGE][self.entries(block)]
     }
 
     /// The entries of a block; none of `NO_BLOCK`.
     #[inline]
     pub fn get_mut(&mut self, block: u32) -> &mut [T] {
-        if block == NO_BLOCK { &mut [] } else { &mut self.blocks[block] }
+        if block == NO_BLOCK {
+            return &mut [];
+        }
+        let entries = self.entries(block);
+        &mut self.pages[block as usize / PAGE][entries]
+    }
+
+    /// Asks for the first line of a block ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, block: u32) {
+        if let Some(page) = self.pages.get(block as usize / PAGE) {
+            prefetch(page, self.entries(block).start);
+        }
+    }
+
+    /// Where in its page a block stands.
+    #[inline]
+    fn entries(&self, block: u32) -> std::ops::Range<usize> {
+        let start = block as usize % PAGE * self.stride;
+        start..start + self.stride
     }
 }
 

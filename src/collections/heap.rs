@@ -199,7 +199,12 @@ impl<K: Ord + Copy> Heap<K> {
         loop {
             let first = at * ARITY + 1;
             let children = first..(first + ARITY).min(self.items.len());
-            let Some(least) = children.min_by_key(|child| self.items[*child].0) else { break };
+            let Some(mut least) = children.clone().next() else { break };
+            for child in children.skip(1) {
+                if self.items[child].0 < self.items[least].0 {
+                    least = child;
+                }
+            }
             if self.items[least].0 >= item.0 {
                 break;
             }

@@ -65,11 +65,11 @@ impl<T> Pages<T> {
         self.pages.get_mut(page(index))?.get_mut(place(index))
     }
 
-    /// Asks for the item's first cache line.
+    /// Asks for the item's cache lines.
     #[inline]
     pub fn prefetch(&self, index: u32) {
         if let Some(item) = self.get(index) {
-            prefetch::line_of(item);
+            prefetch::lines_of(item);
         }
     }
 

@@ -17,6 +17,11 @@ impl Stopwatch {
         Stopwatch(Instant::now())
     }
 
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
     /// Nanoseconds since the start.
     pub fn nanos(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)

@@ -60,17 +60,6 @@ pub struct TraceParent(pub [u8; 26]);
 /// Characters of the text form.
 pub const TRACE_PARENT_CHARS: usize = 55;
 
-/// By character: the value of a lower-case hexadecimal digit; 255 for any other.
-const HEX_VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
-    }
-    values
-};
-
 impl TraceParent {
     /// No trace.
     pub const NONE: TraceParent = TraceParent([0; 26]);
@@ -84,18 +73,20 @@ impl TraceParent {
     /// Reads the text form; `NONE` for any other text.
     pub fn parse(text: &[u8]) -> TraceParent {
         let Ok(text) = <&[u8; TRACE_PARENT_CHARS]>::try_from(text) else { return TraceParent::NONE };
-        if text[2] != b'-' || text[35] != b'-' || text[52] != b'-' {
-            return TraceParent::NONE;
-        }
         let mut bytes = [0; 26];
-        let mut seen = 0;
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            let place = 2 * index + usize::from(index >= 1) + usize::from(index >= 17) + usize::from(index >= 25);
-            let (high, low) = (HEX_VALUES[usize::from(text[place])], HEX_VALUES[usize::from(text[place + 1])]);
-            seen |= high | low;
-            *byte = high << 4 | low & 15;
-        }
-        if seen > 15 {
+        let mut wrong = 0;
+        let mut read = |bytes: &mut [u8], text: &[u8]| {
+            for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+                let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+                wrong |= high | low;
+                *byte = high << 4 | low;
+            }
+        };
+        read(&mut bytes[..1], &text[..2]);
+        read(&mut bytes[1..17], &text[3..35]);
+        read(&mut bytes[17..25], &text[36..52]);
+        read(&mut bytes[25..], &text[53..]);
+        if wrong > 15 || [text[2], text[35], text[52]] != *b"---" {
             return TraceParent::NONE;
         }
         let empty = |range: std::ops::Range<usize>| bytes[range].iter().all(|b| *b == 0);
@@ -104,20 +95,43 @@ impl TraceParent {
 
     /// The text form.
     pub fn characters(&self) -> [u8; TRACE_PARENT_CHARS] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; TRACE_PARENT_CHARS];
-        let mut place = 0;
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 1 | 17 | 25) {
-                place += 1;
+        let mut write = |place: usize, bytes: &[u8]| {
+            for (pair, byte) in text[place..].chunks_exact_mut(2).zip(bytes) {
+                pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
             }
-            text[place] = HEX[usize::from(byte >> 4)];
-            text[place + 1] = HEX[usize::from(byte & 15)];
-            place += 2;
-        }
+        };
+        write(0, &self.0[..1]);
+        write(3, &self.0[1..17]);
+        write(36, &self.0[17..25]);
+        write(53, &self.0[25..]);
         text
     }
 }
+
+/// Value of a hexadecimal digit in lower case; 255 of every other byte.
+static DIGITS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[HEX[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

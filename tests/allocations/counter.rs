@@ -67,12 +67,18 @@ pub fn origins() -> Vec<(usize, String)> {
     let origins = ORIGINS.with_borrow_mut(std::mem::take);
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for origin in origins {
-        let own = origin.lines().map(str::trim).filter(|line| line.starts_with("at ") && line.contains("/src/"));
-        let own = own.filter(|line| ["pipeline", "collections", "types", "rules"].iter().any(|part| line.contains(&format!("/src/{part}"))));
+        let own =
+            origin.lines().map(str::trim).filter(|line| line.starts_with("at ") && line.contains("/src/"));
+        let own = own.filter(|line| {
+            ["pipeline", "collections", "types", "rules"]
+                .iter()
+                .any(|part| line.contains(&format!("/src/{part}")))
+        });
         let short = own.map(|line| line.rsplit_once("/src/").map_or(line, |(_, place)| place)).take(4);
         *counts.entry(short.collect::<Vec<_>>().join(" < ")).or_default() += 1;
     }
-    let mut counts: Vec<(usize, String)> = counts.into_iter().map(|(origin, count)| (count, origin)).collect();
+    let mut counts: Vec<(usize, String)> =
+        counts.into_iter().map(|(origin, count)| (count, origin)).collect();
     counts.sort_by(|a, b| b.cmp(a));
     counts
 }

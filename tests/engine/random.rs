@@ -1,8 +1,9 @@
 //! Random logs: the model keeps its invariants, gives the same bytes twice, and every other engine gives the bytes
-//! of the model. `TRUNKLINE_SEEDS` says how many, `TRUNKLINE_SEED` where they begin.
+//! of the model. `TRUNKLINE_LOGS` says how many, `TRUNKLINE_SEED` where they begin; `scripts/test` runs 10,000.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trunkline::model::Model;
 use trunkline::rules::keys::HashKey;
@@ -12,7 +13,7 @@ use trunkline::types::{IgnoreReason, Millis};
 use crate::support::engines::{ENGINES, Lines, compiled};
 use crate::support::random_log::{random_log, shrink};
 
-const SEEDS: u64 = 100;
+const LOGS: u64 = 200;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -40,13 +41,31 @@ fn fault(rules: &str, lines: &[String], until: Option<Millis>) -> Option<String>
 #[test]
 fn engines_agree_and_keep_their_invariants() {
     let from = number("TRUNKLINE_SEED", 1);
-    for seed in from..from + number("TRUNKLINE_SEEDS", SEEDS) {
-        let (rules, lines, until) = random_log(seed);
-        if fault(&rules, &lines, until).is_some() {
-            let small = shrink(&rules, &lines, |rules, lines| fault(rules, lines, until).is_some());
-            let fault = fault(&rules, &small, until).expect("a shrunk log still fails");
-            panic!("seed {seed}: {fault}\nuntil {until:?}\n{}\n\n{rules}", small.join("\n"));
+    let seeds = from..from + number("TRUNKLINE_LOGS", LOGS);
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    check(seed);
+                }
+            });
         }
+    });
+}
+
+/// Runs one log through every engine; a log on which they differ is made small and shown.
+fn check(seed: u64) {
+    let (rules, lines, until) = random_log(seed);
+    if fault(&rules, &lines, until).is_some() {
+        let small = shrink(&rules, &lines, |rules, lines| fault(rules, lines, until).is_some());
+        let fault = fault(&rules, &small, until).expect("a shrunk log still fails");
+        panic!("seed {seed}: {fault}\nuntil {until:?}\n{}\n\n{rules}", small.join("\n"));
     }
 }
 

@@ -265,14 +265,14 @@ impl Writer {
         producer.poll(Duration::ZERO);
         deliveries.disturbed();
         let deadline = Instant::now() + COMMIT;
-        producer.begin_transaction().map_err(trouble)?;
+        producer.begin_transaction().map_err(|e| trouble(&e))?;
         deliveries.begin(epoch);
         let key = epoch.to_string();
         let message = BaseRecord::with_opaque_to(&self.settings.epoch_topic, epoch as usize)
             .partition(0)
             .key(&key)
             .payload(record);
-        producer.send(message).map_err(|(e, _)| trouble(e))?;
+        producer.send(message).map_err(|(e, _)| trouble(&e))?;
         // `commit_transaction` would wait in steps of 100 ms for what is in flight.
         while producer.in_flight_count() > 0 {
             producer.poll(Duration::from_micros(200));
@@ -285,7 +285,7 @@ impl Writer {
             }
         }
         producer.poll(Duration::ZERO);
-        producer.commit_transaction(COMMIT).map_err(trouble)?;
+        producer.commit_transaction(COMMIT).map_err(|e| trouble(&e))?;
         if deliveries.disturbed() {
             return Err(Trouble::Uncertain("the connection was disturbed meanwhile".into()));
         }
@@ -310,8 +310,8 @@ impl Writer {
     }
 }
 
-fn trouble(error: KafkaError) -> Trouble {
-    match &error {
+fn trouble(error: &KafkaError) -> Trouble {
+    match error {
         KafkaError::Transaction(inner) if inner.is_fatal() => fatal(inner.code(), &error.to_string()),
         _ => Trouble::Uncertain(error.to_string()),
     }

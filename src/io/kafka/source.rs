@@ -94,7 +94,10 @@ impl KafkaSource {
         self.woken.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(broken)?;
         let mut bytes = [0; 64];
         match self.woken.read(&mut bytes) {
-            Ok(_) => Ok(()),
+            Ok(woken) => {
+                assert_ne!(woken, 0, "this source holds a waking end itself");
+                Ok(())
+            }
             Err(e) => match e.kind() {
                 std::io::ErrorKind::WouldBlock
                 | std::io::ErrorKind::TimedOut

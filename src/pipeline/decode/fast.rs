@@ -169,6 +169,8 @@ impl<'a> Pass<'a> {
             self.traceparent_here()?;
             envelope.seen |= seen::TRACEPARENT;
         }
+        // The one member that nobody reads and most senders write.
+        while self.cursor.literal(b",\"datacontenttype\":\"application/json\"") {}
         if envelope.seen & seen::TYPE != 0 && self.cursor.literal(b",\"data\":") {
             self.data()?;
             envelope.seen |= seen::DATA;

@@ -221,12 +221,11 @@ impl Book {
         self.table.prefetch(hash_of(id));
     }
 
-    /// Asks for the conversation itself, its place being fetched.
+    /// Asks for the conversation itself, its place being fetched; the slot that it most likely has.
     #[inline]
-    pub fn prefetch_slot(&self, id: ConversationId) {
-        if let Some(slot) = self.table.find(hash_of(id), |_| true) {
-            self.slots.prefetch(slot);
-        }
+    pub fn prefetch_slot(&self, id: ConversationId) -> Option<u32> {
+        let slot = self.table.find(hash_of(id), |_| true);
+        slot.inspect(|slot| self.slots.prefetch(*slot))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::types::{Cause, DivisionId, IgnoreReason, Millis, TraceParent};
 use conversation::{Book, NONE};
 use matching::Scratch;
 use staff::Staff;
-use timers::Due;
+use timers::{Due, Handle};
 use waiting::Waiting;
 
 /// One division.
@@ -111,7 +111,9 @@ impl Division {
                 self.book.prefetch(later.conversation);
             }
             if let Some(later) = operations.rows.get(place + PREFETCH_AHEAD) {
-                self.book.prefetch_slot(later.conversation);
+                if let Some(slot) = self.book.prefetch_slot(later.conversation) {
+                    self.wheel.prefetch(Handle::conversation(slot));
+                }
             }
             let event = &events.rows[operation.row as usize];
             let clock = clocks[operation.row as usize];

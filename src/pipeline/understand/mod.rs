@@ -72,6 +72,9 @@ impl Understand {
             if let Some(Resolved::Customer { index, .. }) = resolutions.rows.get(row + PREFETCH_AHEAD) {
                 self.shards[shard_of(*index)].prefetch(local_of(*index));
             }
+            if let Some(Resolved::Customer { index, .. }) = resolutions.rows.get(row + PREFETCH_AHEAD / 2) {
+                self.shards[shard_of(*index)].prefetch_lists(local_of(*index));
+            }
             let place = Place { events, event, row: row as u32, clock: clocks[row] };
             while let Some(merge) = merges.next_if(|merge| merge.row == place.row) {
                 self.join(*merge, place, out);
@@ -157,7 +160,8 @@ impl Understand {
 
 type Done = Result<(), IgnoreReason>;
 
-/// How many rows ahead a customer's record is fetched: far enough to hide one miss behind the work of the rows between.
+/// How many rows ahead a customer's record is fetched, and half as many ahead what it leads to: far enough to hide a miss
+/// behind the work of the rows between.
 const PREFETCH_AHEAD: usize = 6;
 
 fn shard_of(customer: u32) -> usize {

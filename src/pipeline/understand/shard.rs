@@ -76,6 +76,15 @@ impl Shard {
         self.customers.prefetch(local);
     }
 
+    /// Asks for what a customer's record leads to, the record being fetched.
+    #[inline]
+    pub fn prefetch_lists(&self, local: u32) {
+        let Some(customer) = self.customers.get(local) else { return };
+        let blocks = if customer.attempts_large { &self.large } else { &self.small };
+        blocks.prefetch(customer.attempts);
+        self.conversations.prefetch(customer.conversations);
+    }
+
     /// Makes sure of the record, under this id.
     #[inline]
     pub fn meet(&mut self, local: u32, id: CustomerId) {

