@@ -96,7 +96,7 @@ pub struct AgentCast {
     /// Where.
     pub pool: u16,
     /// Lanes' places within the pool whose queues are served, first rank first.
-    pub lanes: [u8; 3],
+    pub lanes: [u8; LANES_OF_AN_AGENT_MAX],
     /// How many of them count.
     pub lane_count: u8,
     /// Bit l: speaks `LANGUAGES[l]`.
@@ -143,6 +143,13 @@ pub enum CastError {
     TooManyAgents(u32),
 }
 
+/// Most lanes whose queues one agent serves.
+pub const LANES_OF_AN_AGENT_MAX: usize = 8;
+/// Lanes of an agent of a large division.
+const LANES_OF_A_SPECIALIST: usize = 3;
+/// Agents of a division below which nobody is a specialist: a few who serve three queues each would leave one
+/// queue to nobody and another to all.
+const SMALL_DIVISION: u32 = 400;
 /// Places of lanes in a pool are bytes.
 const LANES_OF_A_POOL_MAX: usize = 256;
 
@@ -203,15 +210,16 @@ impl Cast {
             [voice, other] => voice.or(other).expect("a staffed division has a pool"),
         };
         let cast = &self.pools[usize::from(pool)];
-        let mut lanes = [0; 3];
+        let mut lanes = [0; LANES_OF_AN_AGENT_MAX];
         let first =
             self.place_by_share(cast, u64::from(turn).wrapping_mul(0x9e37_79b9) % u64::from(cast.shares));
-        let count = cast.lanes.len().min(3);
+        let most = if each < SMALL_DIVISION { LANES_OF_AN_AGENT_MAX } else { LANES_OF_A_SPECIALIST };
+        let count = cast.lanes.len().min(most);
         for (place, lane) in lanes.iter_mut().enumerate().take(count) {
             *lane = ((usize::from(first) + place) % cast.lanes.len()) as u8;
         }
         // A small division's agents speak everything, or nobody would answer the few.
-        let languages = if each < 200 { 0b1_1111 } else { languages(bits) };
+        let languages = if each < SMALL_DIVISION { 0b1_1111 } else { languages(bits) };
         AgentCast {
             pool,
             lanes,

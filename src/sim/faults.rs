@@ -61,7 +61,7 @@ impl World {
             let delay = self.rng.below(within);
             self.plan_in(at, delay, Act::Again, place, 0, 0);
         }
-        if self.rng.rarely(REJECTS * 1_053 / 1_000) {
+        if self.rng.rarely(REJECTS * 1_053 / 1_000) && !self.is_full() {
             self.census_mut().rejects += 1;
             self.break_line(at);
         }

@@ -283,6 +283,11 @@ impl World {
             || (self.plan.pace == Pace::Day && self.now > DAY_MS + 1_800_000)
     }
 
+    /// Whether the lines at hand complete the log.
+    pub(super) fn is_full(&self) -> bool {
+        self.census.lines + self.lines.ends.len() as u64 >= self.plan.events
+    }
+
     /// Does what the next tenth of a second holds: writes its lines to `sink`, lets the engine answer and people
     /// react. After each batch `seen` is called, while the engine's decisions still stand.
     ///
@@ -300,6 +305,9 @@ impl World {
         self.let_arrive(begins, &mut items);
         items.sort_unstable();
         for item in &items {
+            if self.is_full() {
+                break;
+            }
             self.now = item.at;
             self.act(item);
             if self.lines.ends.len() >= BATCH_LINES {

@@ -28,55 +28,7 @@ pub fn of(day: &Day<'_>) -> String {
         day.wall_s,
     );
     tiles(&mut out, day);
-    out.push_str("<div class=\"grid2\">\n");
-    let samples = &day.gathered.samples;
-    if samples.len() > 1 {
-        section(
-            &mut out,
-            "Agents",
-            "by state over the day; working counts held weight, so two half-busy agents make one",
-            &agents(samples),
-        );
-        section(
-            &mut out,
-            "Service levels",
-            "share of clocks stopped in time, by objective",
-            &levels(samples),
-        );
-        section(&mut out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
-        section(
-            &mut out,
-            "Latency of a decision",
-            "microseconds from a batch's bytes to its decisions' bytes",
-            &latency(samples),
-        );
-    }
-    section(&mut out, "Answered by channel", "conversations closed", &answered(day));
-    section(
-        &mut out,
-        "Breaches",
-        "clocks that ran out, by objective, and those stopped in time",
-        &breaches(day),
-    );
-    if let Some(story) = &day.gathered.story {
-        wide(
-            &mut out,
-            "Why this agent",
-            "one assignment of the day, with what the engine knew",
-            &super::story::page(day.rules, story),
-        );
-    }
-    if samples.len() > 1 {
-        wide(
-            &mut out,
-            "Waiting by queue",
-            "five minutes a cell; the darker (in the dark: the brighter), the more wait",
-            &heat(day, samples),
-        );
-    }
-    section(&mut out, "Where the time goes", "nanoseconds an event, by stage", &stages(day));
-    section(&mut out, "Input", "every line has its place", &input(day));
-    wide(&mut out, "Service level by queue", "met in time, of the clocks that ended", &table(day));
+    charts_of(&mut out, day);
     let _ = write!(
         out,
         "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
@@ -85,6 +37,49 @@ pub fn of(day: &Day<'_>) -> String {
         escape(&day.machine)
     );
     out
+}
+
+/// The sections, in their order.
+fn charts_of(out: &mut String, day: &Day<'_>) {
+    out.push_str("<div class=\"grid2\">\n");
+    let samples = &day.gathered.samples;
+    if samples.len() > 1 {
+        section(
+            out,
+            "Agents",
+            "by state over the day; working counts held weight, so two half-busy agents make one",
+            &agents(samples),
+        );
+        section(out, "Service levels", "share of clocks stopped in time, by objective", &levels(samples));
+        section(out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
+        section(
+            out,
+            "Latency of a decision",
+            "microseconds from a batch's bytes to its decisions' bytes",
+            &latency(samples),
+        );
+    }
+    section(out, "Answered by channel", "conversations closed", &answered(day));
+    section(out, "Breaches", "clocks that ran out, by objective, and those stopped in time", &breaches(day));
+    if let Some(story) = &day.gathered.story {
+        wide(
+            out,
+            "Why this agent",
+            "one assignment of the day, with what the engine knew",
+            &super::story::page(day.rules, story),
+        );
+    }
+    if samples.len() > 1 {
+        wide(
+            out,
+            "Waiting by queue",
+            "five minutes a cell; the darker (in the dark: the brighter), the more wait",
+            &heat(day, samples),
+        );
+    }
+    section(out, "Where the time goes", "nanoseconds an event, by stage", &stages(day));
+    section(out, "Input", "every line has its place", &input(day));
+    wide(out, "Service level by queue", "met in time, of the clocks that ended", &table(day));
 }
 
 fn section(out: &mut String, title: &str, about: &str, body: &str) {
@@ -99,8 +94,8 @@ fn tiles(out: &mut String, day: &Day<'_>) {
     out.push_str("<div class=\"tiles\">");
     let latency = |quantile| day.latency.value_at_quantile(quantile) as f64 / 1e3;
     for (value, label) in [
-        (grouped(day.tally.events), "events"),
-        (grouped(day.contacts), "contacts"),
+        (short(day.tally.events as f64), "events"),
+        (short(day.contacts as f64), "contacts"),
         (grouped(day.conversations), "conversations"),
         (grouped(day.tally.customers), "customers recognised"),
         (grouped(day.tally.absorbed), "identities merged"),
