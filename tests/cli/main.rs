@@ -2,6 +2,7 @@
 //! the code that it ends with.
 
 mod bad_input;
+mod generate;
 mod logs;
 mod usage;
 mod world;

@@ -35,8 +35,8 @@ pub struct Arguments {
     /// Everything random comes from this
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// People who answer; the day's events go with them, about 4,500 each
-    #[arg(long, value_name = "N", default_value = "600", value_parser = generate::few)]
+    /// People who answer; the day's events go with them, about 3,000 each
+    #[arg(long, value_name = "N", default_value = "800", value_parser = generate::few)]
     agents: u32,
     /// People who may call
     #[arg(long, value_name = "N", default_value = "200000", value_parser = generate::few)]
