@@ -81,7 +81,7 @@ impl Division {
             now: None,
             unit: Unit { cause: Cause::Timer, traceparent: TraceParent::NONE, start: 0 },
             book: Book::default(),
-            staff: Staff::new(&rules),
+            staff: Staff::new(&rules, id),
             waiting: Waiting::new(&rules, |name| keys.name(name.as_bytes())),
             wheel: Wheel::default(),
             due: Due::default(),
