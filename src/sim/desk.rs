@@ -39,11 +39,7 @@ impl World {
     pub(super) fn accept(&mut self, at: u32, case: u32) {
         let agent = self.cases[case as usize].agent;
         self.answer(at, case, agent, "offer.accepted");
-        if self.cases[case as usize].stage == Stage::Offered {
-            self.take_up(at, case);
-        } else {
-            self.census_mut().late_answers += 1;
-        }
+        self.take_up(at, case);
     }
 
     pub(super) fn decline(&mut self, at: u32, case: u32) {

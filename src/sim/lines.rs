@@ -94,10 +94,11 @@ impl Lines {
 
     /// Begins an event up to the opening of `data`.
     pub fn begin(&mut self, source: Source, name: &str, time: Millis, trace: Option<&mut Rng>) {
-        self.bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"");
+        let mut head = *b"{\"specversion\":\"1.0\",\"id\":\"0123456789abcdef";
         self.number += 1;
         // A bijection of the number: no id comes twice.
-        self.hex(mix(self.number ^ self.salt));
+        put_hex(&mut head[ID_AT..], mix(self.number ^ self.salt));
+        self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(b"\",\"source\":\"");
         self.bytes.extend_from_slice(SOURCES[source as usize].as_bytes());
         self.bytes.extend_from_slice(b"\",\"type\":\"trunkline.");
@@ -106,12 +107,11 @@ impl Lines {
         let text = self.clock.of(time);
         self.bytes.extend_from_slice(&text);
         if let Some(rng) = trace {
-            self.bytes.extend_from_slice(b"\",\"traceparent\":\"00-");
-            self.hex(rng.bits() | 1);
-            self.hex(rng.bits());
-            self.bytes.push(b'-');
-            self.hex(rng.bits() | 1);
-            self.bytes.extend_from_slice(b"-01");
+            let mut member = *b"\",\"traceparent\":\"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+            put_hex(&mut member[TRACE_AT..], rng.bits() | 1);
+            put_hex(&mut member[TRACE_AT + 16..], rng.bits());
+            put_hex(&mut member[TRACE_AT + 33..], rng.bits() | 1);
+            self.bytes.extend_from_slice(&member);
         }
         self.bytes.extend_from_slice(b"\",\"datacontenttype\":\"application/json\",\"data\":{");
         self.comma = false;
@@ -226,11 +226,60 @@ impl Lines {
     /// Sixteen hexadecimal digits.
     #[inline]
     pub fn hex(&mut self, value: u64) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 16];
-        for (place, digit) in text.iter_mut().enumerate() {
-            *digit = DIGITS[(value >> (60 - 4 * place) & 15) as usize];
-        }
+        put_hex(&mut text, value);
         self.bytes.extend_from_slice(&text);
+    }
+}
+
+/// Where the id stands in the head of an event.
+const ID_AT: usize = 27;
+/// Where the trace id stands in its member.
+const TRACE_AT: usize = 20;
+
+/// Puts sixteen hexadecimal digits at the front: all nibbles at once, spread over the bytes of a word.
+#[inline]
+fn put_hex(into: &mut [u8], value: u64) {
+    const LOW: u128 = 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f;
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+    let mut word = u128::from(value);
+    word = (word | word << 32) & 0x0000_0000_ffff_ffff_0000_0000_ffff_ffff;
+    word = (word | word << 16) & 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff;
+    word = (word | word << 8) & 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
+    word = (word | word << 4) & LOW;
+    // A nibble above 9 carries into the bit that tells letters.
+    let letters = ((word + 6 * ONES) >> 4) & ONES;
+    let text = word + u128::from(b'0') * ONES + letters * u128::from(b'a' - b'0' - 10);
+    into[..16].copy_from_slice(&text.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_json_with_its_id_and_trace_in_place() {
+        let (mut lines, mut rng) = (Lines::new(1), Rng::new(1));
+        lines.begin(Source::Mail, "agent.state", Millis(1_794_812_400_123), Some(&mut rng));
+        lines.text("state", "away");
+        lines.end(NO_CONTACT);
+        let event: serde_json::Value = serde_json::from_slice(&lines.bytes).expect("well-formed");
+        assert_eq!(event["id"], format!("{:016x}", mix(1 ^ lines.salt)));
+        let mut rng = Rng::new(1);
+        let (high, low, span) = (rng.bits() | 1, rng.bits(), rng.bits() | 1);
+        assert_eq!(event["traceparent"], format!("00-{high:016x}{low:016x}-{span:016x}-01"));
+        assert_eq!(
+            (&event["time"], &event["data"]["state"]),
+            (&"2026-11-16T07:00:00.123Z".into(), &"away".into())
+        );
+    }
+
+    #[test]
+    fn hexadecimal_digits() {
+        for value in [0, 1, 9, 10, u64::MAX, 0x0123_4567_89ab_cdef, mix(3)] {
+            let mut text = [0; 16];
+            put_hex(&mut text, value);
+            assert_eq!(text, *format!("{value:016x}").as_bytes());
+        }
     }
 }

@@ -397,7 +397,7 @@ impl World {
 
     /// How the load differs from the mean at a time of the day, or in the burst.
     fn rush_percent(&self, pool: usize, at: u32) -> u64 {
-        const DAY: [u64; 14] = [92, 99, 104, 108, 105, 98, 96, 101, 106, 104, 99, 96, 92, 82];
+        const DAY: [u64; 14] = [86, 92, 97, 100, 98, 92, 90, 94, 98, 97, 93, 90, 87, 80];
         if self.plan.pace == Pace::Day {
             return DAY[(at / 3_600_000).min(13) as usize];
         }
@@ -408,7 +408,7 @@ impl World {
             return if self.cast.pools[pool].voice { 600 } else { 700 };
         }
         let per_mille = self.census.lines * 1_000 / self.plan.events.max(1);
-        if self.plan.profile == Profile::Surge && (350..700).contains(&per_mille) {
+        if self.plan.profile == Profile::Surge && (300..800).contains(&per_mille) {
             return u64::from(BURST) * 100;
         }
         100

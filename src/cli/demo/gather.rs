@@ -238,6 +238,7 @@ impl Gathered {
             + i64::from(offered.candidates.min(8)) * 10
             + kinds * 60
             + (offered.waited.0 / 200).min(300)
+            + i64::from(offered.waited.0 > 5_000) * 400
             + i64::from(offered.last_agent.len > 0) * 50
             + offered.value.min(600) / 4;
         if score <= self.story_score {
