@@ -7,7 +7,7 @@ use crate::sim::profile::{Pace, Profile};
 use crate::sim::world::{Act, Presence, Stage, World};
 
 /// Time that a new case costs the agents from the offer to the resolve, by medium: measured over long runs, since
-/// exchanges end early, are handed over and come back. Arrivals are set by it; `calibrate` measures it again.
+/// exchanges end early, are handed over and come back. Arrivals are set by it, so that the staff is nine tenths busy.
 pub(super) const HANDLING_MS: [u32; Medium::COUNT] = [203_000, 190_000, 312_000, 250_000, 292_000];
 
 /// Mean time to read and to answer.

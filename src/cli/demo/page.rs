@@ -14,6 +14,21 @@ const CLASSES: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
 /// The page.
 pub fn of(day: &Day<'_>) -> String {
     let mut out = String::with_capacity(1 << 20);
+    head(&mut out, day);
+    tiles(&mut out, day);
+    out.push_str("<div class=\"grid2\">\n");
+    sections(&mut out, day);
+    let _ = write!(
+        out,
+        "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
+        day.seed,
+        day.rules.version,
+        escape(&day.machine)
+    );
+    out
+}
+
+fn head(out: &mut String, day: &Day<'_>) {
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
@@ -27,40 +42,41 @@ pub fn of(day: &Day<'_>) -> String {
         day.rules.queues.len(),
         day.wall_s,
     );
-    tiles(&mut out, day);
-    out.push_str("<div class=\"grid2\">\n");
+}
+
+fn sections(out: &mut String, day: &Day<'_>) {
     let samples = &day.gathered.samples;
     if samples.len() > 1 {
         section(
-            &mut out,
+            out,
             "Agents",
             "by state over the day; working counts held weight, so two half-busy agents make one",
             &agents(samples),
         );
         section(
-            &mut out,
+            out,
             "Service levels",
             "share of clocks stopped in time, by objective",
             &levels(samples),
         );
-        section(&mut out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
+        section(out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
         section(
-            &mut out,
+            out,
             "Latency of a decision",
             "microseconds from a batch's bytes to its decisions' bytes",
             &latency(samples),
         );
     }
-    section(&mut out, "Answered by channel", "conversations closed", &answered(day));
+    section(out, "Answered by channel", "conversations closed", &answered(day));
     section(
-        &mut out,
+        out,
         "Breaches",
         "clocks that ran out, by objective, and those stopped in time",
         &breaches(day),
     );
     if let Some(story) = &day.gathered.story {
         wide(
-            &mut out,
+            out,
             "Why this agent",
             "one assignment of the day, with what the engine knew",
             &super::story::page(day.rules, story),
@@ -68,23 +84,15 @@ pub fn of(day: &Day<'_>) -> String {
     }
     if samples.len() > 1 {
         wide(
-            &mut out,
+            out,
             "Waiting by queue",
             "five minutes a cell; the darker (in the dark: the brighter), the more wait",
             &heat(day, samples),
         );
     }
-    section(&mut out, "Where the time goes", "nanoseconds an event, by stage", &stages(day));
-    section(&mut out, "Input", "every line has its place", &input(day));
-    wide(&mut out, "Service level by queue", "met in time, of the clocks that ended", &table(day));
-    let _ = write!(
-        out,
-        "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
-        day.seed,
-        day.rules.version,
-        escape(&day.machine)
-    );
-    out
+    section(out, "Where the time goes", "nanoseconds an event, by stage", &stages(day));
+    section(out, "Input", "every line has its place", &input(day));
+    wide(out, "Service level by queue", "met in time, of the clocks that ended", &table(day));
 }
 
 fn section(out: &mut String, title: &str, about: &str, body: &str) {

@@ -191,32 +191,3 @@ fn any_rules_that_suffice_make_a_world() {
         assert!(error.to_string().contains(lacks), "{error}");
     }
 }
-
-/// Prints what `desk::HANDLING_MS` should be (wrap-ups included here, left out there), and how busy each pool is.
-#[test]
-#[ignore = "a measurement, for whoever changes habits"]
-fn calibrate() {
-    let rules = rules(Profile::Omni);
-    let plan = Plan { customers: 100_000, agents: 1_600, ..Plan::new(Profile::Omni, 6, 700_000) };
-    let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
-    let mut engine = PipelineEngine::new(&rules, ());
-    let mut before = world.census().clone();
-    while !world.is_over() {
-        world.step(&mut engine, &mut std::io::sink(), &mut |_, _| {}).expect("memory takes it");
-        let now = world.census();
-        if now.lines < before.lines + 100_000 {
-            continue;
-        }
-        let cost = |((cases, ms), (cases_before, ms_before)): (&(u64, u64), &(u64, u64))| {
-            (ms - ms_before) / (cases - cases_before).max(1)
-        };
-        let handling: Vec<u64> = now.handling.iter().zip(&before.handling).map(cost).collect();
-        let busy = |(now, before): (&Staff, &Staff)| {
-            (now.used_ms - before.used_ms) * 1_000 / (now.budget_ms - before.budget_ms).max(1)
-        };
-        let busy: Vec<i64> = now.staff.iter().zip(&before.staff).map(busy).collect();
-        println!("{} lines: ms a case {handling:?}, busy {busy:?}", now.lines);
-        before = now.clone();
-    }
-    assert!(before.handling.iter().all(|(cases, _)| *cases > 100), "every medium has its cases");
-}
