@@ -53,12 +53,7 @@ fn sections(out: &mut String, day: &Day<'_>) {
             "by state over the day; working counts held weight, so two half-busy agents make one",
             &agents(samples),
         );
-        section(
-            out,
-            "Service levels",
-            "share of clocks stopped in time, by objective",
-            &levels(samples),
-        );
+        section(out, "Service levels", "share of clocks stopped in time, by objective", &levels(samples));
         section(out, "Waiting", "conversations in all queues of a division", &waiting(day, samples));
         section(
             out,
@@ -68,12 +63,7 @@ fn sections(out: &mut String, day: &Day<'_>) {
         );
     }
     section(out, "Answered by channel", "conversations closed", &answered(day));
-    section(
-        out,
-        "Breaches",
-        "clocks that ran out, by objective, and those stopped in time",
-        &breaches(day),
-    );
+    section(out, "Breaches", "clocks that ran out, by objective, and those stopped in time", &breaches(day));
     if let Some(story) = &day.gathered.story {
         wide(
             out,
@@ -201,7 +191,7 @@ fn latency(samples: &[Sample]) -> String {
 }
 
 fn heat(day: &Day<'_>, samples: &[Sample]) -> String {
-    let groups: Vec<(&str, Vec<(&str, Vec<u32>)>)> = day
+    let groups: Vec<charts::Rows<'_>> = day
         .rules
         .divisions
         .iter()

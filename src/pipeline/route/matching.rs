@@ -159,7 +159,9 @@ impl Division {
         let conversation = &self.book[slot];
         let mut best: Option<(OrderKey, u32)> = None;
         for group in &self.scratch.groups {
-            for ((_, idle_since, label), number) in self.staff.groups[*group as usize].orders[BY_IDLE].members() {
+            for ((_, idle_since, label), number) in
+                self.staff.groups[*group as usize].orders[BY_IDLE].members()
+            {
                 let last = self.staff.agents[number as usize].last_offer(conversation.queue);
                 let key = (last.unwrap_or(Millis::MIN).0, *idle_since, *label);
                 if best.is_none_or(|(least, _)| key < least) && !conversation.excludes(number, self.clock) {

@@ -373,7 +373,9 @@ impl Staff {
             return;
         }
         let group = &mut self.groups[agent.group as usize];
-        for ((strategy, positions), order) in self.strategies.iter().zip(&mut self.positions).zip(&mut group.orders) {
+        for ((strategy, positions), order) in
+            self.strategies.iter().zip(&mut self.positions).zip(&mut group.orders)
+        {
             order.change(positions, agent.key(*strategy), number);
         }
     }

@@ -5,7 +5,7 @@ mod stand_in;
 
 use crate::rules::Rules;
 use crate::rules::compile;
-use crate::sim::census::{Census, Staff};
+use crate::sim::census::Census;
 use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
 use crate::types::{EventType, IgnoreReason, Tally};
 use stand_in::StandIn;
