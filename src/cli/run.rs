@@ -57,7 +57,9 @@ mod service {
     use std::io::Read;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+
+    use crate::io::machine::Stopwatch;
 
     /// How often a line tells how far it is.
     const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -68,7 +70,7 @@ mod service {
         let engine = Pipeline::new(Arc::new(rules), key, &config.tenant);
         let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(|e| failed(&e))?;
         tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let leader = Leader::start(engine, source, sink, epochs, WallClock, settings, &stop)
             .map_err(|e| failed(&e))?;
         let Some(mut leader) = leader else {
@@ -83,10 +85,10 @@ mod service {
             seconds = started.elapsed().as_secs_f64(),
             "leading"
         );
-        let mut told = Instant::now();
+        let mut told = Stopwatch::start();
         let tell = |progress: &Progress| {
             if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
+                told = Stopwatch::start();
                 tracing::info!(
                     epochs = progress.epochs,
                     records = progress.records,

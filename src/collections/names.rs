@@ -16,7 +16,12 @@ pub struct Names {
 impl Default for Names {
     fn default() -> Names {
         // One segment: names are few, and there is a list of them in every shard.
-        Names { table: IndexTable::with_segment_bits(0), bytes: Vec::new(), ends: Vec::new(), keys: Vec::new() }
+        Names {
+            table: IndexTable::with_segment_bits(0),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            keys: Vec::new(),
+        }
     }
 }
 

@@ -80,6 +80,16 @@ impl ConversationId {
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// By character: its value; 255 for what is none of the alphabet.
+const CROCKFORD_VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 32 {
+        values[CROCKFORD[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 /// Characters of a customer's 64 bits.
 pub const CUSTOMER_CHARS: usize = 13;
 
@@ -100,8 +110,11 @@ impl CustomerId {
         let (head, tail) = text.split_at_checked(CUSTOMER_CHARS)?;
         let mut bits: u128 = 0;
         for character in head {
-            let digit = CROCKFORD.iter().position(|c| c == character)?;
-            bits = bits << 5 | digit as u128;
+            let digit = CROCKFORD_VALUES[usize::from(*character)];
+            if digit > 31 {
+                return None;
+            }
+            bits = bits << 5 | u128::from(digit);
         }
         let hash = u64::try_from(bits).ok()?;
         let generation = match tail {

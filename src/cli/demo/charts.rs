@@ -250,8 +250,11 @@ pub fn shares(bars: &[Bar]) -> String {
     out + "</div>"
 }
 
+/// Rows of a heat map that belong together: their name, then each row's name and cells.
+pub type Rows<'a> = (&'a str, Vec<(&'a str, Vec<u32>)>);
+
 /// A map of heat: a row for each list, grouped under labels; the darker the more.
-pub fn heat(label: &str, begins_h: f64, hours: f64, groups: &[(&str, Vec<(&str, Vec<u32>)>)]) -> String {
+pub fn heat(label: &str, begins_h: f64, hours: f64, groups: &[Rows<'_>]) -> String {
     const ROW: f64 = 9.0;
     const GAP: f64 = 7.0;
     // Wider than the other charts, since it stands alone in its row.

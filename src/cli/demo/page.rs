@@ -14,6 +14,21 @@ const CLASSES: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
 /// The page.
 pub fn of(day: &Day<'_>) -> String {
     let mut out = String::with_capacity(1 << 20);
+    head(&mut out, day);
+    tiles(&mut out, day);
+    out.push_str("<div class=\"grid2\">\n");
+    sections(&mut out, day);
+    let _ = write!(
+        out,
+        "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
+        day.seed,
+        day.rules.version,
+        escape(&day.machine)
+    );
+    out
+}
+
+fn head(out: &mut String, day: &Day<'_>) {
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
@@ -27,21 +42,9 @@ pub fn of(day: &Day<'_>) -> String {
         day.rules.queues.len(),
         day.wall_s,
     );
-    tiles(&mut out, day);
-    charts_of(&mut out, day);
-    let _ = write!(
-        out,
-        "</div>\n<footer>Seed {}; rules <code>{}</code>; {}. The same seed gives the same day.</footer></main></html>\n",
-        day.seed,
-        day.rules.version,
-        escape(&day.machine)
-    );
-    out
 }
 
-/// The sections, in their order.
-fn charts_of(out: &mut String, day: &Day<'_>) {
-    out.push_str("<div class=\"grid2\">\n");
+fn sections(out: &mut String, day: &Day<'_>) {
     let samples = &day.gathered.samples;
     if samples.len() > 1 {
         section(
@@ -188,7 +191,7 @@ fn latency(samples: &[Sample]) -> String {
 }
 
 fn heat(day: &Day<'_>, samples: &[Sample]) -> String {
-    let groups: Vec<(&str, Vec<(&str, Vec<u32>)>)> = day
+    let groups: Vec<charts::Rows<'_>> = day
         .rules
         .divisions
         .iter()

@@ -12,7 +12,7 @@ use crate::types::event::List;
 use crate::types::{AcceptMode, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
-use super::staff::{Agent, Group, IdleKey, Profile};
+use super::staff::{Agent, BY_IDLE, OrderKey, Profile};
 use super::waiting::{WaitKey, points_shown, priority_at};
 use super::{Division, NONE};
 
@@ -77,12 +77,12 @@ impl Division {
         }
         let mut frontier = std::mem::take(&mut self.scratch.frontier);
         let best = match self.rules.queues[queue.at()].strategy {
-            Strategy::LongestIdle => self.best_head(slot, |_| 0, &mut frontier),
             Strategy::BestSkill => {
                 let skills = &self.waiting.classes[self.book[slot].class as usize].skills;
-                self.best_head(slot, |profile| -levels(profile, skills), &mut frontier)
+                self.best_head(slot, BY_IDLE, |profile| -levels(profile, skills), &mut frontier)
             }
-            strategy => self.best_by(slot, strategy),
+            Strategy::RoundRobin => self.longest_without_offer(slot),
+            strategy => self.best_head(slot, self.staff.order_of(strategy), |_| 0, &mut frontier),
         };
         self.scratch.frontier = frontier;
         let agent = best.expect("somebody was counted");
@@ -109,7 +109,7 @@ impl Division {
                 let serves = self.staff.profiles[group.profile as usize].serves(conversation.queue);
                 if serves.is_some_and(|serves| waited >= serves.delay) {
                     groups.push(number);
-                    count += group.idle.len() as u32;
+                    count += group.orders[BY_IDLE].len() as u32;
                 }
             }
         }
@@ -121,47 +121,49 @@ impl Division {
         count.min(CANDIDATES_MAX)
     }
 
-    /// Of the groups collected, those with the least merit of their profile, and of them the agent idle for longest.
-    fn best_head(&self, slot: u32, merit: impl Fn(&Profile) -> i64, frontier: &mut Vec<u32>) -> Option<u32> {
+    /// Of the groups collected, those with the least merit of their profile, and of them the first in an order.
+    fn best_head(
+        &self,
+        slot: u32,
+        order: usize,
+        merit: impl Fn(&Profile) -> i64,
+        frontier: &mut Vec<u32>,
+    ) -> Option<u32> {
         let conversation = &self.book[slot];
-        let mut best: Option<((i64, IdleKey), u32)> = None;
+        let mut best: Option<((i64, OrderKey), u32)> = None;
         for number in &self.scratch.groups {
-            let Group { profile, idle, .. } = &self.staff.groups[*number as usize];
-            let merit = merit(&self.staff.profiles[*profile as usize]);
+            let group = &self.staff.groups[*number as usize];
+            let merit = merit(&self.staff.profiles[group.profile as usize]);
             if best.is_some_and(|((least, _), _)| merit > least) {
                 continue;
             }
+            let heap = &group.orders[order];
             let head = if conversation.exclusions.is_empty() {
-                idle.peek().map(|(_, agent)| agent)
+                heap.peek().map(|(key, agent)| (*key, agent))
             } else {
-                idle.best_where(|agent| !conversation.excludes(agent, self.clock), frontier)
+                let fits = |agent: u32| !conversation.excludes(agent, self.clock);
+                let agent = heap.best_where(fits, frontier);
+                agent.and_then(|agent| Some((*self.staff.key_in(heap, order, agent)?, agent)))
             };
-            if let Some(agent) = head {
-                let entry = &self.staff.agents[agent as usize];
-                let key = (merit, (entry.idle_since, entry.label));
-                if best.is_none_or(|(least, _)| key < least) {
-                    best = Some((key, agent));
-                }
+            if let Some((key, agent)) = head
+                && best.is_none_or(|(least, _)| (merit, key) < least)
+            {
+                best = Some(((merit, key), agent));
             }
         }
         best.map(|(_, agent)| agent)
     }
 
-    /// Of the groups collected, the best agent by a strategy that looks at more than the profile: at each of them.
-    fn best_by(&self, slot: u32, strategy: Strategy) -> Option<u32> {
+    /// Of the groups collected, the agent longest without an offer from the conversation's queue: looks at each.
+    fn longest_without_offer(&self, slot: u32) -> Option<u32> {
         let conversation = &self.book[slot];
-        let mut best: Option<((i64, Millis, u64), u32)> = None;
+        let mut best: Option<(OrderKey, u32)> = None;
         for group in &self.scratch.groups {
-            for ((idle_since, label), number) in self.staff.groups[*group as usize].idle.members() {
-                let agent = &self.staff.agents[number as usize];
-                let merit = match strategy {
-                    Strategy::LongestIdle | Strategy::BestSkill => 0,
-                    Strategy::LeastBusy => i64::from(agent.held()),
-                    Strategy::MostSpare => i64::from(agent.used) - i64::from(agent.budget),
-                    Strategy::RoundRobin => agent.last_offer(conversation.queue).unwrap_or(Millis::MIN).0,
-                    Strategy::FewestHandled => i64::from(agent.handled),
-                };
-                let key = (merit, *idle_since, *label);
+            for ((_, idle_since, label), number) in
+                self.staff.groups[*group as usize].orders[BY_IDLE].members()
+            {
+                let last = self.staff.agents[number as usize].last_offer(conversation.queue);
+                let key = (last.unwrap_or(Millis::MIN).0, *idle_since, *label);
                 if best.is_none_or(|(least, _)| key < least) && !conversation.excludes(number, self.clock) {
                     best = Some((key, number));
                 }

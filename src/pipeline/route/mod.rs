@@ -81,7 +81,7 @@ impl Division {
             now: None,
             unit: Unit { cause: Cause::Timer, traceparent: TraceParent::NONE, start: 0 },
             book: Book::default(),
-            staff: Staff::new(&rules),
+            staff: Staff::new(&rules, id),
             waiting: Waiting::new(&rules, |name| keys.name(name.as_bytes())),
             wheel: Wheel::default(),
             due: Due::default(),
@@ -110,10 +110,10 @@ impl Division {
             if let Some(later) = operations.rows.get(place + 2 * PREFETCH_AHEAD) {
                 self.book.prefetch(later.conversation);
             }
-            if let Some(later) = operations.rows.get(place + PREFETCH_AHEAD) {
-                if let Some(slot) = self.book.prefetch_slot(later.conversation) {
-                    self.wheel.prefetch(Handle::conversation(slot));
-                }
+            if let Some(later) = operations.rows.get(place + PREFETCH_AHEAD)
+                && let Some(slot) = self.book.prefetch_slot(later.conversation)
+            {
+                self.wheel.prefetch(Handle::conversation(slot));
             }
             let event = &events.rows[operation.row as usize];
             let clock = clocks[operation.row as usize];

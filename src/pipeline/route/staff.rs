@@ -9,9 +9,9 @@ use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
-use crate::rules::Rules;
+use crate::rules::{Rules, Strategy};
 use crate::types::ids::CHANNELS_MAX;
-use crate::types::{ChannelId, ConversationId, CustomerId, DurationMs, Millis, QueueId};
+use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
 use super::conversation::NONE;
 
@@ -80,10 +80,27 @@ impl Agent {
         self.load.iter().map(|load| u32::from(*load)).sum()
     }
 
+    /// Its place in the order of a strategy.
+    pub fn key(&self, strategy: Strategy) -> OrderKey {
+        let merit = match strategy {
+            Strategy::LeastBusy => i64::from(self.held()),
+            Strategy::MostSpare => i64::from(self.used) - i64::from(self.budget),
+            Strategy::FewestHandled => i64::from(self.handled),
+            Strategy::LongestIdle | Strategy::BestSkill | Strategy::RoundRobin => 0,
+        };
+        (merit, self.idle_since, self.label)
+    }
+
     /// When it was last offered something from this queue.
     pub fn last_offer(&self, queue: QueueId) -> Option<Millis> {
         self.last_offers.iter().find(|(of, _)| *of == queue).map(|(_, at)| *at)
     }
+}
+
+/// Whether a strategy compares something that an agent has whatever the conversation, so that an order can be kept.
+/// Levels are the profile's, and the last offer is the queue's.
+fn is_order(strategy: Strategy) -> bool {
+    !matches!(strategy, Strategy::BestSkill | Strategy::RoundRobin)
 }
 
 /// A queue that agents of a profile serve.
@@ -146,8 +163,11 @@ impl Mixer {
     }
 }
 
-/// Order among idle agents: longest idle, then name.
-pub type IdleKey = (Millis, u64);
+/// Order among the agents of a group: what the strategy compares, then longest idle, then name.
+pub type OrderKey = (i64, Millis, u64);
+
+/// Place of the order by longest idle in `Group::orders`.
+pub const BY_IDLE: usize = 0;
 
 /// Available agents of one profile with room for the same channels.
 #[derive(Debug, Default)]
@@ -156,8 +176,8 @@ pub struct Group {
     pub profile: u32,
     /// Bit c: room for channel c.
     pub room: u16,
-    /// They, longest idle first.
-    pub idle: Heap<IdleKey>,
+    /// They, in each order that a queue of the division asks for; first by longest idle.
+    pub orders: Vec<Heap<OrderKey>>,
 }
 
 /// All agents of a division.
@@ -173,8 +193,10 @@ pub struct Staff {
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
     group_table: IndexTable,
-    /// Places of agents in their group's heap.
-    positions: Positions,
+    /// By order: the strategy that asks for it.
+    strategies: Vec<Strategy>,
+    /// By order: places of agents in their group's heap.
+    positions: Vec<Positions>,
     /// Groups that are not empty.
     pub staffed: Bits,
     /// By channel: groups with room for it.
@@ -191,8 +213,15 @@ pub struct Staff {
 const LABEL_STEP: u64 = 1 << 32;
 
 impl Staff {
-    /// Nobody yet.
-    pub fn new(rules: &Rules) -> Staff {
+    /// Nobody yet, in a division.
+    pub fn new(rules: &Rules, division: DivisionId) -> Staff {
+        let mut strategies = vec![Strategy::LongestIdle];
+        for queue in &rules.divisions[division.at()].queues {
+            let strategy = rules.queues[queue.at()].strategy;
+            if is_order(strategy) && !strategies.contains(&strategy) {
+                strategies.push(strategy);
+            }
+        }
         let count = rules.channels.len();
         let excludes = |one: usize, other: usize| rules.channels[one].excludes >> other & 1 == 1;
         let either = |one: usize| {
@@ -204,6 +233,8 @@ impl Staff {
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
+            positions: strategies.iter().map(|_| Positions::default()).collect(),
+            strategies,
             profile_table: IndexTable::with_segment_bits(0),
             group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
@@ -286,7 +317,7 @@ impl Staff {
     pub fn settle(&mut self, number: u32) -> Option<u32> {
         let agent = &self.agents[number as usize];
         let room = if agent.presence == Presence::Available { self.room(agent) } else { 0 };
-        let (old, profile, key) = (agent.group, agent.profile, (agent.idle_since, agent.label));
+        let (old, profile) = (agent.group, agent.profile);
         let mut created = None;
         let new = if room == 0 {
             NONE
@@ -301,24 +332,52 @@ impl Staff {
             group
         };
         if old == new {
-            if old != NONE {
-                self.groups[old as usize].idle.change(&mut self.positions, key, number);
-            }
+            self.reorder(number);
             return None;
         }
-        if old != NONE {
-            let group = &mut self.groups[old as usize];
-            group.idle.remove(&mut self.positions, number);
-            if group.idle.is_empty() {
-                self.staffed.clear(old);
+        let Staff { agents, groups, strategies, positions, staffed, .. } = self;
+        let orders = strategies.iter().zip(positions).enumerate();
+        for (order, (strategy, positions)) in orders {
+            if old != NONE {
+                groups[old as usize].orders[order].remove(positions, number);
+            }
+            if new != NONE {
+                let key = agents[number as usize].key(*strategy);
+                groups[new as usize].orders[order].push(positions, key, number);
             }
         }
+        if old != NONE && groups[old as usize].orders[BY_IDLE].is_empty() {
+            staffed.clear(old);
+        }
         if new != NONE {
-            self.groups[new as usize].idle.push(&mut self.positions, key, number);
-            self.staffed.set(new);
+            staffed.set(new);
         }
         self.agents[number as usize].group = new;
         created
+    }
+
+    /// The order of a strategy; by longest idle where the strategy is none of the orders kept.
+    pub fn order_of(&self, strategy: Strategy) -> usize {
+        self.strategies.iter().position(|kept| *kept == strategy).unwrap_or(BY_IDLE)
+    }
+
+    /// The key of an agent in a heap of an order.
+    pub fn key_in<'a>(&self, heap: &'a Heap<OrderKey>, order: usize, agent: u32) -> Option<&'a OrderKey> {
+        heap.key(&self.positions[order], agent)
+    }
+
+    /// An agent takes its place anew in each order of its group.
+    fn reorder(&mut self, number: u32) {
+        let agent = &self.agents[number as usize];
+        if agent.group == NONE {
+            return;
+        }
+        let group = &mut self.groups[agent.group as usize];
+        for ((strategy, positions), order) in
+            self.strategies.iter().zip(&mut self.positions).zip(&mut group.orders)
+        {
+            order.change(positions, agent.key(*strategy), number);
+        }
     }
 
     /// Agents who can take something now, by name.
@@ -351,7 +410,8 @@ impl Staff {
             return (number, false);
         }
         let number = self.groups.len() as u32;
-        self.groups.push(Group { profile, room, idle: Heap::default() });
+        let orders = self.strategies.iter().map(|_| Heap::default()).collect();
+        self.groups.push(Group { profile, room, orders });
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {
             if room >> channel & 1 == 1 {
@@ -372,13 +432,10 @@ impl Staff {
             self.agents[agent as usize].label = before + (after - before) / 2;
             return;
         }
-        for (place, agent) in self.by_name.iter().enumerate() {
-            let entry = &mut self.agents[*agent as usize];
-            entry.label = (place as u64 + 1) * LABEL_STEP;
-            if entry.group != NONE {
-                let key = (entry.idle_since, entry.label);
-                self.groups[entry.group as usize].idle.change(&mut self.positions, key, *agent);
-            }
+        for place in 0..self.by_name.len() {
+            let agent = self.by_name[place];
+            self.agents[agent as usize].label = (place as u64 + 1) * LABEL_STEP;
+            self.reorder(agent);
         }
     }
 }

@@ -147,14 +147,18 @@ impl Understand {
         let survivor = &mut self.shards[shard_of(merge.survivor)];
         survivor.sweep(place.clock);
         survivor.meet(local_of(merge.survivor), merge.survivor_id);
-        survivor.receive(local_of(merge.survivor), &mut self.parcel, |conversation: ConversationId, division: DivisionId| {
-            out[division.at()].rows.push(Operation {
-                row: place.row,
-                conversation,
-                customer: merge.survivor_id,
-                action: Action::Renamed,
-            });
-        });
+        survivor.receive(
+            local_of(merge.survivor),
+            &mut self.parcel,
+            |conversation: ConversationId, division: DivisionId| {
+                out[division.at()].rows.push(Operation {
+                    row: place.row,
+                    conversation,
+                    customer: merge.survivor_id,
+                    action: Action::Renamed,
+                });
+            },
+        );
     }
 }
 

@@ -240,7 +240,12 @@ impl Shard {
 
     /// Joins a customer's record to another: profile gaps, attempts by time, conversations. `renamed` is told of each
     /// conversation, the smallest id first.
-    pub fn receive(&mut self, local: u32, parcel: &mut Parcel, mut renamed: impl FnMut(ConversationId, DivisionId)) {
+    pub fn receive(
+        &mut self,
+        local: u32,
+        parcel: &mut Parcel,
+        mut renamed: impl FnMut(ConversationId, DivisionId),
+    ) {
         self.customers[local].fill_gaps(&parcel.customer);
         if self.customers[local].last_agent == NONE
             && let Some(key) = parcel.last_agent
