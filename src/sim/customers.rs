@@ -7,7 +7,7 @@ use crate::sim::lines::{NO_CONTACT, Sent, Source};
 use crate::sim::people::Carried;
 use crate::sim::phrases::{LANGUAGES, PHRASES};
 use crate::sim::profile::Profile;
-use crate::sim::world::{Act, Stage, World};
+use crate::sim::world::{Act, Case, Stage, World};
 
 /// The thread that everybody joins.
 const PUBLIC_THREAD: u32 = 1;
@@ -76,7 +76,7 @@ impl World {
         self.entangle(&mut carried, person, medium);
         let thread = self.thread_for(person, medium);
         let (intent, by_route) = self.intent_for(lane);
-        let sent = Sent { person, thread, lane, intent, by_route };
+        let sent = Sent { person, thread, lane, intent, by_route, which: carried.first_which() };
         self.contact(at, &Contact { sent, names: NOBODY, carried, first: true });
     }
 
@@ -203,10 +203,12 @@ impl World {
         }
     }
 
-    /// What somebody is known by in an exchange that is under way: by the first of what he has.
+    /// What somebody is known by in an exchange that is under way: what it began with, unless the channel changed.
     pub(super) fn carried_in(&self, case: u32) -> Carried {
         let (person, medium) = self.medium_of(case);
-        self.people.shown(person, medium)
+        let Case { lane, which, .. } = self.cases[case as usize];
+        let same = self.cast.lanes[usize::from(lane)].medium == medium;
+        self.people.shown(person, medium, if same { which } else { 0 })
     }
 
     pub(super) fn medium_of(&self, case: u32) -> (u32, Medium) {
@@ -224,6 +226,7 @@ impl World {
             lane: held.lane,
             intent: held.intent,
             by_route: held.by_route,
+            which: carried.first_which(),
         };
         // A conversation that changed its channel goes on by that one.
         let channel = usize::from(held.channel);
@@ -271,6 +274,10 @@ impl World {
     /// Leaves in the middle of an exchange.
     pub(super) fn hang_up(&mut self, at: u32, case: u32) {
         self.abandon(at, case);
+        // Should the engine take it for somebody else's, the agent sees that nobody is there.
+        let turn = self.cases[case as usize].turn;
+        let delay = self.rng.between(30_000, 60_000);
+        self.plan_in(at, delay, Act::Resolve, case, turn, 0);
     }
 
     fn abandon(&mut self, at: u32, case: u32) {

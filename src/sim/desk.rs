@@ -8,7 +8,7 @@ use crate::sim::world::{Act, Presence, Stage, World};
 
 /// Time that a new case costs the agents from the offer to the resolve, by medium: measured over long runs, since
 /// exchanges end early, are handed over and come back. Arrivals are set by it; a test measures it again.
-pub(super) const HANDLING_MS: [u32; Medium::COUNT] = [203_000, 190_000, 312_000, 250_000, 292_000];
+pub(super) const HANDLING_MS: [u32; Medium::COUNT] = [198_000, 172_000, 303_000, 250_000, 266_000];
 
 /// Mean time to read and to answer.
 const THINKING_MS: [u32; Medium::COUNT] = [600, 24_000, 170_000, 40_000, 55_000];

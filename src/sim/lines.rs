@@ -52,10 +52,13 @@ pub struct Sent {
     pub intent: u16,
     /// Whether the queue was left to the routes.
     pub by_route: bool,
+    /// Which of the writer's numbers, addresses or browsers it came from.
+    pub which: u8,
 }
 
 /// A line that is no contact.
-pub const NO_CONTACT: Sent = Sent { person: NOBODY, thread: 0, lane: 0, intent: u16::MAX, by_route: false };
+pub const NO_CONTACT: Sent =
+    Sent { person: NOBODY, thread: 0, lane: 0, intent: u16::MAX, by_route: false, which: 0 };
 
 /// Lines of one batch.
 pub struct Lines {

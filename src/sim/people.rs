@@ -33,6 +33,11 @@ impl Carried {
             self.len += 1;
         }
     }
+
+    /// Which of the owner's the first one is.
+    pub fn first_which(&self) -> u8 {
+        self.list[0].2
+    }
 }
 
 impl People {
@@ -99,10 +104,10 @@ impl People {
         carried
     }
 
-    /// What a medium shows of somebody anyhow.
-    pub fn shown(&self, person: u32, medium: Medium) -> Carried {
+    /// What a medium shows of somebody anyhow: the number, address or browser at hand.
+    pub fn shown(&self, person: u32, medium: Medium, which: u8) -> Carried {
         let mut carried = Carried::default();
-        carried.add(MEDIUM_SHOWS[medium as usize], person, 0);
+        carried.add(MEDIUM_SHOWS[medium as usize], person, which);
         carried
     }
 

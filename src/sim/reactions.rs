@@ -72,6 +72,7 @@ impl World {
             lane: sent.lane,
             intent: sent.intent,
             by_route: sent.by_route,
+            which: sent.which,
             queue: decision.queue.0,
             channel: decision.channel.0,
             rounds,
@@ -240,6 +241,7 @@ impl Case {
             rounds: 0,
             stage: Stage::Free,
             by_route: false,
+            which: 0,
         }
     }
 }

@@ -143,6 +143,8 @@ pub(super) struct Case {
     pub rounds: u8,
     pub stage: Stage,
     pub by_route: bool,
+    /// Which of the customer's numbers, addresses or browsers it came from.
+    pub which: u8,
 }
 
 /// Presence of an agent.
@@ -405,7 +407,7 @@ impl World {
 
     /// How the load differs from the mean at a time of the day, or in the burst.
     fn rush_percent(&self, pool: usize, at: u32) -> u64 {
-        const DAY: [u64; 14] = [86, 92, 97, 100, 98, 92, 90, 94, 98, 97, 93, 90, 87, 80];
+        const DAY: [u64; 14] = [92, 99, 104, 107, 104, 98, 96, 101, 105, 103, 99, 96, 92, 82];
         if self.plan.pace == Pace::Day {
             return DAY[(at / 3_600_000).min(13) as usize];
         }

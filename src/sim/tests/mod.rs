@@ -104,6 +104,10 @@ fn a_day_ends() {
     let plan = Plan { agents: 40, pace: Pace::Day, ..small(Profile::Omni, 5, u64::MAX) };
     let (_, _, census) = play(&plan);
     assert!(census.opened > 1_000 && census.agents[0] == 40, "{census:?}");
+    // Nobody goes home with an exchange that never ends.
+    let (census, _, _, _) = before_the_engine(&plan, &rules(plan.profile));
+    let used: i64 = census.staff.iter().map(|staff| staff.used).sum();
+    assert!(census.opened > 1_000 && used < 100, "weight {used} is still held at night");
 }
 
 #[test]
