@@ -70,6 +70,8 @@ struct SlotQueue {
     next: u64,
     /// Offset after the last record that was taken.
     taken: u64,
+    /// Records before this offset are taken in even if there is no room: a recorded epoch needs them.
+    wanted: u64,
     /// `effective` of the last record that arrived.
     newest: Millis,
     /// Whether it was read to its end, as far as the source knows.
@@ -131,6 +133,7 @@ impl Inbox {
             base: 0,
             next: first,
             taken: first,
+            wanted: first,
             newest: Millis::MIN,
             at_end: false,
             allowed: ALL_TYPES,
@@ -148,9 +151,20 @@ impl Inbox {
         self.slots[slot].allowed = types;
     }
 
+    /// A recorded epoch needs these slots up to these offsets, however much that is: its writer may have had more at
+    /// hand than the room, which is looked at between batches only.
+    pub fn want(&mut self, ends: &[(usize, u64)]) {
+        for (slot, end) in ends {
+            self.slots[*slot].wanted = *end;
+        }
+    }
+
     /// Whether this slot takes more.
     pub fn has_room(&self, slot: usize) -> bool {
         let slot = &self.slots[slot];
+        if slot.next < slot.wanted {
+            return true;
+        }
         slot.bytes.len() < self.room + COMPACT_BYTES && slot.items.len() < self.room / 64
     }
 
@@ -396,6 +410,27 @@ mod tests {
         let (order, drained) = taken(&mut inbox, LIMITS);
         assert_eq!(order, [(1, 0), (0, 0), (0, 1), (1, 1), (1, 2), (0, 2)]);
         assert!(drained);
+    }
+
+    #[test]
+    fn what_a_recorded_epoch_needs_is_taken_in_beyond_the_room() {
+        let mut inbox = Inbox::new(1_024);
+        inbox.add_slot(0);
+        let mut offset = 0;
+        while inbox.has_room(0) {
+            inbox.push(0, offset, Millis(1), b"0123456789", None);
+            offset += 1;
+        }
+        inbox.want(&[(0, offset + 2)]);
+        for _ in 0..2 {
+            assert!(inbox.has_room(0), "the epoch needs it");
+            inbox.push(0, offset, Millis(1), b"0123456789", None);
+            offset += 1;
+        }
+        assert!(!inbox.has_room(0), "what comes after it can wait");
+        let mut selection = Selection::default();
+        assert_eq!(inbox.select_recorded(&[(0, offset)], &mut selection), Ok(true));
+        assert_eq!(selection.len() as u64, offset);
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn await_input<E: Engine>(
         )));
     }
     let ends: Vec<_> = record.moved.iter().map(|moved| (moved.slot as usize, moved.end)).collect();
+    core.inbox.want(&ends);
     loop {
         match core.inbox.select_recorded(&ends, selection) {
             Ok(true) => return Ok(true),
