@@ -3,6 +3,8 @@
 //! missing. `TRUNKLINE_TEST_KAFKA=host:port` uses a broker that is there; `TRUNKLINE_KAFKA_EVENTS` sets the size of
 //! the large log, `TRUNKLINE_TEST_BIN` the binary (a release build, say).
 
+#![allow(clippy::disallowed_types, reason = "a test of a real broker waits in real time, and not for ever")]
+
 mod broker;
 mod tenant;
 mod equality;
