@@ -1,6 +1,7 @@
 //! Events as the stages see them: the closed list of types, and one decoded event as a flat row whose texts are
 //! places in the batch's byte arena. Rows carry no owned memory, so a batch is reused without allocating.
 
+use crate::types::record::{BinaryHeaders, Record};
 use crate::types::{
     ChannelId, ConversationId, DivisionId, DurationMs, KindId, Millis, Position, QueueId, TraceParent,
     decision::Rejected,
@@ -293,14 +294,44 @@ pub enum Entry {
     Rejected(u32),
 }
 
-/// A decoded batch: flat tables that keep their memory from batch to batch.
+/// A record taken into a batch: a `Record` whose bytes lie in `Events::bytes`.
+#[derive(Copy, Clone, Debug)]
+pub struct Taken {
+    /// Partition, or number of the file.
+    partition: u32,
+    /// Bit `EventType as u8`: the types that the topic may carry.
+    allowed: u32,
+    /// Offset, or number of the line.
+    offset: u64,
+    /// The record's timestamp.
+    timestamp: Option<Millis>,
+    /// First byte of the value.
+    start: u32,
+    /// Bytes of the value. More than stand there if it is too large to be looked at.
+    len: u32,
+    /// Whether the bytes stand there.
+    whole: bool,
+    /// Place in `Events::headers`, for Kafka's binary mode.
+    headers: Option<u32>,
+}
+
+/// The headers of binary mode, in the order of `BinaryHeaders`; `None`: absent.
+type TakenHeaders = [Option<Span>; 6];
+
+/// Bytes of 0 behind each record in `Events::bytes`: so far a scanner may look beyond it.
+pub const PADDING: usize = 64;
+
+/// A batch, first as records, then decoded: flat tables that keep their memory from batch to batch.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// The records taken in.
+    taken: Vec<Taken>,
+    headers: Vec<TakenHeaders>,
     /// Every event of the batch in log order, the refused ones too.
     pub entries: Vec<Entry>,
     /// The accepted events, in log order.
     pub rows: Vec<Event>,
-    /// The texts: a copy of the records, then what had to be unescaped.
+    /// The texts: a copy of the records, each with `PADDING` behind it, then what had to be unescaped.
     pub bytes: Vec<u8>,
     /// Entries of `Event::identifiers`.
     pub identifiers: Vec<Identifier>,
@@ -319,6 +350,8 @@ pub struct Events {
 impl Events {
     /// Forgets the batch, keeps the memory.
     pub fn clear(&mut self) {
+        self.taken.clear();
+        self.headers.clear();
         self.entries.clear();
         self.rows.clear();
         self.bytes.clear();
@@ -328,6 +361,84 @@ impl Events {
         self.capacities.clear();
         self.queues.clear();
         self.rejected.clear();
+    }
+
+    /// Takes a copy of a record into the batch; of one above `max_bytes` only that it was there. Decode comes after the
+    /// last record.
+    ///
+    /// # Panics
+    /// If the batch would exceed 2 GiB. Unescaping never lengthens a text, so every place fits into 32 bits.
+    pub fn take_in(&mut self, record: &Record<'_>, max_bytes: usize) {
+        let whole = record.value.len() <= max_bytes;
+        let value = self.keep(if whole { record.value } else { &[] });
+        self.bytes.resize(self.bytes.len() + PADDING, 0);
+        let headers = record.binary.map(|headers| {
+            let BinaryHeaders { specversion, id, source, event_type, time, traceparent } = *headers;
+            let texts = [Some(specversion), id, source, event_type, time, traceparent];
+            let kept = texts.map(|text| text.map(|text| self.keep(text)));
+            self.headers.push(kept);
+            self.headers.len() as u32 - 1
+        });
+        if headers.is_some() {
+            self.bytes.resize(self.bytes.len() + PADDING, 0);
+        }
+        assert!(self.bytes.len() < 1 << 31, "a batch is below 2 GiB");
+        self.taken.push(Taken {
+            partition: record.partition,
+            allowed: record.allowed,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            start: value.start,
+            len: u32::try_from(record.value.len()).unwrap_or(u32::MAX),
+            whole,
+            headers,
+        });
+    }
+
+    /// Records taken in.
+    pub fn records(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// A record taken in, whose bytes lie in `bytes`, which are this batch's own, and where its value begins. `None`
+    /// instead of the record: it was too large.
+    pub fn record<'b>(
+        &self,
+        at: usize,
+        bytes: &'b [u8],
+        binary: &'b mut BinaryHeaders<'b>,
+    ) -> (Record<'b>, usize, bool) {
+        let taken = &self.taken[at];
+        let text = |span: Span| &bytes[span.start as usize..(span.start + span.len) as usize];
+        let value = if taken.whole { text(Span { start: taken.start, len: taken.len }) } else { &[] };
+        let binary = taken.headers.map(|headers| {
+            let [specversion, id, source, event_type, time, traceparent] =
+                self.headers[headers as usize].map(|span| span.map(text));
+            *binary = BinaryHeaders {
+                specversion: specversion.unwrap_or_default(),
+                id,
+                source,
+                event_type,
+                time,
+                traceparent,
+            };
+            &*binary
+        });
+        let record = Record {
+            partition: taken.partition,
+            offset: taken.offset,
+            timestamp: taken.timestamp,
+            allowed: taken.allowed,
+            value,
+            binary,
+        };
+        (record, taken.start as usize, taken.whole)
+    }
+
+    fn keep(&mut self, text: &[u8]) -> Span {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(text);
+        Span { start, len: text.len() as u32 }
     }
 
     /// The bytes of a text.

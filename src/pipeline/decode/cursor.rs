@@ -4,8 +4,7 @@
 
 use super::scan::{self, BLOCK};
 
-/// Readable bytes behind a record that the cursor may look at.
-pub const PADDING: usize = 64;
+pub use crate::types::event::PADDING;
 
 /// A string as it stands in the bytes, between its quotes.
 #[derive(Copy, Clone, Debug)]

@@ -29,9 +29,8 @@ use crate::rules::keys::Keys;
 use crate::types::decision::Rejected;
 use crate::types::event::{Entry, Events};
 pub use crate::types::record::Limits;
-use crate::types::record::Record;
+use crate::types::record::{BinaryHeaders, Record};
 use crate::types::{Position, RejectReason};
-use cursor::PADDING;
 use explain::{Around, explain};
 use fast::Pass;
 use tables::{Memory, Tables};
@@ -41,7 +40,6 @@ pub struct Decoder {
     tables: Tables,
     memory: Memory,
     unescaped: Vec<u8>,
-    places: Vec<usize>,
     parts: Vec<Range<usize>>,
 }
 
@@ -61,27 +59,30 @@ impl Decoder {
     pub fn new(rules: Arc<Rules>, keys: Keys, limits: Limits) -> Decoder {
         let tables = Tables::new(rules, keys, limits);
         let memory = Memory::new(&tables);
-        Decoder { tables, memory, unescaped: Vec::new(), places: Vec::new(), parts: Vec::new() }
+        Decoder { tables, memory, unescaped: Vec::new(), parts: Vec::new() }
     }
 
-    /// Decodes a batch into `events`, which is cleared first. A batch must stay below 2 GiB.
+    /// Takes records in and decodes them; `events` is cleared first.
     pub fn decode(&mut self, records: &[Record<'_>], events: &mut Events) {
         events.clear();
-        self.unescaped.clear();
-        self.places.clear();
         for record in records {
-            self.places.push(events.bytes.len());
-            if record.value.len() <= self.tables.limits.record_bytes {
-                events.bytes.extend_from_slice(record.value);
-                events.bytes.resize(events.bytes.len() + PADDING, 0);
-            }
+            events.take_in(record, self.tables.limits.record_bytes);
         }
-        // Unescaping never lengthens a text, so both copies together keep every place within 32 bits.
-        assert!(events.bytes.len() < 1 << 31, "a batch is below 2 GiB");
+        self.decode_taken(events);
+    }
+
+    /// Decodes the records that were taken into the batch.
+    pub fn decode_taken(&mut self, events: &mut Events) {
+        self.unescaped.clear();
         let bytes = std::mem::take(&mut events.bytes);
-        for (at, record) in records.iter().enumerate() {
-            let start = self.places[at];
-            self.record(record, &bytes, start, events);
+        for at in 0..events.records() {
+            let mut headers = BinaryHeaders::default();
+            let (record, start, whole) = events.record(at, &bytes, &mut headers);
+            if whole {
+                self.record(&record, &bytes, start, events);
+            } else {
+                reject(events, position(&record, 0), RejectReason::TooLarge, String::new());
+            }
         }
         events.bytes = bytes;
         events.bytes.extend_from_slice(&self.unescaped);
@@ -95,9 +96,6 @@ impl Decoder {
 
     fn record(&mut self, record: &Record<'_>, bytes: &[u8], start: usize, events: &mut Events) {
         let length = record.value.len();
-        if length > self.tables.limits.record_bytes {
-            return reject(events, position(record, 0), RejectReason::TooLarge, String::new());
-        }
         let whole = start..start + length;
         if record.binary.is_some() {
             return self.event(record, bytes, whole, 0, events);
