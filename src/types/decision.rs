@@ -364,6 +364,12 @@ impl DecisionBatch {
         self.bytes.clear();
     }
 
+    /// Forgets the decisions, keeps the memory; numbering goes on where `before` ends.
+    pub fn begin_after(&mut self, before: &DecisionBatch) {
+        self.clear();
+        self.first_number = before.first_number.max(1) + before.decisions.len() as u64;
+    }
+
     /// Keeps a copy of a text.
     #[inline]
     pub fn text(&mut self, text: &[u8]) -> Span {

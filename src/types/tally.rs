@@ -94,4 +94,9 @@ impl Tally {
     pub fn new(queues: usize) -> Tally {
         Tally { objectives: vec![Default::default(); queues], ..Tally::default() }
     }
+
+    /// Adds what a stage counted of events without effect.
+    pub fn add_ignored(&mut self, ignored: &[u64; IgnoreReason::ALL.len()]) {
+        self.ignored.iter_mut().zip(ignored).for_each(|(sum, count)| *sum += count);
+    }
 }

@@ -12,6 +12,7 @@ mod clocks;
 mod conversation;
 mod matching;
 mod operations;
+mod order;
 mod staff;
 mod timers;
 mod waiting;
@@ -27,10 +28,11 @@ use crate::types::decision::{Attempt, Body, Decision, DecisionBatch};
 use crate::types::event::Events;
 use crate::types::operation::Operations;
 use crate::types::tally::ObjectiveTally;
-use crate::types::{Cause, DivisionId, IgnoreReason, Millis, TraceParent};
+use crate::types::{Cause, DivisionId, IgnoreReason, Millis, Tally, TraceParent};
 
 use conversation::{Book, NONE};
 use matching::Scratch;
+use order::Order;
 use staff::Staff;
 use timers::{Due, Handle};
 use waiting::Waiting;
@@ -56,6 +58,7 @@ pub struct Division {
     /// Agents that the step in hand made freer.
     freed: Vec<u32>,
     scratch: Scratch,
+    order: Order,
     /// What has been decided in this batch.
     pub batch: DecisionBatch,
     /// Operations without effect by reason.
@@ -90,6 +93,7 @@ impl Division {
             takeable: Vec::new(),
             freed: Vec::new(),
             scratch: Scratch::default(),
+            order: Order::default(),
             batch: DecisionBatch { first_number: 1, ..DecisionBatch::default() },
             ignored: Default::default(),
             objectives: vec![Default::default(); rules.queues.len()],
@@ -97,24 +101,28 @@ impl Division {
         }
     }
 
-    /// Carries out a batch's operations; `clocks` is by row.
+    /// Carries out a batch's operations, which come in one or more lists, each in the order of the rows; no row is in
+    /// two of them. `clocks` is by row.
     pub fn apply(
         &mut self,
         events: &Events,
         clocks: &[Millis],
         now: Option<Millis>,
-        operations: &Operations,
+        lists: &[&Operations],
     ) {
         self.now = now;
-        for (place, operation) in operations.rows.iter().enumerate() {
-            if let Some(later) = operations.rows.get(place + 2 * PREFETCH_AHEAD) {
+        let mut order = std::mem::take(&mut self.order);
+        order.merge(lists);
+        for place in 0..order.len() {
+            if let Some((_, later)) = order.get(lists, place + 2 * PREFETCH_AHEAD) {
                 self.book.prefetch(later.conversation);
             }
-            if let Some(later) = operations.rows.get(place + PREFETCH_AHEAD)
+            if let Some((_, later)) = order.get(lists, place + PREFETCH_AHEAD)
                 && let Some(slot) = self.book.prefetch_slot(later.conversation)
             {
                 self.wheel.prefetch(Handle::conversation(slot));
             }
+            let (operations, operation) = order.get(lists, place).expect("a place of the order");
             let event = &events.rows[operation.row as usize];
             let clock = clocks[operation.row as usize];
             self.advance(clock);
@@ -130,6 +138,13 @@ impl Division {
             self.match_up();
             self.close_unit();
         }
+        self.order = order;
+    }
+
+    /// Gives what was decided away, in exchange for an empty batch; numbering goes on.
+    pub fn hand_over(&mut self, into: &mut DecisionBatch) {
+        std::mem::swap(&mut self.batch, into);
+        self.batch.begin_after(into);
     }
 
     /// Fires every timer with a deadline up to and including `clock`.
@@ -153,6 +168,15 @@ impl Division {
     /// The earliest deadline, or an instant before it, if anything is armed.
     pub fn next_deadline(&mut self) -> Option<Millis> {
         self.wheel.next(i64::MAX).map(Millis)
+    }
+
+    /// Adds what this division counted: a queue's objectives are counted by its own division only.
+    pub fn count_into(&self, tally: &mut Tally) {
+        tally.add_ignored(&self.ignored);
+        let queues = self.rules.queues.iter().zip(&self.objectives).zip(&mut tally.objectives);
+        for ((_, counted), into) in queues.filter(|((queue, _), _)| queue.division == self.id) {
+            *into = *counted;
+        }
     }
 
     /// Conversations held, and agents known.

@@ -4,6 +4,9 @@
 //! conversations and nothing of queues or agents. What only route knows (offers, acceptance) plays no part here, so
 //! this stage runs ahead of it. Each event becomes at most one operation of one division.
 //!
+//! The shards are dealt out to one or more parts, each of which may run in its own thread; a batch's merges, which move
+//! records between shards, are carried out after the parts by whoever holds them all (`apply_jointly`).
+//!
 //! Cost: one customer record and one conversation record an event; about 300 bytes of state a customer with
 //! a conversation. Invariants: an open conversation is in its customer's list and in its shard's ageing list; an
 //! attempt refers to a conversation only while that is open.
@@ -26,14 +29,58 @@ use value::Appraiser;
 /// Logical shards: fixed, so that state does not depend on the number of threads.
 pub const SHARDS: usize = 64;
 
-/// Everything that is known of customers' conversations.
+/// What is known of the conversations of some shards' customers.
 pub struct Understand {
-    rules: Arc<Rules>,
-    appraiser: Appraiser,
-    shards: Vec<Shard>,
+    context: Context,
     parcel: Parcel,
+    shards: PartOfShards,
     /// Events without effect by reason.
     pub ignored: [u64; IgnoreReason::ALL.len()],
+}
+
+/// What every shard needs.
+struct Context {
+    rules: Arc<Rules>,
+    appraiser: Appraiser,
+}
+
+/// Every `parts`th shard.
+struct PartOfShards {
+    parts: usize,
+    shards: Vec<Shard>,
+}
+
+/// All parts together.
+struct AllShards<'a>(Vec<&'a mut PartOfShards>);
+
+/// Where a customer's record lies.
+trait Homes {
+    fn home(&mut self, customer: u32) -> &mut Shard;
+}
+
+impl Homes for PartOfShards {
+    #[inline]
+    fn home(&mut self, customer: u32) -> &mut Shard {
+        &mut self.shards[shard_of(customer) / self.parts]
+    }
+}
+
+impl Homes for AllShards<'_> {
+    fn home(&mut self, customer: u32) -> &mut Shard {
+        let part = part_of(customer, self.0.len());
+        self.0[part].home(customer)
+    }
+}
+
+/// A batch as this stage reads it.
+#[derive(Copy, Clone)]
+pub struct Sequence<'a> {
+    /// The events.
+    pub events: &'a Events,
+    /// By row.
+    pub clocks: &'a [Millis],
+    /// Whose each row is, and who merges.
+    pub resolutions: &'a Resolutions,
 }
 
 /// An event in its place: what every step needs.
@@ -45,60 +92,104 @@ pub(crate) struct Place<'a> {
     clock: Millis,
 }
 
+impl<'a> Sequence<'a> {
+    #[inline]
+    fn place(&self, row: u32) -> Place<'a> {
+        let at = row as usize;
+        Place { events: self.events, event: &self.events.rows[at], row, clock: self.clocks[at] }
+    }
+
+    #[inline]
+    fn index(&self, row: Option<&u32>) -> Option<u32> {
+        match self.resolutions.rows[*row? as usize] {
+            Resolved::Customer { index, .. } => Some(index),
+            _ => None,
+        }
+    }
+}
+
 impl Understand {
-    /// Knows nobody yet.
-    pub fn new(rules: Arc<Rules>, keys: &Keys) -> Understand {
-        let shards = (0..SHARDS).map(|_| Shard::new(&rules)).collect();
-        Understand {
-            appraiser: Appraiser::new(&rules, keys),
-            rules,
-            shards,
+    /// Knows nobody yet; all shards in one part.
+    pub fn new(rules: &Arc<Rules>, keys: &Keys) -> Understand {
+        Understand::in_parts(rules, keys, 1).pop().expect("one part")
+    }
+
+    /// The shards in so many parts, a power of two up to 64.
+    pub fn in_parts(rules: &Arc<Rules>, keys: &Keys, parts: usize) -> Vec<Understand> {
+        assert!(parts.is_power_of_two() && parts <= SHARDS, "a number of parts that divides the shards");
+        let part = |_| Understand {
+            context: Context { rules: rules.clone(), appraiser: Appraiser::new(rules, keys) },
             parcel: Parcel::default(),
+            shards: PartOfShards { parts, shards: (0..SHARDS / parts).map(|_| Shard::new(rules)).collect() },
             ignored: Default::default(),
+        };
+        (0..parts).map(part).collect()
+    }
+
+    /// Turns rows of this part's customers into operations; `out` is by division. With one part, the batch's merges as
+    /// well.
+    pub fn apply(&mut self, batch: Sequence<'_>, rows: &[u32], out: &mut [Operations]) {
+        let merges: &[Merge] = if self.shards.parts == 1 { &batch.resolutions.merges } else { &[] };
+        let mut merges = merges.iter().peekable();
+        for (at, row) in rows.iter().enumerate() {
+            if let Some(index) = batch.index(rows.get(at + PREFETCH_AHEAD)) {
+                self.shards.home(index).prefetch(local_of(index));
+            }
+            if let Some(index) = batch.index(rows.get(at + PREFETCH_AHEAD / 2)) {
+                self.shards.home(index).prefetch_lists(local_of(index));
+            }
+            let Understand { context, parcel, shards, ignored } = self;
+            let place = batch.place(*row);
+            while let Some(merge) = merges.next_if(|merge| merge.row == *row) {
+                join(shards, *merge, parcel, place, out);
+            }
+            let resolved = batch.resolutions.rows[*row as usize];
+            if let Err(reason) = context.customer_event(shards, place, resolved, out) {
+                ignored[reason as usize] += 1;
+            }
         }
     }
 
-    /// Turns a batch into operations; `out` is by division. `clocks` is by row.
-    pub fn apply(
-        &mut self,
-        events: &Events,
-        clocks: &[Millis],
-        resolutions: &Resolutions,
+    /// Carries out a batch's merges and the rows of those who merge, all parts having done theirs.
+    pub fn apply_jointly(
+        parts: &mut [&mut Understand],
+        batch: Sequence<'_>,
+        rows: &[u32],
         out: &mut [Operations],
     ) {
-        debug_assert_eq!(events.rows.len(), resolutions.rows.len());
-        let mut merges = resolutions.merges.iter().peekable();
-        for (row, event) in events.rows.iter().enumerate() {
-            if let Some(Resolved::Customer { index, .. }) = resolutions.rows.get(row + PREFETCH_AHEAD) {
-                self.shards[shard_of(*index)].prefetch(local_of(*index));
+        let mut merges = batch.resolutions.merges.iter().peekable();
+        let (mut shards, mut first) = (AllShards(Vec::with_capacity(parts.len())), None);
+        for part in parts {
+            let Understand { context, parcel, shards: some, ignored } = &mut **part;
+            shards.0.push(some);
+            first.get_or_insert((context, parcel, ignored));
+        }
+        let (context, parcel, ignored) = first.expect("at least one part");
+        for row in rows {
+            let place = batch.place(*row);
+            while let Some(merge) = merges.next_if(|merge| merge.row == *row) {
+                join(&mut shards, *merge, parcel, place, out);
             }
-            if let Some(Resolved::Customer { index, .. }) = resolutions.rows.get(row + PREFETCH_AHEAD / 2) {
-                self.shards[shard_of(*index)].prefetch_lists(local_of(*index));
-            }
-            let place = Place { events, event, row: row as u32, clock: clocks[row] };
-            while let Some(merge) = merges.next_if(|merge| merge.row == place.row) {
-                self.join(*merge, place, out);
-            }
-            let done = match resolutions.rows[row] {
-                Resolved::Duplicate | Resolved::Ignored(_) => Ok(()),
-                Resolved::NoCustomer => self.agent_event(place, CustomerId::default(), out),
-                Resolved::Customer { index, id, kinds } => self.customer_event(place, index, id, kinds, out),
-            };
-            if let Err(reason) = done {
-                self.ignored[reason as usize] += 1;
+            let resolved = batch.resolutions.rows[*row as usize];
+            if let Err(reason) = context.customer_event(&mut shards, place, resolved, out) {
+                ignored[reason as usize] += 1;
             }
         }
     }
+}
 
+impl Context {
     fn customer_event(
-        &mut self,
-        place: Place,
-        index: u32,
-        id: CustomerId,
-        kinds: u16,
+        &self,
+        shards: &mut impl Homes,
+        place: Place<'_>,
+        resolved: Resolved,
         out: &mut [Operations],
     ) -> Done {
-        let shard = &mut self.shards[shard_of(index)];
+        let Resolved::Customer { index, id, kinds } = resolved else {
+            unreachable!("only customers' events are dealt out to shards")
+        };
+        let shard = shards.home(index);
         let local = local_of(index);
         shard.sweep(place.clock);
         shard.meet(local, id);
@@ -111,55 +202,61 @@ impl Understand {
                 Ok(())
             }
             EventType::IdentityLinked => Ok(()),
-            EventType::AgentWrapped => self.agent_event(place, id, out),
+            EventType::AgentWrapped => {
+                agent_event(place.event, place.row, Some(id), out);
+                Ok(())
+            }
             _ => shard.follow_up(place, local, id, &self.rules, out),
         }
     }
+}
 
-    /// Agents' events pass through: they concern a division, not a customer.
-    fn agent_event(&mut self, place: Place, customer: CustomerId, out: &mut [Operations]) -> Done {
-        let event = place.event;
-        let action = match event.event_type {
-            EventType::AgentUpdated => Action::AgentUpdated,
-            EventType::AgentState => Action::AgentState,
-            EventType::AgentWrapped if event.conversation.is_some() => {
-                Action::Wrapped(WrappedBy::Conversation)
-            }
-            EventType::AgentWrapped if event.has_from => Action::Wrapped(WrappedBy::Customer),
-            EventType::AgentWrapped => Action::Wrapped(WrappedBy::Agent),
-            other => unreachable!("{} concerns a customer", other.name()),
-        };
-        let division = event.division.expect("decode requires the division of an agent's event");
-        out[division.at()].rows.push(Operation {
-            row: place.row,
-            conversation: event.conversation,
-            customer,
-            action,
-        });
-        Ok(())
-    }
+/// Agents' events pass through: they concern a division, not a customer's conversation. `customer`: of whom a wrap-up
+/// was, if the event says so by an identifier.
+pub fn agent_event(event: &Event, row: u32, customer: Option<CustomerId>, out: &mut [Operations]) {
+    let action = match event.event_type {
+        EventType::AgentUpdated => Action::AgentUpdated,
+        EventType::AgentState => Action::AgentState,
+        EventType::AgentWrapped if event.conversation.is_some() => Action::Wrapped(WrappedBy::Conversation),
+        EventType::AgentWrapped if event.has_from => Action::Wrapped(WrappedBy::Customer),
+        EventType::AgentWrapped => Action::Wrapped(WrappedBy::Agent),
+        other => unreachable!("{} concerns a customer", other.name()),
+    };
+    let division = event.division.expect("decode requires the division of an agent's event");
+    out[division.at()].rows.push(Operation {
+        row,
+        conversation: event.conversation,
+        customer: customer.unwrap_or_default(),
+        action,
+    });
+}
 
-    /// The absorbed customer's record joins the survivor's; conversations that it brings carry the survivor's id.
-    fn join(&mut self, merge: Merge, place: Place, out: &mut [Operations]) {
-        let absorbed = &mut self.shards[shard_of(merge.absorbed)];
-        absorbed.sweep(place.clock);
-        absorbed.part(local_of(merge.absorbed), &mut self.parcel);
-        let survivor = &mut self.shards[shard_of(merge.survivor)];
-        survivor.sweep(place.clock);
-        survivor.meet(local_of(merge.survivor), merge.survivor_id);
-        survivor.receive(
-            local_of(merge.survivor),
-            &mut self.parcel,
-            |conversation: ConversationId, division: DivisionId| {
-                out[division.at()].rows.push(Operation {
-                    row: place.row,
-                    conversation,
-                    customer: merge.survivor_id,
-                    action: Action::Renamed,
-                });
-            },
-        );
-    }
+/// The absorbed customer's record joins the survivor's; conversations that it brings carry the survivor's id.
+fn join(
+    shards: &mut impl Homes,
+    merge: Merge,
+    parcel: &mut Parcel,
+    place: Place<'_>,
+    out: &mut [Operations],
+) {
+    let absorbed = shards.home(merge.absorbed);
+    absorbed.sweep(place.clock);
+    absorbed.part(local_of(merge.absorbed), parcel);
+    let survivor = shards.home(merge.survivor);
+    survivor.sweep(place.clock);
+    survivor.meet(local_of(merge.survivor), merge.survivor_id);
+    survivor.receive(
+        local_of(merge.survivor),
+        parcel,
+        |conversation: ConversationId, division: DivisionId| {
+            out[division.at()].rows.push(Operation {
+                row: place.row,
+                conversation,
+                customer: merge.survivor_id,
+                action: Action::Renamed,
+            });
+        },
+    );
 }
 
 type Done = Result<(), IgnoreReason>;
@@ -168,10 +265,18 @@ type Done = Result<(), IgnoreReason>;
 /// behind the work of the rows between.
 const PREFETCH_AHEAD: usize = 6;
 
+/// The part that a customer's shard belongs to.
+#[inline]
+pub fn part_of(customer: u32, parts: usize) -> usize {
+    shard_of(customer) % parts
+}
+
+#[inline]
 fn shard_of(customer: u32) -> usize {
     customer as usize % SHARDS
 }
 
+#[inline]
 fn local_of(customer: u32) -> u32 {
     customer / SHARDS as u32
 }

@@ -1,0 +1,258 @@
+//! Between decode and understand: the one writer of a tenant. It gives each event its clock, lets identify say whose
+//! it is, and deals the events out: customers' by shard, agents' straight to their divisions.
+//!
+//! Customers are independent of each other but for merges. So what a batch holds of customers who merge in it is kept
+//! apart and understood after the rest, by one thread with all shards at hand; everything else by as many threads as
+//! there are parts. With a single part there is nothing to keep apart.
+
+use std::sync::Arc;
+
+use crate::pipeline::identify::Identify;
+use crate::pipeline::emit::Emitter;
+use crate::pipeline::understand::{self, Sequence, part_of};
+use crate::rules::Rules;
+use crate::types::decision::IdentityBatch;
+use crate::types::event::{Entry, Events};
+use crate::types::operation::{Operations, Resolutions, Resolved};
+use crate::types::position::Jump;
+use crate::types::{DurationMs, Lines, Millis, Tally};
+
+/// Clock, identify and what is counted there.
+pub struct Sequencer {
+    rules: Arc<Rules>,
+    identify: Identify,
+    clock: Option<Millis>,
+    max_jump: Option<DurationMs>,
+    /// A jump was refused: nothing is applied any more.
+    stopped: bool,
+    parts: usize,
+    /// Number of the next identity decision.
+    next_identity: u64,
+    merging: Merging,
+    /// What decode, identify and the dealing out counted.
+    pub tally: Tally,
+}
+
+/// What the sequencer found out about a batch; kept between batches so that its memory is reused.
+#[derive(Debug, Default)]
+pub struct Sequenced {
+    /// By row.
+    pub clocks: Vec<Millis>,
+    /// By refused event: the clock that it did not move.
+    pub refused_at: Vec<Millis>,
+    /// Whose each row is.
+    pub resolutions: Resolutions,
+    /// Merges and refusals.
+    pub identities: IdentityBatch,
+    /// Rows by part of understand, each in order.
+    pub rows: Vec<Vec<u32>>,
+    /// Rows of customers who merge in this batch, in order; empty with one part.
+    pub joint: Vec<u32>,
+    /// Agents' events by division.
+    pub agents: Vec<Operations>,
+    /// The clock after the last entry.
+    pub clock: Option<Millis>,
+}
+
+impl Sequenced {
+    /// The batch as understand reads it.
+    pub fn of<'a>(&'a self, events: &'a Events) -> Sequence<'a> {
+        Sequence { events, clocks: &self.clocks, resolutions: &self.resolutions }
+    }
+
+    /// Writes down what needs no division: rejects, merges and refusals.
+    pub fn emit(&self, emitter: &mut Emitter, events: &Events, rejected: &mut Lines, identity: &mut Lines) {
+        for (time, refused) in self.refused_at.iter().zip(&events.rejected) {
+            emitter.rejected(*time, refused, rejected);
+        }
+        emitter.identity(&self.identities, identity);
+    }
+
+    /// Forgets the batch, keeps the memory.
+    pub fn forget(&mut self) {
+        let (parts, divisions) = (self.rows.len(), self.agents.len());
+        self.clear(parts, divisions);
+    }
+
+    fn clear(&mut self, parts: usize, divisions: usize) {
+        self.clocks.clear();
+        self.refused_at.clear();
+        self.resolutions.clear();
+        self.identities.clear();
+        self.rows.resize_with(parts, Vec::new);
+        self.rows.iter_mut().for_each(Vec::clear);
+        self.joint.clear();
+        self.agents.resize_with(divisions, Operations::default);
+        self.agents.iter_mut().for_each(Operations::clear);
+    }
+}
+
+impl Sequencer {
+    /// Has seen nothing; deals out to so many parts of understand.
+    pub fn new(rules: Arc<Rules>, parts: usize) -> Sequencer {
+        Sequencer {
+            identify: Identify::new(&rules),
+            clock: None,
+            max_jump: None,
+            stopped: false,
+            parts,
+            next_identity: 1,
+            merging: Merging::default(),
+            tally: Tally::new(rules.queues.len()),
+            rules,
+        }
+    }
+
+    /// How far the time of a plain file may jump forward from one event to the next; `None`: as far as it likes.
+    pub fn set_max_jump(&mut self, max_jump: Option<DurationMs>) {
+        self.max_jump = max_jump;
+    }
+
+    /// The clock of the last entry.
+    pub fn clock(&self) -> Option<Millis> {
+        self.clock
+    }
+
+    /// Moves the clock on, never back; gives it.
+    pub fn advance(&mut self, clock: Millis) -> Millis {
+        let clock = self.clock.map_or(clock, |before| before.max(clock));
+        self.clock = Some(clock);
+        clock
+    }
+
+    /// Takes a decoded batch. `now` is the leader's wall clock of the epoch; a plain file has none.
+    ///
+    /// # Errors
+    /// A plain file's time jumped forward by more than `max_jump`: what stands before the jump is applied, and nothing
+    /// from there on, in later batches neither.
+    pub fn apply(
+        &mut self,
+        events: &mut Events,
+        now: Option<Millis>,
+        out: &mut Sequenced,
+    ) -> Result<(), Jump> {
+        out.clear(self.parts, self.rules.divisions.len());
+        out.identities.first_number = self.next_identity;
+        if self.stopped {
+            cut(events, 0, 0, 0);
+        }
+        let jump = self.set_clocks(events, now, out);
+        self.stopped |= jump.is_some();
+        out.clock = self.clock;
+        let Sequenced { clocks, resolutions, identities, .. } = out;
+        self.identify.apply(events, clocks, resolutions, identities, &mut self.tally);
+        self.next_identity += identities.decisions.len() as u64;
+        self.deal_out(events, out);
+        jump.map_or(Ok(()), Err)
+    }
+
+    /// Gives each entry its clock: `max(previous, min(record timestamp, now))`; a refused one has the previous. At a
+    /// jump that is too far the batch ends.
+    fn set_clocks(&mut self, events: &mut Events, now: Option<Millis>, out: &mut Sequenced) -> Option<Jump> {
+        for place in 0..events.entries.len() {
+            let row = match events.entries[place] {
+                Entry::Rejected(_) => {
+                    out.refused_at.push(self.clock.unwrap_or_default());
+                    continue;
+                }
+                Entry::Event(row) => row as usize,
+            };
+            let event = &events.rows[row];
+            let recorded = now.map_or(event.recorded, |now| now.min(event.recorded));
+            if let (Some(before), Some(max_jump), None) = (self.clock, self.max_jump, now)
+                && recorded.since(before) > max_jump
+            {
+                let jump = Jump { position: event.position, from: before, to: recorded };
+                cut(events, place, row, out.refused_at.len());
+                return Some(jump);
+            }
+            out.clocks.push(self.advance(recorded));
+        }
+        None
+    }
+
+    /// Counts what became of each event, and says who works on it.
+    fn deal_out(&mut self, events: &Events, out: &mut Sequenced) {
+        self.tally.events += events.entries.len() as u64;
+        for rejected in &events.rejected {
+            self.tally.rejected[rejected.reason as usize] += 1;
+        }
+        self.merging.clear();
+        if self.parts > 1 {
+            for merge in &out.resolutions.merges {
+                self.merging.add(merge.survivor);
+                self.merging.add(merge.absorbed);
+            }
+        }
+        let max_late = self.rules.clock.max_late;
+        let rows = events.rows.iter().zip(&out.clocks).zip(&out.resolutions.rows);
+        for (row, ((event, clock), resolved)) in rows.enumerate() {
+            if *resolved == Resolved::Duplicate {
+                continue;
+            }
+            self.tally.accepted += 1;
+            self.tally.clamped += u64::from(event.time > *clock || event.time < clock.minus(max_late));
+            match *resolved {
+                Resolved::Duplicate => {}
+                Resolved::Ignored(reason) => self.tally.ignored[reason as usize] += 1,
+                Resolved::NoCustomer => understand::agent_event(event, row as u32, None, &mut out.agents),
+                Resolved::Customer { index, .. } if self.merging.contains(index) => {
+                    out.joint.push(row as u32);
+                }
+                Resolved::Customer { index, .. } => {
+                    out.rows[part_of(index, self.parts)].push(row as u32);
+                }
+            }
+        }
+    }
+}
+
+/// Drops what stands behind so many entries, rows and rejects.
+fn cut(events: &mut Events, entries: usize, rows: usize, rejected: usize) {
+    events.entries.truncate(entries);
+    events.rows.truncate(rows);
+    events.rejected.truncate(rejected);
+}
+
+/// The customers who merge in a batch: a filter in front of a list, for nearly everybody asked is not in it.
+#[derive(Debug)]
+struct Merging {
+    filter: [u64; FILTER_WORDS],
+    customers: Vec<u32>,
+}
+
+const FILTER_WORDS: usize = 64;
+
+impl Default for Merging {
+    fn default() -> Merging {
+        Merging { filter: [0; FILTER_WORDS], customers: Vec::new() }
+    }
+}
+
+impl Merging {
+    fn clear(&mut self) {
+        if !self.customers.is_empty() {
+            self.filter = [0; FILTER_WORDS];
+            self.customers.clear();
+        }
+    }
+
+    fn add(&mut self, customer: u32) {
+        let (word, bit) = Merging::place(customer);
+        self.filter[word] |= bit;
+        if let Err(place) = self.customers.binary_search(&customer) {
+            self.customers.insert(place, customer);
+        }
+    }
+
+    #[inline]
+    fn contains(&self, customer: u32) -> bool {
+        let (word, bit) = Merging::place(customer);
+        self.filter[word] & bit != 0 && self.customers.binary_search(&customer).is_ok()
+    }
+
+    #[inline]
+    fn place(customer: u32) -> (usize, u64) {
+        (customer as usize / 64 % FILTER_WORDS, 1 << (customer % 64))
+    }
+}
