@@ -5,8 +5,9 @@
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
 //! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent); `recover` walks the recorded
 //! epochs again, for the restart and for `reference`, `replay` and `verify`. Beside it `replay` runs plain logs, which
-//! have no epochs.
+//! have no epochs. `flow` spreads the stages over threads.
 
+pub mod flow;
 pub mod replay;
 pub mod doors;
 pub mod inbox;

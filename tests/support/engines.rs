@@ -7,9 +7,13 @@ use trunkline::model::Model;
 use trunkline::pipeline::Pipeline;
 use trunkline::rules::keys::HashKey;
 use trunkline::rules::{self, Rules};
+use trunkline::runtime::flow::{Finished, Flow, Shuffled, Threads};
 use trunkline::types::lines::Output;
 use trunkline::types::record::Record;
 use trunkline::types::{Millis, Stream};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::dice::Dice;
 
 /// Output of a run: stream and line.
 pub type Lines = Vec<(Stream, String)>;
@@ -23,7 +27,19 @@ pub const ENGINES: &[(&str, Engine)] = &[
     ("pipeline, one by one", |rules, log, until| run_pipeline(rules, log, until, 1)),
     ("pipeline, seven at a time", |rules, log, until| run_pipeline(rules, log, until, 7)),
     ("pipeline, a thousand at a time", |rules, log, until| run_pipeline(rules, log, until, 1_000)),
+    ("threads", |rules, log, until| {
+        let chance = chance(rules, log);
+        let (threads, batch) = (THREADS[chance as usize % 4], BATCHES[chance as usize / 4 % 3]);
+        run_threads(rules, log, until, threads, batch)
+    }),
+    ("steps in any order", run_shuffled),
 ];
+
+/// Threads that every log must come out the same with.
+pub const THREADS: [usize; 4] = [1, 2, 3, 8];
+
+/// Sizes of batches, likewise.
+pub const BATCHES: [usize; 3] = [1, 7, 1_000];
 
 /// Rules that must be sound.
 pub fn compiled(toml: &str) -> Rules {
@@ -50,9 +66,7 @@ pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: us
     let mut pipeline = Pipeline::new(Arc::new(compiled(toml)), &HashKey::PUBLIC, "local");
     let mut out = Output::default();
     let mut collected = Output::new(pipeline.rules().divisions.len());
-    let records: Vec<Record> =
-        log.iter().enumerate().map(|(line, bytes)| Record::line(0, line as u64, bytes.as_bytes())).collect();
-    for records in records.chunks(batch) {
+    for records in records(log).chunks(batch) {
         pipeline.apply(records, None, &mut out).expect("no limit to jumps was set");
         gather(&mut collected, &out);
     }
@@ -60,6 +74,87 @@ pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: us
         pipeline.advance(until, None, &mut out);
         gather(&mut collected, &out);
     }
+    sorted(&collected)
+}
+
+/// The stages over so many threads, every batch handed over, as many under way as there may be.
+pub fn run_threads(
+    toml: &str,
+    log: &[String],
+    until: Option<Millis>,
+    threads: usize,
+    batch: usize,
+) -> Lines {
+    let rules = Arc::new(compiled(toml));
+    let threads = Threads { small: 0, ..Threads::new(threads) };
+    let mut flow = Flow::new(rules.clone(), &HashKey::PUBLIC, "local", threads, |_| ());
+    let (mut finished, mut collected) = (Finished::default(), Output::new(rules.divisions.len()));
+    let mut collect = |flow: &mut Flow<()>| {
+        flow.collect(&mut finished).expect("a batch is under way").expect("no limit to jumps was set");
+        gather(&mut collected, &finished.output);
+    };
+    for (records, tick) in with_tick(&records(log), batch, until) {
+        if flow.under_way() == flow.room() {
+            collect(&mut flow);
+        }
+        flow.submit(records, None, tick);
+    }
+    while flow.under_way() > 0 {
+        collect(&mut flow);
+    }
+    sorted(&collected)
+}
+
+/// The stages' steps in an order that chance chooses among those that threads could take.
+fn run_shuffled(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
+    let mut dice = Dice::new(chance(toml, log));
+    let rules = Arc::new(compiled(toml));
+    let (parts, room, batch) = (1 << dice.below(7), 1 + dice.below(5), BATCHES[dice.below(3)]);
+    let mut order = Dice::new(dice.bits());
+    let choose = move |ready| order.below(ready);
+    let mut engine = Shuffled::new(rules.clone(), &HashKey::PUBLIC, "local", parts, room, choose);
+    let (mut finished, mut collected) = (Finished::default(), Output::new(rules.divisions.len()));
+    let mut collect = |engine: &mut Shuffled<_>| {
+        while let Some(done) = engine.collect(&mut finished) {
+            done.expect("no limit to jumps was set");
+            gather(&mut collected, &finished.output);
+        }
+    };
+    for (records, tick) in with_tick(&records(log), batch, until) {
+        while !engine.has_room() || dice.below(3) == 0 {
+            if !engine.step() {
+                break;
+            }
+            collect(&mut engine);
+        }
+        engine.submit(records, None, tick);
+    }
+    while engine.step() {
+        collect(&mut engine);
+    }
+    sorted(&collected)
+}
+
+/// Batches of a log, and behind them one that moves the clock, if it is to be moved.
+fn with_tick<'a>(
+    records: &'a [Record<'a>],
+    batch: usize,
+    until: Option<Millis>,
+) -> impl Iterator<Item = (&'a [Record<'a>], Option<Millis>)> {
+    let tick: Option<(&[Record], _)> = until.map(|until| (&[] as &[Record], Some(until)));
+    records.chunks(batch).map(|records| (records, None)).chain(tick)
+}
+
+fn records(log: &[String]) -> Vec<Record<'_>> {
+    log.iter().enumerate().map(|(line, bytes)| Record::line(0, line as u64, bytes.as_bytes())).collect()
+}
+
+/// A number that depends on the log alone.
+fn chance(toml: &str, log: &[String]) -> u64 {
+    log.iter().fold(xxh3_64(toml.as_bytes()), |sum, line| xxh3_64(line.as_bytes()) ^ sum.rotate_left(7))
+}
+
+fn sorted(collected: &Output) -> Lines {
     let all = [&collected.rejected, &collected.identity].into_iter().chain(&collected.divisions);
     let text = |line: &[u8]| String::from_utf8(line.to_vec()).expect("output is UTF-8");
     let mut all: Lines =
