@@ -108,7 +108,13 @@ impl LogArguments {
             Stopped::Jump(jump) => self.jumped(jump),
         })?;
         let output_hash = sink.files.map(StreamFiles::finish).transpose()?;
-        let spent = Spent { wall_nanos, cpu, latency: finished.latency, stage_nanos: machine.stage_nanos() };
+        let spent = Spent {
+            wall_nanos,
+            threads: machine.threads(),
+            cpu,
+            latency: finished.latency,
+            stage_nanos: machine.stage_nanos(),
+        };
         let blank_lines = source.log.blank_lines();
         let report = Report::new(rules, &machine.tally(), &sink.counts, blank_lines, &spent, output_hash);
         let text = serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n";

@@ -3,22 +3,25 @@
 use crate::io::machine::Stopwatch;
 use crate::model::output::encode;
 use crate::model::{Model, decode};
-use crate::pipeline::{Pipeline, Stage, Watch};
+use crate::pipeline::Stage;
 use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::runtime::Engine;
+use crate::runtime::flow::{Finished, Flow, Meter, Threads};
 use crate::runtime::replay::Machine;
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tenant of runs over plain logs.
 pub const TENANT: &str = "local";
 
 /// The engine itself, with the time that its stages take.
-pub struct PipelineMachine {
-    pipeline: Pipeline,
-    stages: StageTimes,
+pub struct EngineMachine {
+    flow: Flow<StageTimes>,
+    sums: Arc<[AtomicU64; Stage::ALL.len()]>,
+    finished: Finished,
 }
 
 /// The naive model. It puts out owned decisions one record at a time; here they become lines by division.
@@ -30,56 +33,71 @@ pub struct ModelMachine {
     max_jump: Option<DurationMs>,
     /// Outputs so far by division, the last of identify.
     numbers: Vec<u64>,
+    /// Of the batch that is submitted and not collected.
+    submitted: Option<(Output, Result<(), Jump>)>,
 }
 
-/// Nanoseconds by stage. What happens between two batches counts for none.
+/// Adds up the time that one thread spends in the stages.
 struct StageTimes {
     stopwatch: Stopwatch,
-    /// When the last stage was done, or the batch begun.
-    last: u64,
-    sums: [u64; Stage::ALL.len()],
+    begun: u64,
+    sums: Arc<[AtomicU64; Stage::ALL.len()]>,
 }
 
-impl PipelineMachine {
-    /// An engine that has seen nothing.
-    pub fn new(rules: Rules) -> PipelineMachine {
-        let stages = StageTimes { stopwatch: Stopwatch::start(), last: 0, sums: [0; Stage::ALL.len()] };
-        PipelineMachine { pipeline: Pipeline::new(Arc::new(rules), &HashKey::PUBLIC, TENANT), stages }
+impl EngineMachine {
+    /// An engine that has seen nothing, on so many threads.
+    pub fn new(rules: Rules, threads: usize) -> EngineMachine {
+        let sums: Arc<[AtomicU64; Stage::ALL.len()]> = Arc::default();
+        let stopwatch = Stopwatch::start();
+        let meter = |_| StageTimes { stopwatch, begun: 0, sums: sums.clone() };
+        let flow = Flow::new(Arc::new(rules), &HashKey::PUBLIC, TENANT, Threads::new(threads), meter);
+        EngineMachine { flow, sums, finished: Finished::default() }
     }
 }
 
-impl Watch for StageTimes {
-    fn done(&mut self, stage: Stage) {
-        let now = self.stopwatch.nanos();
-        self.sums[stage as usize] += now - self.last;
-        self.last = now;
+impl Meter for StageTimes {
+    fn begin(&mut self) {
+        self.begun = self.stopwatch.nanos();
+    }
+
+    fn end(&mut self, stage: Stage, _: usize) {
+        self.sums[stage as usize].fetch_add(self.stopwatch.nanos() - self.begun, Ordering::Relaxed);
     }
 }
 
-impl Machine for PipelineMachine {
+impl Machine for EngineMachine {
     fn set_max_jump(&mut self, most: Option<DurationMs>) {
-        self.pipeline.set_max_jump(most);
+        self.flow.set_max_jump(most);
     }
 
-    fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
-        self.stages.last = self.stages.stopwatch.nanos();
-        self.pipeline.apply_watched(records, None, out, &mut self.stages)
+    fn room(&self) -> usize {
+        self.flow.room()
     }
 
-    fn advance(&mut self, clock: Millis, out: &mut Output) {
-        self.pipeline.advance(clock, None, out);
+    fn submit(&mut self, records: &[Record<'_>], tick: Option<Millis>) {
+        self.flow.submit(records, None, tick);
+    }
+
+    fn collect(&mut self, out: &mut Output) -> Result<(), Jump> {
+        let done = self.flow.collect(&mut self.finished).expect("a batch was submitted");
+        std::mem::swap(out, &mut self.finished.output);
+        done
     }
 
     fn clock(&self) -> Option<Millis> {
-        self.pipeline.clock()
+        self.flow.clock()
     }
 
     fn tally(&self) -> Tally {
-        self.pipeline.tally()
+        self.flow.tally()
+    }
+
+    fn threads(&self) -> usize {
+        self.flow.threads()
     }
 
     fn stage_nanos(&self) -> [u64; 5] {
-        self.stages.sums
+        std::array::from_fn(|stage| self.sums[stage].load(Ordering::Relaxed))
     }
 }
 
@@ -97,6 +115,7 @@ impl ModelMachine {
             keys: Keys::new(key, &rules),
             max_jump: None,
             numbers: vec![0; rules.divisions.len() + 1],
+            submitted: None,
             rules,
         }
     }
@@ -117,7 +136,7 @@ impl ModelMachine {
     }
 
     /// Renders what the model's last call put out.
-    fn collect(&mut self, out: &mut Output) {
+    fn collect_latest(&mut self, out: &mut Output) {
         for output in self.model.latest() {
             let stream = output.stream();
             let identity = self.rules.divisions.len();
@@ -146,22 +165,33 @@ impl Machine for ModelMachine {
         self.max_jump = most;
     }
 
-    fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
-        self.empty(out);
-        for record in records {
-            if let Some(jump) = self.jump(record) {
-                return Err(jump);
-            }
-            self.model.apply_record(record, None);
-            self.collect(out);
-        }
-        Ok(())
+    fn room(&self) -> usize {
+        1
     }
 
-    fn advance(&mut self, clock: Millis, out: &mut Output) {
-        self.empty(out);
-        self.model.advance(Some(clock), None);
-        self.collect(out);
+    fn submit(&mut self, records: &[Record<'_>], tick: Option<Millis>) {
+        let mut out = Output::default();
+        self.empty(&mut out);
+        let mut done = Ok(());
+        for record in records {
+            if let Some(jump) = self.jump(record) {
+                done = Err(jump);
+                break;
+            }
+            self.model.apply_record(record, None);
+            self.collect_latest(&mut out);
+        }
+        if let Some(clock) = tick.filter(|_| done.is_ok()) {
+            self.model.advance(Some(clock), None);
+            self.collect_latest(&mut out);
+        }
+        self.submitted = Some((out, done));
+    }
+
+    fn collect(&mut self, out: &mut Output) -> Result<(), Jump> {
+        let (output, done) = self.submitted.take().expect("a batch was submitted");
+        *out = output;
+        done
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -183,7 +213,7 @@ impl Engine for ModelMachine {
         self.empty(out);
         for record in records {
             self.model.apply_record(record, Some(now));
-            self.collect(out);
+            self.collect_latest(out);
         }
         Ok(())
     }
@@ -191,7 +221,7 @@ impl Engine for ModelMachine {
     fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output) {
         self.empty(out);
         self.model.advance(Some(clock), Some(now));
-        self.collect(out);
+        self.collect_latest(out);
     }
 
     fn clock(&self) -> Option<Millis> {

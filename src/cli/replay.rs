@@ -1,9 +1,10 @@
 //! `trunkline replay`: a recorded log through the engine, at full speed or at a pace.
 
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::log::LogArguments;
-use super::machines::PipelineMachine;
+use super::machines::EngineMachine;
 use super::pace::{Speed, SpeedArgument};
+use crate::io::machine;
 use crate::runtime::replay::{FullSpeed, Pace, Rate};
 
 /// Runs a recorded log through the engine.
@@ -14,15 +15,15 @@ use crate::runtime::replay::{FullSpeed, Pace, Rate};
 #[command(after_help = "Examples:\n  \
     trunkline replay day.ndjson.zst --rules day.rules.toml --out out\n  \
     trunkline replay day.ndjson.zst --speed 60 --report report.json\n  \
-    trunkline replay day.ndjson.zst --rate 200000 --json\n  \
+    trunkline replay day.ndjson.zst --rate 200000 --threads 2 --json\n  \
     trunkline replay old.ndjson --rules new.toml --out out --max-jump none --until 2026-03-03T00:00:00Z\n  \
     trunkline replay --kafka --config config/trunkline.toml --out out")]
 pub struct Arguments {
     #[command(flatten)]
     log: LogArguments,
-    /// Threads of the engine; this version runs one
-    #[arg(long, value_name = "T", default_value_t = 1)]
-    threads: u32,
+    /// Threads of the engine; by default as many as the machine runs at once
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
     /// Multiple of the log's own pace, or as fast as it goes
     #[arg(long, value_name = "max|1|60", default_value = "max", conflicts_with = "rate")]
     speed: SpeedArgument,
@@ -34,11 +35,8 @@ pub struct Arguments {
 /// Runs the engine.
 ///
 /// # Errors
-/// Exit code 2 for more than one thread; else as `LogArguments::run` and `LogArguments::rules`.
+/// As `LogArguments::run` and `LogArguments::rules`.
 pub fn run(arguments: &Arguments, json: bool) -> Outcome {
-    if arguments.threads != 1 {
-        return Err(Failure::usage("this version runs one thread: leave --threads out or give 1"));
-    }
     if arguments.log.is_kafka() {
         #[cfg(feature = "kafka")]
         return arguments.log.run_kafka(super::epoch_log::Which::Engine, json);
@@ -51,6 +49,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
         (None, SpeedArgument::Times(times)) => Box::new(Speed::new(times)),
         (None, SpeedArgument::Max) => Box::new(FullSpeed),
     };
-    let mut machine = PipelineMachine::new(rules.clone());
+    let threads = arguments.threads.map_or_else(machine::threads, |threads| threads as usize);
+    let mut machine = EngineMachine::new(rules.clone(), threads);
     arguments.log.run(&rules, &mut machine, pace.as_mut(), json)
 }

@@ -20,6 +20,8 @@ pub struct Counts {
 pub struct Spent {
     /// From the first read to the last output, the writing of the final files left out.
     pub wall_nanos: u64,
+    /// Threads of the engine.
+    pub threads: usize,
     /// Processor time of all threads meanwhile.
     pub cpu: Option<Duration>,
     /// Nanoseconds of each record.
@@ -68,7 +70,7 @@ pub struct Report {
     /// Microseconds from handing in (at a pace: from when it was due) to the output of a record's batch.
     pub latency_us: Latency,
     /// Threads of the engine.
-    pub threads: u32,
+    pub threads: usize,
     /// The machine, in words.
     pub machine: String,
     /// Of this program.
@@ -168,7 +170,7 @@ impl Report {
             stage_ns: Stages { decode, identify, understand, route, emit },
             peak_rss_bytes: machine::peak_rss_bytes(),
             latency_us: Latency::of(&spent.latency),
-            threads: 1,
+            threads: spent.threads,
             machine: machine::description(),
             version: env!("CARGO_PKG_VERSION"),
             rules_hash: format!("{:032x}", rules.hash),

@@ -55,6 +55,11 @@ pub fn cpu_time() -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
+/// Threads that run at once here; 1 if the system does not say.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Processor, number of threads that run at once, memory and system, in a line.
 pub fn description() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -64,7 +69,7 @@ pub fn description() -> String {
     };
     let processor =
         value(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads();
     let memory = value(&read("/proc/meminfo"), "MemTotal");
     let gib = memory.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) >> 20;
     let release = read("/proc/sys/kernel/osrelease");

@@ -3,6 +3,9 @@
 //!
 //! At a pace the loop is open: a record's latency counts from the instant at which it was due, not from when the
 //! engine got round to it, so that a stall shows in all the records that it kept waiting.
+//!
+//! Batches are submitted as long as the machine has room, and collected in order: so a machine of several threads has
+//! the next batch at hand before the last is through.
 
 use crate::types::record::Record;
 use crate::types::{DurationMs, Jump, Millis, Output, Tally};
@@ -11,27 +14,35 @@ use hdrhistogram::Histogram;
 /// Longer latencies count as this long: an hour.
 const LATENCY_MAX_NANOS: u64 = 3_600_000_000_000;
 
-/// A machine that turns records into output.
+/// A machine that turns records into output. What is submitted comes out in order, by `collect`.
 pub trait Machine {
     /// Refuses to move the clock forward by more than this at once; `None`: any jump is taken.
     fn set_max_jump(&mut self, most: Option<DurationMs>);
 
-    /// Applies records in order; `out` then holds what they caused, and nothing else.
+    /// Batches that may be submitted and not yet collected; at least 1.
+    fn room(&self) -> usize;
+
+    /// Takes a batch in: records in order, then the clock moves on to `tick` (never back) and fires what is due.
+    fn submit(&mut self, records: &[Record<'_>], tick: Option<Millis>);
+
+    /// Waits for the oldest batch submitted; `out` then holds what it caused, and nothing else.
     ///
     /// # Errors
-    /// The jump that was refused; everything before that event has been applied.
-    fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump>;
+    /// The jump that was refused; everything before that event has been applied, and nothing behind it.
+    fn collect(&mut self, out: &mut Output) -> Result<(), Jump>;
 
-    /// Moves the clock on to `clock` (never back) and fires what is due; `out` then holds that, and nothing else.
-    fn advance(&mut self, clock: Millis, out: &mut Output);
-
-    /// The clock of the last entry; `None` before the first.
+    /// The clock of the last entry collected; `None` before the first.
     fn clock(&self) -> Option<Millis>;
 
-    /// What was counted so far.
+    /// What was counted so far, everything being collected.
     fn tally(&self) -> Tally;
 
-    /// Nanoseconds spent in each stage so far, in their order; zeros where nobody measures.
+    /// Threads that it works with.
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// Nanoseconds spent in each stage so far, all threads, in their order; zeros where nobody measures.
     fn stage_nanos(&self) -> [u64; 5];
 }
 
@@ -126,9 +137,9 @@ pub fn run<R: Source, W: Sink>(
     stopwatch: &dyn Stopwatch,
     settings: Settings,
 ) -> Result<Finished, Stopped<R::Error, W::Error>> {
-    let mut latency = Histogram::new_with_max(LATENCY_MAX_NANOS, 3).expect("valid bounds");
-    let (mut out, mut due, mut records) = (Output::default(), Vec::with_capacity(settings.batch), 0);
     machine.set_max_jump(settings.max_jump);
+    let mut run = Run { machine, sink, stopwatch, under_way: Vec::new(), latency: latencies(), out: Output::default() };
+    let (mut due, mut records) = (Vec::with_capacity(settings.batch), 0);
     loop {
         let read = source.read(settings.batch).map_err(Stopped::Source)?;
         if read.is_empty() {
@@ -139,24 +150,80 @@ pub fn run<R: Source, W: Sink>(
         due.extend(read.iter().map(|record| pace.due(record)));
         let mut start = 0;
         while start < read.len() {
-            let end = start + ready(&due[start..], stopwatch);
-            let begun = stopwatch.nanos();
-            machine.apply(&read[start..end], &mut out).map_err(Stopped::Jump)?;
-            let done = stopwatch.nanos();
-            for due in &due[start..end] {
-                latency.saturating_record(done.saturating_sub(due.unwrap_or(begun)).max(1));
+            if due[start].is_some_and(|at| at > stopwatch.nanos()) {
+                // Time to wait: nothing is kept waiting with it.
+                run.collect_all()?;
             }
-            sink.take(end - start, &out).map_err(Stopped::Sink)?;
+            let end = start + ready(&due[start..], stopwatch);
+            run.submit(&read[start..end], &due[start..end])?;
             start = end;
         }
     }
+    run.collect_all()?;
     // What the last entry armed for its own instant is still due, as at the tick that ends an epoch.
-    let last = settings.until.max(machine.clock());
-    if let Some(clock) = last {
-        machine.advance(clock, &mut out);
-        sink.take(0, &out).map_err(Stopped::Sink)?;
+    if let Some(clock) = settings.until.max(run.machine.clock()) {
+        run.machine.submit(&[], Some(clock));
+        run.under_way.push(UnderWay { begun: 0, due: Vec::new() });
+        run.collect_all()?;
     }
-    Ok(Finished { latency, records })
+    Ok(Finished { latency: run.latency, records })
+}
+
+/// A run in the making.
+struct Run<'a, W> {
+    machine: &'a mut dyn Machine,
+    sink: &'a mut W,
+    stopwatch: &'a dyn Stopwatch,
+    /// Submitted and not collected, oldest first: a handful.
+    under_way: Vec<UnderWay>,
+    latency: Histogram<u64>,
+    out: Output,
+}
+
+/// A batch under way.
+struct UnderWay {
+    /// When it was submitted.
+    begun: u64,
+    /// When each of its records was due.
+    due: Vec<Option<u64>>,
+}
+
+impl<W: Sink> Run<'_, W> {
+    fn submit<R>(&mut self, records: &[Record<'_>], due: &[Option<u64>]) -> Result<(), Stopped<R, W::Error>> {
+        let mut batch = UnderWay { begun: 0, due: Vec::new() };
+        while self.under_way.len() >= self.machine.room() {
+            batch = self.collect()?;
+        }
+        batch.begun = self.stopwatch.nanos();
+        batch.due.clear();
+        batch.due.extend_from_slice(due);
+        self.machine.submit(records, None);
+        self.under_way.push(batch);
+        Ok(())
+    }
+
+    fn collect_all<R>(&mut self) -> Result<(), Stopped<R, W::Error>> {
+        while !self.under_way.is_empty() {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    /// Hands the oldest batch's output on; gives the batch back, its memory to be used again.
+    fn collect<R>(&mut self) -> Result<UnderWay, Stopped<R, W::Error>> {
+        let batch = self.under_way.remove(0);
+        self.machine.collect(&mut self.out).map_err(Stopped::Jump)?;
+        let done = self.stopwatch.nanos();
+        for due in &batch.due {
+            self.latency.saturating_record(done.saturating_sub(due.unwrap_or(batch.begun)).max(1));
+        }
+        self.sink.take(batch.due.len(), &self.out).map_err(Stopped::Sink)?;
+        Ok(batch)
+    }
+}
+
+fn latencies() -> Histogram<u64> {
+    Histogram::new_with_max(LATENCY_MAX_NANOS, 3).expect("valid bounds")
 }
 
 /// Waits for the first of these and says how many are due by then; all that are due at once go together.
@@ -195,6 +262,7 @@ mod tests {
     use super::*;
     use crate::types::{Position, Stream};
     use std::cell::Cell;
+    use std::collections::VecDeque;
 
     /// Counts records; refuses the one at `jump_at`; takes `cost` of the shared time for each batch.
     struct Counter<'a> {
@@ -204,31 +272,44 @@ mod tests {
         cost: u64,
         time: &'a Cell<u64>,
         batches: Vec<usize>,
+        room: usize,
+        under_way: VecDeque<(Output, Option<Jump>)>,
     }
 
     impl Machine for Counter<'_> {
         fn set_max_jump(&mut self, _: Option<DurationMs>) {}
 
-        fn apply(&mut self, records: &[Record<'_>], out: &mut Output) -> Result<(), Jump> {
-            self.batches.push(records.len());
-            self.time.set(self.time.get() + self.cost);
-            out.clear();
+        fn room(&self) -> usize {
+            self.room
+        }
+
+        fn submit(&mut self, records: &[Record<'_>], tick: Option<Millis>) {
+            assert!(self.under_way.len() < self.room);
+            let (mut out, mut jump) = (Output::default(), None);
+            if let Some(clock) = tick {
+                out.identity.bytes.extend_from_slice(format!("@{}", clock.0).as_bytes());
+                out.identity.end(Stream::Customers);
+            } else {
+                self.batches.push(records.len());
+            }
             for record in records {
                 if record.offset == self.jump_at {
                     let position = Position { offset: record.offset, ..Position::default() };
-                    return Err(Jump { position, from: Millis(0), to: Millis(1) });
+                    jump = Some(Jump { position, from: Millis(0), to: Millis(1) });
+                    break;
                 }
                 self.clock = Some(Millis(record.offset as i64));
                 out.identity.bytes.extend_from_slice(record.value);
                 out.identity.end(Stream::Customers);
             }
-            Ok(())
+            self.under_way.push_back((out, jump));
         }
 
-        fn advance(&mut self, clock: Millis, out: &mut Output) {
-            out.clear();
-            out.identity.bytes.extend_from_slice(format!("@{}", clock.0).as_bytes());
-            out.identity.end(Stream::Customers);
+        fn collect(&mut self, out: &mut Output) -> Result<(), Jump> {
+            self.time.set(self.time.get() + self.cost);
+            let (output, jump) = self.under_way.pop_front().expect("something was submitted");
+            *out = output;
+            jump.map_or(Ok(()), Err)
         }
 
         fn clock(&self) -> Option<Millis> {
@@ -286,16 +367,28 @@ mod tests {
     }
 
     fn counter(time: &Cell<u64>, jump_at: u64) -> Counter<'_> {
-        Counter { tally: Tally::new(0), clock: None, jump_at, cost: 1_000_000, time, batches: Vec::new() }
+        Counter {
+            tally: Tally::new(0),
+            clock: None,
+            jump_at,
+            cost: 1_000_000,
+            time,
+            batches: Vec::new(),
+            room: 1,
+            under_way: VecDeque::new(),
+        }
     }
 
     const SETTINGS: Settings = Settings { batch: 4, until: None, max_jump: None };
 
     #[test]
     fn everything_is_handed_on_and_the_clock_moved_at_the_end() {
-        for (until, last) in [(None, "@9"), (Some(Millis(5)), "@9"), (Some(Millis(20)), "@20")] {
+        for (room, until, last) in
+            [(1, None, "@9"), (2, Some(Millis(5)), "@9"), (5, Some(Millis(20)), "@20")]
+        {
             let time = Cell::new(0);
             let (mut machine, mut sink) = (counter(&time, u64::MAX), Text::default());
+            machine.room = room;
             let settings = Settings { until, ..SETTINGS };
             let run =
                 run(&mut machine, &mut Numbers(0, 10), &mut sink, &mut FullSpeed, &Hand(&time), settings);

@@ -27,6 +27,20 @@ fn replay_writes_what_reference_writes_whatever_the_batch() {
 }
 
 #[test]
+fn threads_and_batches_change_nothing() {
+    let world = World::new();
+    world.run("generate --profile omni --events 20000 --customers 5000 --agents 300 --out a.ndjson").succeeds();
+    let hash = |arguments: &str| {
+        let ran = world.run(&format!("replay a.ndjson --out out --json {arguments}"));
+        ran.json()["output_hash"].as_str().expect("output was written").to_owned()
+    };
+    let expected = hash("--threads 1");
+    for arguments in ["", "--threads 2", "--threads 8 --batch 7", "--threads 3 --batch 100000", "--batch 1"] {
+        assert_eq!(hash(arguments), expected, "{arguments}");
+    }
+}
+
+#[test]
 fn the_report_tells_what_happened() {
     let world = World::new();
     world.file("a.ndjson", morning().as_bytes());

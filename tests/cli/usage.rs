@@ -33,11 +33,11 @@ fn wrong_usage_is_code_2() {
         "replay a.ndjson --rules rules.toml --speed 0",
         "replay a.ndjson --rules rules.toml --speed 1 --rate 10",
         "replay a.ndjson --rules rules.toml --rate 0",
+        "replay a.ndjson --rules rules.toml --threads 0",
         "reference a.ndjson --rules rules.toml --speed 1",
     ] {
         assert_eq!(world.run(arguments).code, Some(2), "{arguments}");
     }
-    world.run("replay a.ndjson --rules rules.toml --threads 2").fails(2, &["this version runs one thread"]);
     world.run("replay a.ndjson").fails(2, &["a.rules.toml", "--rules"]);
 }
 

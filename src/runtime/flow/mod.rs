@@ -175,6 +175,11 @@ impl<M: Meter> Flow<M> {
         self.sequencer(|sequencer| sequencer.set_max_jump(max_jump));
     }
 
+    /// Threads that work, the caller's own included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
     /// Batches that may be under way at once.
     pub fn room(&self) -> usize {
         self.shared.batches.len()
