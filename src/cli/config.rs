@@ -3,7 +3,9 @@
 
 use super::failure::Failure;
 use super::rules_file;
+use crate::io::machine;
 use crate::rules::keys::HashKey;
+use crate::runtime::flow::Threads;
 use crate::runtime::settings::{EPOCH_MAX_BYTES, EPOCH_MAX_EVENTS, EPOCHS_IN_FLIGHT, INBOX_BYTES};
 use crate::types::event::TYPE_PREFIX;
 use crate::types::{EventType, Stream};
@@ -31,6 +33,12 @@ pub struct Config {
     pub epoch_max_bytes: u64,
     /// Epochs under way.
     pub epochs_in_flight: u32,
+    /// Threads of the engine; 0: as many as the machine runs at once.
+    pub threads: u32,
+    /// Whether they look for work without pause.
+    pub spin: bool,
+    /// Whether each stays on a core of its own.
+    pub pin: bool,
     /// `[kafka]`.
     pub kafka: Kafka,
 }
@@ -77,6 +85,9 @@ impl Default for Config {
             epoch_max_events: EPOCH_MAX_EVENTS as u64,
             epoch_max_bytes: EPOCH_MAX_BYTES as u64,
             epochs_in_flight: EPOCHS_IN_FLIGHT,
+            threads: 0,
+            spin: false,
+            pin: false,
             kafka: Kafka::default(),
         }
     }
@@ -163,8 +174,16 @@ impl Config {
         unless((1..=1_000_000).contains(&self.epoch_max_events), "epoch_max_events: 1 to 1,000,000");
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
+        unless(self.threads <= 256, "threads: up to 256; 0 for as many as the machine runs at once");
         complaints.extend(self.kafka.complaints());
         complaints
+    }
+
+    /// How the stages are spread.
+    pub fn threads(&self) -> Threads {
+        let count = if self.threads == 0 { machine::threads() } else { self.threads as usize };
+        let start = if self.pin { machine::pin } else { |_| () };
+        Threads { spin: self.spin, start, ..Threads::new(count) }
     }
 
     /// The secret key, from the file or the variable.

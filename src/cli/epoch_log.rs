@@ -8,11 +8,11 @@ use super::machines::ModelMachine;
 use super::rules_file;
 use crate::io::file::{FileError, StreamFiles};
 use crate::io::kafka;
-use crate::pipeline::Pipeline;
 use crate::rules::Rules;
 use crate::runtime::core::Core;
+use crate::runtime::flow::Flow;
 use crate::runtime::recover::{Recovered, replay};
-use crate::runtime::{Engine, Error};
+use crate::runtime::{Engine, Error, FlowEngine};
 use crate::types::{Output, Stream};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ pub fn run(which: Which, config: &Path, rules: Option<&Path>, out: Option<&Path>
     let mut taken = Taken { files, outputs: [0; 6], failed: None };
     let found = match which {
         Which::Engine => {
-            let engine = Pipeline::new(Arc::new(rules.clone()), &key, &config.tenant);
+            let flow = Flow::new(Arc::new(rules.clone()), &key, &config.tenant, config.threads(), |_| ());
+            let engine = FlowEngine::new(flow);
             walk(engine, true, &config, &rules, &mut taken)?
         }
         Which::Model => {

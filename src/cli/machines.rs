@@ -209,19 +209,32 @@ impl Machine for ModelMachine {
 }
 
 impl Engine for ModelMachine {
-    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String> {
-        self.empty(out);
-        for record in records {
-            self.model.apply_record(record, Some(now));
-            self.collect_latest(out);
-        }
-        Ok(())
+    fn room(&self) -> usize {
+        1
     }
 
-    fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output) {
-        self.empty(out);
-        self.model.advance(Some(clock), Some(now));
-        self.collect_latest(out);
+    fn submit(&mut self, records: &[Record<'_>], now: Millis, tick: Option<Millis>) {
+        let mut out = Output::default();
+        self.empty(&mut out);
+        for record in records {
+            self.model.apply_record(record, Some(now));
+            self.collect_latest(&mut out);
+        }
+        if let Some(clock) = tick {
+            self.model.advance(Some(clock), Some(now));
+            self.collect_latest(&mut out);
+        }
+        self.submitted = Some((out, Ok(())));
+    }
+
+    fn is_through(&self) -> bool {
+        self.submitted.is_some()
+    }
+
+    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String> {
+        let (output, _) = self.submitted.take().expect("a batch was submitted");
+        *out = output;
+        Ok(Machine::clock(self))
     }
 
     fn clock(&self) -> Option<Millis> {

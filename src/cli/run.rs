@@ -46,12 +46,12 @@ mod service {
     use crate::cli::config::Config;
     use crate::io::clock::WallClock;
     use crate::io::kafka;
-    use crate::pipeline::Pipeline;
     use crate::rules::Rules;
     use crate::rules::keys::HashKey;
+    use crate::runtime::flow::Flow;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
-    use crate::runtime::{Error, Leader, Settings};
+    use crate::runtime::{Error, FlowEngine, Leader, Settings};
     use crate::types::DurationMs;
     use signal_hook::consts::{SIGINT, SIGTERM};
     use std::io::Read;
@@ -67,7 +67,8 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let stop = stop_flag()?;
         let settings = settings(config, &rules)?;
-        let engine = Pipeline::new(Arc::new(rules), key, &config.tenant);
+        let flow = Flow::new(Arc::new(rules), key, &config.tenant, config.threads(), |_| ());
+        let engine = FlowEngine::new(flow);
         let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(|e| failed(&e))?;
         tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
         let started = Stopwatch::start();

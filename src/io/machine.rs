@@ -60,6 +60,14 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Binds the calling thread to a core of its own, by number; one that the system refuses stays unbound.
+pub fn pin(number: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    if !cores.is_empty() {
+        core_affinity::set_for_current(cores[number % cores.len()]);
+    }
+}
+
 /// Processor, number of threads that run at once, memory and system, in a line.
 pub fn description() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use crate::pipeline::identify::Identify;
 use crate::pipeline::emit::Emitter;
+use crate::pipeline::identify::Identify;
 use crate::pipeline::understand::{self, Sequence, part_of};
 use crate::rules::Rules;
 use crate::types::decision::IdentityBatch;

@@ -1,5 +1,10 @@
 //! One tenant's engine with everything that an epoch moves: the inbox, the running hashes, the chain. Live and
 //! replayed epochs go through the same calls, so they cannot differ by construction.
+//!
+//! An epoch is begun, and finished later: meanwhile others are begun, as far as the engine has room. It goes into the
+//! engine in batches, so that several threads share even a single large epoch; where it is cut makes no difference.
+
+use std::collections::VecDeque;
 
 use crate::runtime::doors::{Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Selection};
@@ -7,6 +12,10 @@ use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sen
 use crate::runtime::outgoing::{Outgoing, Outlets};
 use crate::types::Millis;
 use crate::types::lines::Output;
+use crate::types::record::Record;
+
+/// Most records that go into the engine at once.
+const BATCH: usize = 2_048;
 
 /// What an epoch did.
 #[derive(Debug)]
@@ -17,6 +26,25 @@ pub struct Outcome {
     pub sent: Vec<Sent>,
     /// What they got.
     pub outgoing: Outgoing,
+    /// Its `now`.
+    pub now: Millis,
+    /// The clock behind it: what its tick moved it to.
+    pub clock: Option<Millis>,
+    /// Records that it took.
+    pub records: usize,
+}
+
+/// An epoch begun and not finished.
+#[derive(Debug)]
+struct Begun {
+    now: Millis,
+    moved: Vec<Moved>,
+    records: usize,
+    /// Batches submitted and not collected.
+    batches: usize,
+    /// Output of the batches collected.
+    output: Vec<Output>,
+    clock: Option<Millis>,
 }
 
 /// Engine, inbox, hashes, chain.
@@ -32,16 +60,15 @@ pub struct Core<E> {
     rules_hash: u128,
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
-    output: Epoch,
+    /// Oldest first.
+    begun: VecDeque<Begun>,
+    /// Output of the epoch finished last, by batch.
+    output: Vec<Output>,
 }
-
-/// Output of one epoch: of its records, then of its tick.
-pub type Epoch = [Output; 2];
 
 impl<E: Engine> Core<E> {
     /// Before the first epoch.
     pub fn new(engine: E, tenant: &str, rules_hash: u128, inbox_bytes: usize) -> Core<E> {
-        let output = [(); 2].map(|()| Output::new(engine.divisions().len()));
         Core {
             engine,
             inbox: Inbox::new(inbox_bytes),
@@ -50,7 +77,8 @@ impl<E: Engine> Core<E> {
             rules_hash,
             inputs: Vec::new(),
             outlets: None,
-            output,
+            begun: VecDeque::new(),
+            output: Vec::new(),
         }
     }
 
@@ -64,27 +92,69 @@ impl<E: Engine> Core<E> {
         self.outlets.as_ref().map(Outlets::partitions)
     }
 
-    /// Output of the epoch in hand, as the engine gave it.
-    pub fn output(&self) -> &Epoch {
+    /// Output of the epoch finished last, as the engine gave it, by batch.
+    pub fn output(&self) -> &[Output] {
         &self.output
     }
 
-    /// Applies the chosen records.
-    pub fn apply(&mut self, selection: &Selection, now: Millis) -> Result<(), Error> {
-        self.output.iter_mut().for_each(Output::clear);
-        let (engine, output) = (&mut self.engine, &mut self.output[0]);
-        let done = self.inbox.records(selection, |records| engine.apply(records, now, output));
-        done.map_err(|what| Error::Log(format!("epoch {}: {what}", self.chain.next)))
+    /// Epochs begun and not finished.
+    pub fn under_way(&self) -> usize {
+        self.begun.len()
     }
 
-    /// The tick, if there is one; then what the epoch did.
-    pub fn finish(&mut self, selection: &Selection, tick: Option<Millis>, now: Millis) -> Outcome {
-        if let Some(clock) = tick {
-            self.engine.advance(clock, now, &mut self.output[1]);
+    /// Begins an epoch: the chosen records, taken out of the inbox, and then the tick, if there is one.
+    ///
+    /// # Errors
+    /// As `finish`, for an older epoch.
+    pub fn begin(&mut self, selection: &Selection, tick: Option<Millis>, now: Millis) -> Result<(), Error> {
+        self.begun.push_back(Begun {
+            now,
+            moved: Vec::new(),
+            records: selection.len(),
+            batches: 0,
+            output: Vec::new(),
+            clock: None,
+        });
+        let Core { engine, inbox, begun, chain, .. } = self;
+        inbox.records(selection, |records| {
+            let mut submit = |records: &[Record<'_>], tick| {
+                while begun.iter().map(|epoch| epoch.batches).sum::<usize>() >= engine.room() {
+                    collect_batch(engine, begun, chain.next)?;
+                }
+                engine.submit(records, now, tick);
+                begun.back_mut().expect("an epoch is begun").batches += 1;
+                Ok(())
+            };
+            let last = records.len().saturating_sub(1) / BATCH * BATCH;
+            for (at, batch) in records.chunks(BATCH).enumerate() {
+                submit(batch, tick.filter(|_| at * BATCH == last))?;
+            }
+            if records.is_empty() { submit(&[], tick) } else { Ok(()) }
+        })?;
+        let moved = self.inbox.take(selection).into_iter();
+        self.begun.back_mut().expect("an epoch is begun").moved =
+            moved.map(|(slot, end, hash)| Moved { slot: slot as u32, end, hash: Hash(hash) }).collect();
+        Ok(())
+    }
+
+    /// Whether `finish` would not wait.
+    pub fn is_through(&mut self) -> Result<bool, Error> {
+        while self.begun.front().is_some_and(|epoch| epoch.batches > 0) && self.engine.is_through() {
+            collect_batch(&mut self.engine, &mut self.begun, self.chain.next)?;
         }
-        let moved = self.inbox.take(selection);
-        let moved =
-            moved.into_iter().map(|(slot, end, hash)| Moved { slot: slot as u32, end, hash: Hash(hash) });
+        Ok(self.begun.front().is_some_and(|epoch| epoch.batches == 0))
+    }
+
+    /// Waits for the oldest epoch begun: what it did. `None`: there is none.
+    ///
+    /// # Errors
+    /// If the log cannot be what it should be.
+    pub fn finish(&mut self) -> Result<Option<Outcome>, Error> {
+        while self.begun.front().is_some_and(|epoch| epoch.batches > 0) {
+            collect_batch(&mut self.engine, &mut self.begun, self.chain.next)?;
+        }
+        let Some(epoch) = self.begun.pop_front() else { return Ok(None) };
+        self.output = epoch.output;
         let outlets = self.outlets.as_mut().expect("a claim comes before all other epochs");
         let (outgoing, totals) = outlets.route(&self.output);
         let sent = totals.into_iter().map(|total| Sent {
@@ -93,7 +163,14 @@ impl<E: Engine> Core<E> {
             count: total.count,
             hash: Hash(total.hash),
         });
-        Outcome { moved: moved.collect(), sent: sent.collect(), outgoing }
+        Ok(Some(Outcome {
+            moved: epoch.moved,
+            sent: sent.collect(),
+            outgoing,
+            now: epoch.now,
+            clock: epoch.clock,
+            records: epoch.records,
+        }))
     }
 
     /// Carries a claim out: slots are added, never changed; the numbers of output partitions are pinned.
@@ -148,4 +225,17 @@ impl<E: Engine> Core<E> {
             record.epoch, record.rules.0, self.rules_hash
         )))
     }
+}
+
+/// Collects the oldest batch under way, which is of the oldest epoch that has one.
+fn collect_batch(engine: &mut impl Engine, begun: &mut VecDeque<Begun>, next: u64) -> Result<(), Error> {
+    let (at, epoch) =
+        begun.iter_mut().enumerate().find(|(_, epoch)| epoch.batches > 0).expect("a batch is under way");
+    let mut output = Output::default();
+    epoch.clock = engine
+        .collect(&mut output)
+        .map_err(|what| Error::Log(format!("epoch {}: {what}", next + at as u64)))?;
+    epoch.output.push(output);
+    epoch.batches -= 1;
+    Ok(())
 }

@@ -33,22 +33,30 @@ pub enum Error {
     },
 }
 
-/// The stages as the runtime drives them: a pure function of the calls. The pipeline is one, the model another.
+/// The stages as the runtime drives them: what comes out is a pure function of the calls. An engine of several threads
+/// has several batches under way; they come out in the order in which they went in.
 pub trait Engine {
-    /// Applies records in this order; `now` is the epoch's. `out` then holds what it put out, and nothing else.
+    /// Batches that may be submitted and not yet collected; at least 1.
+    fn room(&self) -> usize;
+
+    /// Takes a batch in: records in this order, then, if there is one, the tick, which moves the clock (never back) and
+    /// fires what is due. `now` is the epoch's.
+    fn submit(&mut self, records: &[Record<'_>], now: Millis, tick: Option<Millis>);
+
+    /// Whether `collect` would not wait.
+    fn is_through(&self) -> bool;
+
+    /// Waits for the oldest batch submitted. `out` then holds what it put out, and nothing else; gives the clock behind
+    /// it.
     ///
     /// # Errors
     /// A text, if the log cannot be what it should be; the runtime stops.
-    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String>;
+    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String>;
 
-    /// The tick: moves the clock to `clock` (never back) and fires what is due. `out` then holds what it put out, and
-    /// nothing else.
-    fn advance(&mut self, clock: Millis, now: Millis, out: &mut Output);
-
-    /// The logical clock; `None` before the first entry.
+    /// The logical clock; `None` before the first entry. Asked for while nothing is under way.
     fn clock(&self) -> Option<Millis>;
 
-    /// No timer falls due before this; `None`: none is armed.
+    /// No timer falls due before this; `None`: none is armed. Asked for while nothing is under way.
     fn next_deadline(&mut self) -> Option<Millis>;
 
     /// Names of the divisions, in the order of `Output::divisions`.

@@ -2,8 +2,8 @@
 //! then sends its output. At most `epochs_in_flight` epochs are under way (processed, being recorded, being sent); so
 //! after a crash the outputs of so many last recorded epochs are sent again, the same bytes, and nothing is lost.
 //!
-//! Processing goes on while older epochs are recorded and sent; with the limit reached, reading stops, and the
-//! broker keeps the rest.
+//! Reading goes on while older epochs are processed, recorded and sent; with the limit reached it stops, and the
+//! broker keeps the rest. While nothing arrives the leader's thread works at what is under way.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -147,12 +147,20 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// As `run`.
     pub fn step(&mut self) -> Result<bool, Error> {
         self.send_recorded(Duration::ZERO)?;
+        while self.core.is_through()? {
+            self.finish()?;
+        }
         if self.under_way()? >= u64::from(self.settings.epochs_in_flight) {
-            self.await_acknowledgement()?;
+            self.make_room()?;
             return Ok(false);
         }
         self.source.poll(Duration::ZERO, &mut self.core.inbox)?;
         self.look();
+        if !self.something_to_do() && self.core.under_way() > 0 {
+            // Nothing has arrived: what has been begun goes first.
+            self.finish()?;
+            return Ok(false);
+        }
         if !self.something_to_do() {
             let wait = self.wait();
             self.source.poll(wait, &mut self.core.inbox)?;
@@ -161,13 +169,16 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         if self.now.since(self.discovered) >= self.settings.discover_every {
             let inputs = self.all_inputs()?;
             if inputs.len() > self.core.inputs().len() {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
                 self.claim(inputs)?;
                 return Ok(true);
             }
         }
         let work = self.something_to_do();
         if work {
-            self.epoch()?;
+            self.begin()?;
         }
         Ok(work)
     }
@@ -178,9 +189,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// As `run`.
     pub fn drain(&mut self) -> Result<(), Error> {
         while self.under_way()? > 0 {
-            self.await_acknowledgement()?;
+            self.make_room()?;
         }
         Ok(())
+    }
+
+    /// Waits for the oldest epoch under way to go a step on: through the stages, into the log, or out.
+    fn make_room(&mut self) -> Result<(), Error> {
+        if self.core.under_way() > 0 { self.finish() } else { self.await_acknowledgement() }
     }
 
     fn reached(&self, ends: &[u64]) -> bool {
@@ -188,12 +204,12 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         ends.iter().enumerate().all(|(slot, end)| inbox.taken(slot) >= *end || inbox.at_end(slot))
     }
 
-    /// Epochs formed whose output is not acknowledged.
+    /// Epochs begun whose output is not acknowledged.
     fn under_way(&mut self) -> Result<u64, Error> {
         let next = self.core.chain.next;
         let unrecorded = self.pending.front().map_or(next, |(epoch, _)| *epoch);
         let unsent = self.sink.unacknowledged(Duration::ZERO)?.unwrap_or(next);
-        Ok(next - unrecorded.min(unsent))
+        Ok(next - unrecorded.min(unsent) + self.core.under_way() as u64)
     }
 
     fn await_acknowledgement(&mut self) -> Result<(), Error> {
@@ -264,23 +280,27 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Duration::from_millis(wait as u64)
     }
 
-    /// Whether an epoch without input has something to do.
+    /// Whether an epoch without input has something to do. Epochs under way may arm timers: then it is too early to say.
     fn tick_due(&mut self) -> bool {
         self.settings.tick == Tick::Wall
+            && self.core.under_way() == 0
             && self.selection.drained
             && self.core.engine.next_deadline().is_some_and(|deadline| deadline <= self.now)
             && self.core.engine.clock().is_none_or(|clock| self.now.since(clock) >= TICK_EVERY)
     }
 
-    fn epoch(&mut self) -> Result<(), Error> {
-        self.core.apply(&self.selection, self.now)?;
-        let clock = self.core.engine.clock();
+    fn begin(&mut self) -> Result<(), Error> {
         let ahead = self.settings.tick == Tick::Wall && self.selection.drained;
-        let tick = if ahead { clock.max(Some(self.now)) } else { clock };
-        let outcome = self.core.finish(&self.selection, tick, self.now);
-        self.progress.records += self.selection.len() as u64;
+        self.core.begin(&self.selection, ahead.then_some(self.now), self.now)
+    }
+
+    /// Waits for the oldest epoch begun and has it recorded.
+    fn finish(&mut self) -> Result<(), Error> {
+        let Some(outcome) = self.core.finish()? else { return Ok(()) };
+        self.progress.records += outcome.records as u64;
         let record = EpochRecord {
-            tick: tick.map(|tick| tick.0),
+            now: outcome.now.0,
+            tick: outcome.clock.map(|clock| clock.0),
             moved: outcome.moved,
             sent: outcome.sent,
             ..self.record()

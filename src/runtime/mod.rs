@@ -26,6 +26,7 @@ mod memory;
 mod tests;
 
 pub use doors::{Clock, Engine, Error, Sink, Source, Store};
+pub use engines::FlowEngine;
 pub use leader::Leader;
 pub use settings::Settings;
 

@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::runtime::core::{Core, Epoch, Outcome};
+use crate::runtime::core::{Core, Outcome};
 use crate::runtime::doors::{Engine, Error, Source, Store};
 use crate::runtime::inbox::Selection;
 use crate::runtime::journal::{EpochRecord, Sent};
 use crate::runtime::outgoing::Outgoing;
-use crate::types::Millis;
+use crate::types::{Millis, Output};
 
 /// How long a read waits before the stop flag is looked at again.
 const WAIT: Duration = Duration::from_millis(100);
@@ -42,38 +42,79 @@ pub fn replay<E: Engine>(
     store: &mut impl Store,
     compare: bool,
     stop: &AtomicBool,
-    mut each: impl FnMut(&EpochRecord, &Epoch),
+    mut each: impl FnMut(&EpochRecord, &[Output]),
 ) -> Result<Recovered, Error> {
-    let mut found = Recovered::default();
-    let mut in_flight = 1;
+    let mut walk =
+        Walk { core, compare, found: Recovered::default(), in_flight: 1, records: VecDeque::new() };
     let mut selection = Selection::default();
     while let Some(bytes) = store.read()? {
-        let record = core.chain.follow(&bytes)?;
+        let record = walk.core.chain.follow(&bytes)?;
         if compare {
-            core.check_rules(&record)?;
+            walk.core.check_rules(&record)?;
         }
         if let Some(claim) = &record.claim {
-            core.adopt(claim, source)?;
-            in_flight = claim.epochs_in_flight as usize;
+            walk.finish_all(&mut each)?;
+            walk.core.adopt(claim, source)?;
+            walk.in_flight = claim.epochs_in_flight as usize;
         }
-        if !await_input(core, source, &record, &mut selection, stop)? {
-            found.stopped = true;
-            return Ok(found);
+        if !await_input(walk.core, source, &record, &mut selection, stop)? {
+            walk.finish_all(&mut each)?;
+            walk.found.stopped = true;
+            return Ok(walk.found);
         }
-        let outcome = carry_out(core, &record, &selection)?;
-        if compare {
-            check(&record, &outcome)?;
+        if walk.core.outputs().is_none() {
+            return Err(Error::Log("it does not begin with a claim".into()));
         }
-        each(&record, core.output());
-        found.epochs += 1;
-        found.records += selection.len() as u64;
-        found.now = Some(Millis(record.now));
-        found.unsent.push_back((record.epoch, outcome.outgoing));
-        while found.unsent.len() > in_flight {
-            found.unsent.pop_front();
+        walk.core.begin(&selection, record.tick.map(Millis), Millis(record.now))?;
+        walk.records.push_back(record);
+        while walk.core.under_way() > EPOCHS_BEGUN || walk.core.is_through()? {
+            walk.finish(&mut each)?;
         }
     }
-    Ok(found)
+    walk.finish_all(&mut each)?;
+    Ok(walk.found)
+}
+
+/// Epochs begun and not finished while the log is read on.
+const EPOCHS_BEGUN: usize = 3;
+
+/// A walk under way.
+struct Walk<'a, E> {
+    core: &'a mut Core<E>,
+    compare: bool,
+    found: Recovered,
+    /// Epochs whose output may not have been sent.
+    in_flight: usize,
+    /// Of the epochs begun, oldest first.
+    records: VecDeque<EpochRecord>,
+}
+
+impl<E: Engine> Walk<'_, E> {
+    fn finish_all(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output])) -> Result<(), Error> {
+        while !self.records.is_empty() {
+            self.finish(each)?;
+        }
+        Ok(())
+    }
+
+    /// Finishes the oldest epoch begun and compares it with its record.
+    fn finish(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output])) -> Result<(), Error> {
+        let record = self.records.pop_front().expect("an epoch is begun");
+        let outcome = self.core.finish()?.expect("an epoch is begun");
+        if self.compare {
+            check(&record, &outcome)?;
+        }
+        each(&record, self.core.output());
+        let found = &mut self.found;
+        found.epochs += 1;
+        found.records += outcome.records as u64;
+        found.now = Some(Millis(record.now));
+        found.unsent.push_back((record.epoch, outcome.outgoing));
+        while found.unsent.len() > self.in_flight {
+            found.unsent.pop_front();
+        }
+        Ok(())
+    }
 }
 
 /// Reads until everything is there that the epoch took; false: stopped.
@@ -110,18 +151,6 @@ fn await_input<E: Engine>(
             return Ok(false);
         }
     }
-}
-
-fn carry_out<E: Engine>(
-    core: &mut Core<E>,
-    record: &EpochRecord,
-    selection: &Selection,
-) -> Result<Outcome, Error> {
-    if core.outputs().is_none() {
-        return Err(Error::Log("it does not begin with a claim".into()));
-    }
-    core.apply(selection, Millis(record.now))?;
-    Ok(core.finish(selection, record.tick.map(Millis), Millis(record.now)))
 }
 
 fn check(record: &EpochRecord, outcome: &Outcome) -> Result<(), Error> {

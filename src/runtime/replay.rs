@@ -138,7 +138,8 @@ pub fn run<R: Source, W: Sink>(
     settings: Settings,
 ) -> Result<Finished, Stopped<R::Error, W::Error>> {
     machine.set_max_jump(settings.max_jump);
-    let mut run = Run { machine, sink, stopwatch, under_way: Vec::new(), latency: latencies(), out: Output::default() };
+    let mut run =
+        Run { machine, sink, stopwatch, under_way: Vec::new(), latency: latencies(), out: Output::default() };
     let (mut due, mut records) = (Vec::with_capacity(settings.batch), 0);
     loop {
         let read = source.read(settings.batch).map_err(Stopped::Source)?;
@@ -383,8 +384,7 @@ mod tests {
 
     #[test]
     fn everything_is_handed_on_and_the_clock_moved_at_the_end() {
-        for (room, until, last) in
-            [(1, None, "@9"), (2, Some(Millis(5)), "@9"), (5, Some(Millis(20)), "@20")]
+        for (room, until, last) in [(1, None, "@9"), (2, Some(Millis(5)), "@9"), (5, Some(Millis(20)), "@20")]
         {
             let time = Cell::new(0);
             let (mut machine, mut sink) = (counter(&time, u64::MAX), Text::default());

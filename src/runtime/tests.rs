@@ -1,7 +1,7 @@
 //! The leader on doors in memory with a toy engine: crashes at every kind of moment, recovery, and each fault that
 //! recovery must find. The number of seeds grows with `TRUNKLINE_SEEDS`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::AtomicBool;
 
 use crate::rules::Tick;
@@ -27,6 +27,7 @@ struct Toy {
     numbers: [u64; 4],
     /// A bug to plant.
     skew: u64,
+    submitted: VecDeque<(Output, Option<Millis>)>,
 }
 
 fn line(lines: &mut Lines, stream: Stream, id: &str, subject: &str, time: Millis) {
@@ -51,29 +52,29 @@ impl Toy {
 }
 
 impl Engine for Toy {
-    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) -> Result<(), String> {
-        out.clear();
-        for record in records {
-            let clock = self.clock.max(record.timestamp.map(|timestamp| timestamp.min(now))).unwrap();
-            self.fire(clock, out);
-            if record.value.starts_with(b"x") {
-                let position = format!("{}:{}:0", record.partition, record.offset);
-                line(&mut out.rejected, Stream::Rejected, &position, "", clock);
-                continue;
-            }
-            self.seen += 1 + self.skew;
-            self.numbers[3] += 1;
-            let id = format!("t-identity-{}", self.numbers[3]);
-            line(&mut out.identity, Stream::Customers, &id, &format!("C{}", record.value.len()), clock);
-            self.put(out, (self.seen % 3) as usize, Stream::Assignments, clock, &now.0.to_string());
-            self.timers.insert((clock.plus(DurationMs(40)), self.seen));
-        }
-        Ok(())
+    fn room(&self) -> usize {
+        2
     }
 
-    fn advance(&mut self, clock: Millis, _: Millis, out: &mut Output) {
-        out.clear();
-        self.fire(clock, out);
+    fn submit(&mut self, records: &[Record<'_>], now: Millis, tick: Option<Millis>) {
+        assert!(self.submitted.len() < self.room());
+        let mut out = Output::new(3);
+        self.apply(records, now, &mut out);
+        if let Some(clock) = tick {
+            self.fire(clock, &mut out);
+        }
+        self.submitted.push_back((out, self.clock));
+    }
+
+    /// Now and then the engine is slow.
+    fn is_through(&self) -> bool {
+        !self.submitted.is_empty() && !self.seen.is_multiple_of(3)
+    }
+
+    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String> {
+        let (output, clock) = self.submitted.pop_front().expect("a batch was submitted");
+        *out = output;
+        Ok(clock)
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -90,6 +91,24 @@ impl Engine for Toy {
 }
 
 impl Toy {
+    fn apply(&mut self, records: &[Record<'_>], now: Millis, out: &mut Output) {
+        for record in records {
+            let clock = self.clock.max(record.timestamp.map(|timestamp| timestamp.min(now))).unwrap();
+            self.fire(clock, out);
+            if record.value.starts_with(b"x") {
+                let position = format!("{}:{}:0", record.partition, record.offset);
+                line(&mut out.rejected, Stream::Rejected, &position, "", clock);
+                continue;
+            }
+            self.seen += 1 + self.skew;
+            self.numbers[3] += 1;
+            let id = format!("t-identity-{}", self.numbers[3]);
+            line(&mut out.identity, Stream::Customers, &id, &format!("C{}", record.value.len()), clock);
+            self.put(out, (self.seen % 3) as usize, Stream::Assignments, clock, &now.0.to_string());
+            self.timers.insert((clock.plus(DurationMs(40)), self.seen));
+        }
+    }
+
     fn fire(&mut self, clock: Millis, out: &mut Output) {
         while let Some(&(deadline, seen)) = self.timers.first().filter(|(deadline, _)| *deadline <= clock) {
             self.timers.pop_first();

@@ -29,7 +29,9 @@ fn replay_writes_what_reference_writes_whatever_the_batch() {
 #[test]
 fn threads_and_batches_change_nothing() {
     let world = World::new();
-    world.run("generate --profile omni --events 20000 --customers 5000 --agents 300 --out a.ndjson").succeeds();
+    world
+        .run("generate --profile omni --events 20000 --customers 5000 --agents 300 --out a.ndjson")
+        .succeeds();
     let hash = |arguments: &str| {
         let ran = world.run(&format!("replay a.ndjson --out out --json {arguments}"));
         ran.json()["output_hash"].as_str().expect("output was written").to_owned()

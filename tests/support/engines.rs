@@ -78,13 +78,7 @@ pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: us
 }
 
 /// The stages over so many threads, every batch handed over, as many under way as there may be.
-pub fn run_threads(
-    toml: &str,
-    log: &[String],
-    until: Option<Millis>,
-    threads: usize,
-    batch: usize,
-) -> Lines {
+pub fn run_threads(toml: &str, log: &[String], until: Option<Millis>, threads: usize, batch: usize) -> Lines {
     let rules = Arc::new(compiled(toml));
     let threads = Threads { small: 0, ..Threads::new(threads) };
     let mut flow = Flow::new(rules.clone(), &HashKey::PUBLIC, "local", threads, |_| ());

@@ -103,13 +103,7 @@ impl Division {
 
     /// Carries out a batch's operations, which come in one or more lists, each in the order of the rows; no row is in
     /// two of them. `clocks` is by row.
-    pub fn apply(
-        &mut self,
-        events: &Events,
-        clocks: &[Millis],
-        now: Option<Millis>,
-        lists: &[&Operations],
-    ) {
+    pub fn apply(&mut self, events: &Events, clocks: &[Millis], now: Option<Millis>, lists: &[&Operations]) {
         self.now = now;
         let mut order = std::mem::take(&mut self.order);
         order.merge(lists);

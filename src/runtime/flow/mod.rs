@@ -32,7 +32,7 @@ use batch::{Batch, States, Tools, UNLOCKED};
 use plan::{Plan, Step, Task};
 
 /// How the stages are spread.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, Debug)]
 pub struct Threads {
     /// Threads that work, the caller's own included: at least 1.
     pub count: usize,
@@ -40,12 +40,14 @@ pub struct Threads {
     pub spin: bool,
     /// Batches of no more records than this go through on the caller's thread if nothing else is to do.
     pub small: usize,
+    /// Is called by each thread at its start with its number, the caller's own being 0: to bind it to a core.
+    pub start: fn(usize),
 }
 
 impl Threads {
     /// So many threads that park; what is handed over is worth it.
     pub fn new(count: usize) -> Threads {
-        Threads { count: count.max(1), spin: false, small: SMALL }
+        Threads { count: count.max(1), spin: false, small: SMALL, start: |_| () }
     }
 }
 
@@ -156,9 +158,14 @@ impl<M: Meter> Flow<M> {
         let worker = |number: usize| {
             let (shared, tools, meter) = (shared.clone(), tools(), meter(number));
             let thread = thread::Builder::new().name(format!("trunkline-{number}"));
-            thread.spawn(move || shared.work(tools, meter)).expect("the system gives a thread")
+            let life = move || {
+                (threads.start)(number);
+                shared.work(tools, meter);
+            };
+            thread.spawn(life).expect("the system gives a thread")
         };
         let workers = (1..count).map(worker).collect();
+        (threads.start)(0);
         Flow {
             shared,
             tools: caller.0,
@@ -299,17 +306,10 @@ impl<M: Meter> Flow<M> {
         }
     }
 
-    /// The oldest batch under way, if it is through already.
-    ///
-    /// # Errors
-    /// As `collect`.
-    pub fn try_collect(&mut self, into: &mut Finished) -> Option<Result<(), Jump>> {
-        let through = {
-            let desk = self.shared.desk();
-            assert!(!desk.broken, "a thread of the engine panicked");
-            desk.plan.is_through()
-        };
-        through.then(|| self.take(into))
+    /// Whether the oldest batch under way is through: `collect` would not wait.
+    pub fn is_through(&self) -> bool {
+        let desk = self.shared.desk();
+        desk.broken || desk.plan.is_through()
     }
 
     fn take(&mut self, into: &mut Finished) -> Result<(), Jump> {
