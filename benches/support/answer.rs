@@ -8,6 +8,7 @@ use trunkline::model::output::encode;
 use trunkline::pipeline::Pipeline;
 use trunkline::rules::Rules;
 use trunkline::rules::keys::HashKey;
+use trunkline::runtime::flow::{Finished, Flow, Meter};
 use trunkline::types::record::Record;
 use trunkline::types::{Lines, Output, Stream};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -79,6 +80,33 @@ pub fn of_pipeline(rules: &Arc<Rules>, records: &[Record<'_>], batch: usize) -> 
         answer.take(&out);
     }
     answer
+}
+
+/// Runs a log over threads, as many batches under way as there may be; `take` gets the output of each batch.
+pub fn over<M: Meter>(
+    flow: &mut Flow<M>,
+    records: &[Record<'_>],
+    batch: usize,
+    mut take: impl FnMut(&Output),
+) {
+    let mut finished = Finished::default();
+    let mut collect = |flow: &mut Flow<M>| {
+        flow.collect(&mut finished).expect("a batch is under way").expect("no greatest jump is set");
+        take(&finished.output);
+    };
+    for records in records.chunks(batch) {
+        if flow.under_way() == flow.room() {
+            collect(flow);
+        }
+        flow.submit(records, None, None);
+    }
+    while flow.under_way() > 0 {
+        collect(flow);
+    }
+    if let Some(clock) = flow.clock() {
+        flow.submit(&[], None, Some(clock));
+        collect(flow);
+    }
 }
 
 /// The naive model's answer.

@@ -21,8 +21,16 @@ pub struct Log {
 impl Log {
     /// The world's log.
     pub fn omni(options: &Options) -> Log {
-        let text = rulebook::text(Profile::Omni);
-        let rules = trunkline::rules::compile(&text, "omni").expect("the profile's own rules are valid");
+        Log::under(&rulebook::text(Profile::Omni), options)
+    }
+
+    /// The same world with all its queues in one division.
+    pub fn of_one_division(options: &Options) -> Log {
+        Log::under(&one_division(&rulebook::text(Profile::Omni)), options)
+    }
+
+    fn under(text: &str, options: &Options) -> Log {
+        let rules = trunkline::rules::compile(text, "omni").expect("the profile's own rules are valid");
         let mut plan = Plan::new(Profile::Omni, SEED, options.events);
         (plan.customers, plan.agents) = (options.customers, options.agents);
         let mut world = World::new(plan, &rules).expect("the profile's own rules have what its world needs");
@@ -41,4 +49,22 @@ impl Log {
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// Rules whose queues all belong to their first division.
+fn one_division(text: &str) -> String {
+    let (mut one, mut skips) = (String::new(), false);
+    for line in text.lines() {
+        if line.starts_with('[') {
+            let is_division = line.starts_with("[divisions.");
+            skips = is_division && one.contains("[divisions.");
+        }
+        match (skips, line.starts_with("[divisions."), line.starts_with("division = ")) {
+            (true, ..) => {}
+            (_, true, _) => one.push_str("[divisions.all]\n"),
+            (_, _, true) => one.push_str("division = \"all\"\n"),
+            _ => one.extend([line, "\n"]),
+        }
+    }
+    one
 }

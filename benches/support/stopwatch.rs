@@ -15,3 +15,9 @@ pub fn time<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let result = work();
     (thread_nanos() - begun, result)
 }
+
+/// Nanoseconds that all threads of this process have run.
+pub fn process_nanos() -> u64 {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

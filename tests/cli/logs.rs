@@ -37,7 +37,7 @@ fn threads_and_batches_change_nothing() {
         ran.json()["output_hash"].as_str().expect("output was written").to_owned()
     };
     let expected = hash("--threads 1");
-    for arguments in ["", "--threads 2", "--threads 8 --batch 7", "--threads 3 --batch 100000", "--batch 1"] {
+    for arguments in ["", "--threads 2", "--threads 8 --batch 7", "--threads 3 --batch 65536", "--batch 1"] {
         assert_eq!(hash(arguments), expected, "{arguments}");
     }
 }

@@ -8,6 +8,7 @@ mod support;
 mod decode;
 mod json_testsuite;
 mod stories;
+mod threads;
 mod random;
 mod twcs;
 mod tidy;

@@ -106,7 +106,7 @@ fn run_shuffled(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
     let (parts, room, batch) = (1 << dice.below(7), 1 + dice.below(5), BATCHES[dice.below(3)]);
     let mut order = Dice::new(dice.bits());
     let choose = move |ready| order.below(ready);
-    let mut engine = Shuffled::new(rules.clone(), &HashKey::PUBLIC, "local", parts, room, choose);
+    let mut engine = Shuffled::new(&rules, &HashKey::PUBLIC, "local", parts, room, choose);
     let (mut finished, mut collected) = (Finished::default(), Output::new(rules.divisions.len()));
     let mut collect = |engine: &mut Shuffled<_>| {
         while let Some(done) = engine.collect(&mut finished) {

@@ -377,8 +377,13 @@ impl<M> Drop for Flow<M> {
 }
 
 impl Shared {
+    /// The desk; whoever panicked at it has broken it.
     fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().expect(UNLOCKED)
+        self.desk.lock().unwrap_or_else(|poisoned| {
+            let mut desk = poisoned.into_inner();
+            desk.broken = true;
+            desk
+        })
     }
 
     fn batch(&self, number: u64) -> &Batch {

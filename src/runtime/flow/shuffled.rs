@@ -24,7 +24,7 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
     /// An engine that has seen nothing, with so many parts of understand (a power of two up to 64) and room for so many
     /// batches under way. `choose` picks one of so many steps.
     pub fn new(
-        rules: Arc<Rules>,
+        rules: &Arc<Rules>,
         key: &HashKey,
         tenant: &str,
         parts: usize,
@@ -33,10 +33,10 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
     ) -> Shuffled<C> {
         let divisions = rules.divisions.len();
         Shuffled {
-            states: States::new(&rules, key, parts),
+            states: States::new(rules, key, parts),
             batches: (0..room.max(1)).map(|_| Batch::new(parts, divisions)).collect(),
             plan: Plan::new(parts, divisions),
-            tools: Tools::new(&rules, key, tenant),
+            tools: Tools::new(rules, key, tenant),
             choose,
         }
     }
