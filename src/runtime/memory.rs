@@ -48,6 +48,8 @@ pub struct World {
     writer: u64,
     storing: Vec<Vec<u8>>,
     sending: Vec<(u64, Stream, u32, Arrived)>,
+    /// The sink takes records and acknowledges none.
+    pub stuck: bool,
 }
 
 /// A world and the hands that leaders get on it.
@@ -67,6 +69,7 @@ impl Shared {
             writer: 0,
             storing: Vec::new(),
             sending: Vec::new(),
+            stuck: false,
         })))
     }
 
@@ -167,6 +170,9 @@ impl Sink for Shared {
 
     fn unacknowledged(&mut self, _: Duration) -> Result<Option<u64>, Error> {
         let world = &mut *self.0.borrow_mut();
+        if world.stuck {
+            return Ok(world.sending.first().map(|(epoch, ..)| *epoch));
+        }
         let count = world.seed.below(world.sending.len() as u64 + 2) as usize;
         for (_, stream, partition, record) in world.sending.drain(..count.min(world.sending.len())) {
             world.output[stream as usize][partition as usize].push(record);

@@ -262,6 +262,33 @@ fn records_never_tick_ahead_of_the_input() {
 }
 
 #[test]
+fn a_sink_that_is_stuck_stops_the_source_and_nothing_is_lost() {
+    let world = Shared::new(2, [1; 6], 6);
+    let settings = Settings { inbox_bytes: 512, ..settings() };
+    let (in_flight, most) = (u64::from(settings.epochs_in_flight), settings.limits.records as u64);
+    let mut leader = start(&world, Toy::default(), settings).unwrap();
+    leader.drain().unwrap();
+    world.0.borrow_mut().stuck = true;
+    live(&world, 3_000);
+    let before = leader.progress();
+    for _ in 0..2_000 {
+        leader.step().unwrap();
+    }
+    let stuck = leader.progress();
+    assert!(stuck.epochs - before.epochs <= in_flight, "{stuck:?}");
+    assert!((1..=in_flight * most).contains(&stuck.records), "{stuck:?}");
+    for _ in 0..2_000 {
+        leader.step().unwrap();
+    }
+    assert_eq!(leader.progress(), stuck, "nothing more is read or processed");
+
+    world.0.borrow_mut().stuck = false;
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    assert_eq!(leader.progress().records, 3_000);
+    assert_eq!(check_at_least_once(&world, 6), 0, "nothing crashed: nothing is sent twice");
+}
+
+#[test]
 fn a_new_input_partition_is_claimed_and_read_from_its_start() {
     let world = Shared::new(1, [1; 6], 9);
     let mut leader = start(&world, Toy::default(), settings()).unwrap();

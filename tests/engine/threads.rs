@@ -60,7 +60,8 @@ fn a_jump_ends_the_log_at_once_over_threads_too() {
 
     let mut pipeline = Pipeline::new(rules.clone(), &HashKey::PUBLIC, "local");
     pipeline.set_max_jump(Some(DurationMs::seconds(3_600)));
-    let expected = pipeline.apply(&records, None, &mut Output::default()).expect_err("a jump of twelve hours");
+    let expected =
+        pipeline.apply(&records, None, &mut Output::default()).expect_err("a jump of twelve hours");
     assert_eq!(expected.position.offset, 1_500);
 
     let threads = Threads { small: 0, ..Threads::new(3) };

@@ -12,6 +12,8 @@
 mod batch;
 mod plan;
 mod shuffled;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
