@@ -80,13 +80,6 @@ impl<'a> Cursor<'a> {
         Cursor { src, at, high: 0, newline: false }
     }
 
-    /// The bytes behind the cursor as a little-endian word.
-    #[inline]
-    pub fn word(&self) -> Option<u128> {
-        let block: &[u8; BLOCK] = self.src.get(self.at..self.at + BLOCK)?.try_into().ok()?;
-        Some(u128::from_le_bytes(*block))
-    }
-
     /// Passes exactly these bytes, if they come next.
     #[inline]
     pub fn literal<const N: usize>(&mut self, text: &[u8; N]) -> bool {

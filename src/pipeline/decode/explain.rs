@@ -5,7 +5,7 @@
 
 use super::cursor::{Cursor, Text, unescape};
 use super::cursor::{INTEGER_MAX, PADDING};
-use super::fast::{BUDGET_MAX, CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, RANK_MAX};
+use super::data::{BUDGET_MAX, CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, RANK_MAX};
 use super::identifier::Normal;
 use super::members::{Member, Need, Shape};
 use super::split::is_json;

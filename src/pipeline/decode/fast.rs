@@ -2,26 +2,45 @@
 //! tables. It takes exactly the valid events; on the first doubt it gives up (`None`) without saying why, since the
 //! reason depends on the whole event and is worked out by `explain`.
 //!
-//! Members may come in any order. The envelope is tried in the usual order first; in data the member that followed
-//! last time is tried first, so a producer that keeps its order costs one comparison of a word a member.
+//! Members may come in any order. The envelope is tried in the usual order first, in which a value and the name behind
+//! it cost a look and a comparison each; the general loop goes on at the first member that comes elsewhere.
 
-use super::cursor::{Cursor, Text, unescape};
-use super::members::{Member, Shape, WHOSE};
-use super::tables::{FIRST, Memory, Tables};
-use crate::types::event::{Event, Events, List, Span, TYPE_PREFIX};
+use super::members::Shape;
+use super::names::first_word;
+use super::scan::{self, Source, WINDOW};
+use super::tables::{Memory, Tables};
+use super::texts::bytes_of;
+use super::time;
+use crate::types::event::{
+    AgentQueue, Event, Events, Identifier, List, SkillLevel, Span, TYPE_PREFIX,
+};
+use crate::types::position::TRACE_PARENT_CHARS;
 use crate::types::record::{BinaryHeaders, Record};
-use crate::types::{ConversationId, EventType, Position, TraceParent};
+use crate::types::{ChannelId, EventType, Position, TraceParent};
 
 /// One event being read.
 pub struct Pass<'a> {
     pub(super) tables: &'a Tables,
     pub(super) memory: &'a mut Memory,
-    pub(super) src: &'a [u8],
-    pub(super) cursor: Cursor<'a>,
+    pub(super) src: Source<'a>,
     pub(super) unescaped: &'a mut Vec<u8>,
-    pub(super) out: &'a mut Events,
-    pub(super) row: Event,
-    shape: &'a Shape,
+    /// The row, in its place in the batch.
+    pub(super) row: &'a mut Event,
+    pub(super) lists: Lists<'a>,
+    pub(super) shape: &'a Shape,
+    /// A string passed a byte that is not ASCII.
+    pub(super) high: bool,
+    /// A line end was passed between tokens.
+    pub(super) newline: bool,
+}
+
+/// The side tables of the batch.
+pub struct Lists<'a> {
+    pub identifiers: &'a mut Vec<Identifier>,
+    pub skills: &'a mut Vec<SkillLevel>,
+    pub langs: &'a mut Vec<u64>,
+    pub capacities: &'a mut Vec<(ChannelId, u32)>,
+    pub queues: &'a mut Vec<AgentQueue>,
 }
 
 /// Envelope members seen so far, as bits.
@@ -46,67 +65,63 @@ struct Envelope {
 }
 
 impl<'a> Pass<'a> {
-    /// A pass over `src` from `start`; what it unescapes stands behind the whole of `src`.
+    /// A pass over `src` that makes a row at the end of the batch; what it unescapes stands behind the whole of `src`.
+    #[inline]
     pub fn new(
         tables: &'a Tables,
         memory: &'a mut Memory,
-        src: &'a [u8],
-        start: usize,
+        src: Source<'a>,
         unescaped: &'a mut Vec<u8>,
         out: &'a mut Events,
     ) -> Pass<'a> {
+        let Events { rows, identifiers, skills, langs, capacities, queues, .. } = out;
+        rows.push(Event::EMPTY);
+        let row = rows.last_mut().expect("a row was added");
+        let lists = Lists { identifiers, skills, langs, capacities, queues };
         let shape = &tables.shapes[0];
-        Pass {
-            tables,
-            memory,
-            src,
-            cursor: Cursor::new(src, start),
-            unescaped,
-            out,
-            row: Event::EMPTY,
-            shape,
-        }
+        Pass { tables, memory, src, unescaped, row, lists, shape, high: false, newline: false }
     }
 
-    /// Reads the event in structured mode that ends at `end`, and makes a row of it. Tells whether a line end was
-    /// passed between tokens.
-    pub fn structured(mut self, record: &Record<'_>, position: Position, end: usize) -> Option<bool> {
-        let start = self.cursor.at;
+    /// Reads the event in structured mode from `start` to `end`. Tells whether a line end was passed between tokens.
+    pub fn structured(
+        mut self,
+        record: &Record<'_>,
+        position: Position,
+        start: usize,
+        end: usize,
+    ) -> Option<bool> {
         let mut envelope = Envelope::default();
-        self.cursor.expect(b'{')?;
-        self.usual_envelope(&mut envelope, record.allowed)?;
-        self.rest_of_envelope(&mut envelope, record.allowed)?;
-        if let Some(at) = envelope.data {
-            let behind = std::mem::replace(&mut self.cursor.at, at);
-            self.data()?;
-            self.cursor.at = behind;
+        let mut at = self.usual_envelope(start, &mut envelope, record.allowed)?;
+        at = match self.literal(at, b"}") {
+            Some(at) => at,
+            None => self.rest_of_envelope(at, &mut envelope, record.allowed)?,
+        };
+        if let Some(data) = envelope.data {
+            self.data(data)?;
         }
-        while self.cursor.at < end && matches!(self.src[self.cursor.at], b' ' | b'\t' | b'\n' | b'\r') {
-            self.cursor.at += 1;
-        }
-        if self.cursor.at != end || envelope.seen & seen::REQUIRED != seen::REQUIRED {
+        if at != end && !self.is_blank(at, end) || envelope.seen & seen::REQUIRED != seen::REQUIRED {
             return None;
         }
-        if self.cursor.high != 0 && std::str::from_utf8(&self.src[start..end]).is_err() {
+        if self.high && std::str::from_utf8(&self.src.bytes()[start..end]).is_err() {
             return None;
         }
-        let id = bytes_of(self.src, self.unescaped, envelope.id);
-        let source = bytes_of(self.src, self.unescaped, envelope.source);
-        self.row.dedup_key = self.memory.event_key(&self.tables.keys, source, id);
-        let newline = self.cursor.newline;
+        let id = bytes_of(self.src.bytes(), self.unescaped, envelope.id);
+        let source = bytes_of(self.src.bytes(), self.unescaped, envelope.source);
+        let source_word = self.word(envelope.source);
+        self.row.dedup_key = self.memory.event_key(&self.tables.keys, source_word, source, id);
         self.finish(record, position, envelope.seen & seen::TIME != 0)?;
-        Some(newline)
+        Some(self.newline)
     }
 
-    /// Reads the event in binary mode whose data ends at `end`, and makes a row of it.
+    /// Reads the event in binary mode whose data stands from `start` to `end`.
     pub fn binary(
         mut self,
         headers: &BinaryHeaders<'_>,
         record: &Record<'_>,
         position: Position,
+        start: usize,
         end: usize,
     ) -> Option<()> {
-        let start = self.cursor.at;
         let (id, source) = (headers.id?, headers.source?);
         let texts = [Some(id), Some(source), headers.traceparent, headers.time];
         let good = |text: &[u8]| (1..=self.tables.limits.name_bytes).contains(&text.len());
@@ -117,22 +132,26 @@ impl<'a> Pass<'a> {
         {
             return None;
         }
-        self.event_type(headers.event_type?, record.allowed)?;
+        let name = headers.event_type?.strip_prefix(TYPE_PREFIX.as_bytes())?;
+        self.event_type(self.tables.types.find(name)?, record.allowed)?;
         if let Some(time) = headers.time {
             self.row.time = self.memory.dates.parse(time)?;
         }
         self.row.traceparent = headers.traceparent.map_or(TraceParent::NONE, TraceParent::parse);
-        self.row.dedup_key = self.memory.event_key(&self.tables.keys, source, id);
-        self.data()?;
-        while self.cursor.at < end && matches!(self.src[self.cursor.at], b' ' | b'\t' | b'\n' | b'\r') {
-            self.cursor.at += 1;
-        }
-        let valid = self.cursor.high == 0 || std::str::from_utf8(&self.src[start..end]).is_ok();
-        (self.cursor.at == end && valid).then_some(())?;
+        self.row.dedup_key = self.memory.event_key(&self.tables.keys, first_word(source), source, id);
+        let at = self.data(start)?;
+        let valid = !self.high || std::str::from_utf8(&self.src.bytes()[start..end]).is_ok();
+        ((at == end || self.is_blank(at, end)) && valid).then_some(())?;
         self.finish(record, position, headers.time.is_some())
     }
 
-    #[inline]
+    /// Whether nothing but white space stands from `at` to `end`.
+    #[cold]
+    fn is_blank(&self, at: usize, end: usize) -> bool {
+        self.src.bytes().get(at..end).is_some_and(super::split::is_blank)
+    }
+
+    #[inline(always)]
     fn finish(&mut self, record: &Record<'_>, position: Position, has_time: bool) -> Option<()> {
         self.row.position = position;
         match (record.timestamp, has_time) {
@@ -141,64 +160,70 @@ impl<'a> Pass<'a> {
             (None, true) => self.row.recorded = self.row.time,
             (None, false) => return None,
         }
-        self.out.rows.push(self.row.clone());
         Some(())
     }
 
-    /// As many members as stand in the usual order; the general loop goes on at the first that does not.
-    #[inline]
-    fn usual_envelope(&mut self, envelope: &mut Envelope, allowed: u32) -> Option<()> {
-        if !self.cursor.literal(b"\"specversion\":\"1.0\",\"id\":\"") {
-            return Some(());
-        }
-        envelope.id = self.name_here()?;
+    /// As many members as stand in the usual order; the place behind them.
+    #[inline(always)]
+    fn usual_envelope(&mut self, start: usize, envelope: &mut Envelope, allowed: u32) -> Option<usize> {
+        let Some(mut at) = self.literal(start, b"{\"specversion\":\"1.0\",\"id\":\"") else {
+            return self.expect(start, b'{');
+        };
+        (envelope.id, at) = self.name_here(at)?;
         envelope.seen = seen::SPECVERSION | seen::ID;
-        if self.cursor.literal(b",\"source\":\"") {
-            envelope.source = self.name_here()?;
+        if let Some(next) = self.literal(at, b",\"source\":\"") {
+            (envelope.source, at) = self.name_here(next)?;
             envelope.seen |= seen::SOURCE;
         }
-        if self.cursor.literal(b",\"type\":\"") {
-            self.event_type_here(allowed)?;
+        if let Some(next) = self.literal(at, b",\"type\":\"trunkline.") {
+            let name;
+            (name, at) = self.text_here(next)?;
+            self.event_type(self.place(&self.tables.types, name)?, allowed)?;
             envelope.seen |= seen::TYPE;
         }
-        if self.cursor.literal(b",\"time\":\"") {
-            self.time_here()?;
+        if let Some(next) = self.literal(at, b",\"time\":\"") {
+            at = self.time_here(next)?;
             envelope.seen |= seen::TIME;
         }
-        if self.cursor.literal(b",\"traceparent\":\"") {
-            self.traceparent_here()?;
+        if let Some(next) = self.literal(at, b",\"traceparent\":\"") {
+            at = self.traceparent_here(next)?;
             envelope.seen |= seen::TRACEPARENT;
         }
         // The one member that nobody reads and most senders write.
-        while self.cursor.literal(b",\"datacontenttype\":\"application/json\"") {}
-        if envelope.seen & seen::TYPE != 0 && self.cursor.literal(b",\"data\":") {
-            self.data()?;
+        while let Some(next) = self.literal(at, b",\"datacontenttype\":\"application/json\"") {
+            at = next;
+        }
+        if envelope.seen & seen::TYPE != 0
+            && let Some(next) = self.literal(at, b",\"data\":")
+        {
+            at = self.data(next)?;
             envelope.seen |= seen::DATA;
         }
-        Some(())
+        Some(at)
     }
 
-    fn rest_of_envelope(&mut self, envelope: &mut Envelope, allowed: u32) -> Option<()> {
+    #[cold]
+    #[inline(never)]
+    fn rest_of_envelope(&mut self, mut at: usize, envelope: &mut Envelope, allowed: u32) -> Option<usize> {
         let mut first = envelope.seen == 0;
         loop {
-            match self.cursor.token()? {
-                b'}' => break,
-                b',' if !first => self.cursor.at += 1,
+            let token;
+            (token, at) = self.token(at)?;
+            match token {
+                b'}' => return Some(at + 1),
+                b',' if !first => at += 1,
                 _ if first => {}
                 _ => return None,
             }
             first = false;
-            self.envelope_member(envelope, allowed)?;
+            at = self.envelope_member(at, envelope, allowed)?;
         }
-        self.cursor.at += 1;
-        Some(())
     }
 
-    fn envelope_member(&mut self, envelope: &mut Envelope, allowed: u32) -> Option<()> {
-        let name = self.cursor.quoted()?;
-        self.cursor.expect(b':')?;
-        let name = self.span(name);
-        let member = match bytes_of(self.src, self.unescaped, name) {
+    fn envelope_member(&mut self, at: usize, envelope: &mut Envelope, allowed: u32) -> Option<usize> {
+        let (name, mut at) = self.text(at)?;
+        at = self.expect(at, b':')?;
+        let member = match self.bytes(name) {
             b"specversion" => seen::SPECVERSION,
             b"id" => seen::ID,
             b"source" => seen::SOURCE,
@@ -206,7 +231,7 @@ impl<'a> Pass<'a> {
             b"time" => seen::TIME,
             b"traceparent" => seen::TRACEPARENT,
             b"data" => seen::DATA,
-            _ => return self.cursor.skip(self.tables.limits.depth - 1),
+            _ => return self.skip(at, self.tables.limits.depth - 1),
         };
         if envelope.seen & member != 0 {
             return None;
@@ -214,271 +239,104 @@ impl<'a> Pass<'a> {
         envelope.seen |= member;
         if member == seen::DATA {
             if envelope.seen & seen::TYPE != 0 {
-                return self.data();
+                return self.data(at);
             }
-            self.cursor.token()?;
-            envelope.data = Some(self.cursor.at);
-            return self.cursor.skip(self.tables.limits.depth - 1);
+            (_, at) = self.token(at)?;
+            envelope.data = Some(at);
+            return self.skip(at, self.tables.limits.depth - 1);
         }
-        self.cursor.expect(b'"')?;
+        at = self.expect(at, b'"')?;
         match member {
-            seen::ID => envelope.id = self.name_here()?,
-            seen::SOURCE => envelope.source = self.name_here()?,
-            seen::TYPE => self.event_type_here(allowed)?,
-            seen::TIME => self.time_here()?,
-            seen::TRACEPARENT => self.traceparent_here()?,
+            seen::ID => (envelope.id, at) = self.name_here(at)?,
+            seen::SOURCE => (envelope.source, at) = self.name_here(at)?,
+            seen::TYPE => {
+                let text;
+                (text, at) = self.text_here(at)?;
+                let place = self.tables.types.find(self.bytes(text).strip_prefix(TYPE_PREFIX.as_bytes())?)?;
+                self.event_type(place, allowed)?;
+            }
+            seen::TIME => at = self.time_here(at)?,
+            seen::TRACEPARENT => at = self.traceparent_here(at)?,
             _ => {
-                let version = self.text_here()?;
-                (bytes_of(self.src, self.unescaped, version) == b"1.0").then_some(())?;
+                let version;
+                (version, at) = self.text_here(at)?;
+                (self.bytes(version) == b"1.0").then_some(())?;
             }
         }
-        Some(())
+        Some(at)
     }
 
-    #[inline]
-    fn event_type_here(&mut self, allowed: u32) -> Option<()> {
-        let text = self.text_here()?;
-        // The bytes are borrowed from the source or the unescaped text, neither of which the next step changes.
-        let (src, unescaped) = (self.src, std::mem::take(self.unescaped));
-        let done = self.event_type(bytes_of(src, &unescaped, text), allowed);
-        *self.unescaped = unescaped;
-        done
-    }
-
-    #[inline]
-    fn event_type(&mut self, text: &[u8], allowed: u32) -> Option<()> {
-        let name = text.strip_prefix(TYPE_PREFIX.as_bytes())?;
-        let place = usize::from(self.tables.types.find(name)?);
+    #[inline(always)]
+    fn event_type(&mut self, place: u16, allowed: u32) -> Option<()> {
+        let place = usize::from(place);
         self.row.event_type = EventType::ALL[place];
         self.shape = &self.tables.shapes[place];
         (allowed >> place & 1 == 1).then_some(())
     }
 
-    #[inline]
-    fn time_here(&mut self) -> Option<()> {
-        let text = self.text_here()?;
-        self.row.time = self.memory.dates.parse(bytes_of(self.src, self.unescaped, text))?;
-        Some(())
-    }
-
-    fn traceparent_here(&mut self) -> Option<()> {
-        let text = self.text_here()?;
-        self.row.traceparent = TraceParent::parse(bytes_of(self.src, self.unescaped, text));
-        Some(())
-    }
-
-    /// Reads `data`, whose type is known.
-    #[inline]
-    fn data(&mut self) -> Option<()> {
-        self.cursor.expect(b'{')?;
-        let mut seen = 0;
-        let mut before = FIRST;
-        if self.cursor.token()? == b'}' {
-            self.cursor.at += 1;
-        } else {
-            loop {
-                self.cursor.expect(b'"')?;
-                match self.member(before)? {
-                    Some(member) => {
-                        if seen & member.bit() != 0 {
-                            return None;
-                        }
-                        seen |= member.bit();
-                        before = member as usize;
-                        self.value(member)?;
-                    }
-                    None => self.cursor.skip(self.tables.limits.depth - 2)?,
-                }
-                let token = self.cursor.token()?;
-                self.cursor.at += 1;
-                match token {
-                    b',' => {}
-                    b'}' => break,
-                    _ => return None,
-                }
-            }
+    /// A time stamp whose opening quote has been passed.
+    #[inline(always)]
+    fn time_here(&mut self, at: usize) -> Option<usize> {
+        let window = self.src.window(at)?;
+        if let Some(usual) = window.first_chunk()
+            && let Some(millis) = self.memory.dates.in_last_minute(usual)
+            && window[time::USUAL] == b'"'
+        {
+            self.row.time = millis;
+            return Some(at + time::USUAL + 1);
         }
-        let whole = seen & self.shape.required == self.shape.required;
-        let whose = !self.shape.whose || seen & WHOSE != 0;
-        (whole && whose && self.queues_are_of_the_division()).then_some(())
+        self.any_time_here(at)
     }
 
-    /// The member whose name comes next, its opening quote passed; the colon is passed too. `Some(None)`: one that
-    /// the type does not have.
-    #[inline]
-    fn member(&mut self, before: usize) -> Option<Option<Member>> {
-        let guess = self.memory.followers[self.row.event_type as usize][before];
-        let (pattern, mask) = self.tables.patterns[usize::from(guess)];
-        let member = if self.cursor.word()? & mask == pattern {
-            let member = Member::ALL[usize::from(guess)];
-            self.cursor.at += member.name().len() + 1;
-            self.shape.has(member).then_some(member)
-        } else {
-            self.member_by_name(before)?
-        };
-        self.cursor.expect(b':')?;
-        Some(member)
+    #[inline(never)]
+    fn any_time_here(&mut self, at: usize) -> Option<usize> {
+        let (text, at) = self.text_here(at)?;
+        self.row.time = self.memory.dates.parse(bytes_of(self.src.bytes(), self.unescaped, text))?;
+        Some(at)
     }
 
-    fn member_by_name(&mut self, before: usize) -> Option<Option<Member>> {
-        let name = self.cursor.string()?;
-        let name = self.span(name);
-        let member = self
-            .tables
-            .members
-            .find(bytes_of(self.src, self.unescaped, name))
-            .map(|place| Member::ALL[usize::from(place)])
-            .filter(|member| self.shape.has(*member));
-        if let Some(member) = member {
-            self.memory.followers[self.row.event_type as usize][before] = member as u8;
+    /// A `traceparent` whose opening quote has been passed.
+    #[inline(always)]
+    fn traceparent_here(&mut self, at: usize) -> Option<usize> {
+        if let Some(usual) = usual_traceparent(self.src.window(at)?) {
+            self.row.traceparent = usual;
+            return Some(at + TRACE_PARENT_CHARS + 1);
         }
-        Some(member)
-    }
-
-    /// Reads the value of a member of data.
-    #[inline]
-    fn value(&mut self, member: Member) -> Option<()> {
-        let tables = self.tables;
-        match member {
-            Member::Channel => self.row.channel = Some(self.channel()?),
-            Member::Queue => self.row.queue = Some(self.queue()?),
-            Member::Division => self.row.division = Some(self.division()?),
-            Member::From => {
-                self.row.has_from = true;
-                self.row.identifiers = self.identifiers(self.shape.values_min)?;
-            }
-            Member::Identifier => self.row.identifiers = self.identifiers(1)?,
-            Member::Conversation => self.row.conversation = self.conversation()?,
-            Member::Thread => {
-                self.row.thread = self.name()?;
-                let thread = bytes_of(self.src, self.unescaped, self.row.thread);
-                self.row.thread_key = tables.keys.thread(thread);
-            }
-            Member::Text => self.message()?,
-            Member::Lang => self.row.lang_key = self.lang()?,
-            Member::Langs => self.row.langs = self.langs()?,
-            Member::Intent => {
-                let name = self.name()?;
-                self.row.intent = tables.intents.find(bytes_of(self.src, self.unescaped, name));
-            }
-            Member::Tier => {
-                let name = self.name()?;
-                let place = tables.tiers.find(bytes_of(self.src, self.unescaped, name));
-                self.row.tier = Some(place.unwrap_or(u16::MAX));
-            }
-            Member::Agent => {
-                self.row.agent = self.name()?;
-                self.row.agent_key = self.name_hash(self.row.agent);
-            }
-            Member::PreferredAgent => {
-                self.row.preferred = self.name()?;
-                self.row.preferred_key = self.name_hash(self.row.preferred);
-            }
-            Member::Skills => self.row.skills = Some(self.skills()?),
-            Member::Capacity => self.row.capacity = self.capacity()?,
-            Member::Queues => self.row.queues = Some(self.queues()?),
-            Member::Value => self.row.value = Some(self.cursor.integer()?),
-            Member::Reach => self.row.reach = Some(self.cursor.integer()?),
-            Member::LifetimeValue => self.row.lifetime_value = Some(self.cursor.integer()?),
-            Member::Sentiment => self.row.sentiment = Some(self.integer_within(-100, 100)? as i8),
-            Member::Budget => self.row.budget = Some(self.integer_within(0, BUDGET_MAX)? as u32),
-            Member::Public => self.row.public = Some(self.cursor.boolean()?),
-            Member::Blocked => self.row.blocked = Some(self.cursor.boolean()?),
-            Member::Automated => self.row.automated = self.cursor.boolean()?,
-            Member::Requeue => self.row.requeue = self.cursor.boolean()?,
-            Member::State => self.row.presence = Some(self.presence()?),
-            Member::Outcome => self.row.outcome = Some(self.name()?),
-            Member::Reason => {
-                self.name()?;
-            }
-            Member::Due => {
-                let text = self.text()?;
-                let due = self.memory.dates.parse(bytes_of(self.src, self.unescaped, text))?;
-                self.row.due = Some(due);
-            }
-        }
-        Some(())
-    }
-
-    fn conversation(&mut self) -> Option<ConversationId> {
-        let text = self.text()?;
-        ConversationId::parse(bytes_of(self.src, self.unescaped, text))
-    }
-
-    /// Where a text stands for the stages: unescaped now, if it carries an escape.
-    #[inline]
-    pub(super) fn span(&mut self, text: Text) -> Span {
-        let raw = Span { start: text.start as u32, len: (text.end - text.start) as u32 };
-        if text.escaped { self.unescaped_span(raw) } else { raw }
+        self.any_traceparent_here(at)
     }
 
     #[cold]
-    fn unescaped_span(&mut self, raw: Span) -> Span {
-        let before = self.unescaped.len();
-        unescape(bytes_of(self.src, &[], raw), self.unescaped);
-        let start = (self.src.len() + before) as u32;
-        Span { start, len: (self.unescaped.len() - before) as u32 }
-    }
-
-    /// A string whose opening quote has been passed.
-    #[inline]
-    fn text_here(&mut self) -> Option<Span> {
-        let text = self.cursor.string()?;
-        Some(self.span(text))
-    }
-
-    /// The same, of a permitted length.
-    #[inline]
-    fn name_here(&mut self) -> Option<Span> {
-        let span = self.text_here()?;
-        (span.len > 0 && span.len as usize <= self.tables.limits.name_bytes).then_some(span)
-    }
-
-    /// A string.
-    #[inline]
-    pub(super) fn text(&mut self) -> Option<Span> {
-        self.cursor.expect(b'"')?;
-        self.text_here()
-    }
-
-    /// A string of a permitted length.
-    #[inline]
-    pub(super) fn name(&mut self) -> Option<Span> {
-        self.cursor.expect(b'"')?;
-        self.name_here()
-    }
-
-    #[inline]
-    pub(super) fn integer_within(&mut self, least: i64, most: i64) -> Option<i64> {
-        self.cursor.integer().filter(|number| (least..=most).contains(number))
-    }
-
-    #[inline]
-    fn name_hash(&self, name: Span) -> u64 {
-        self.tables.keys.name(bytes_of(self.src, self.unescaped, name))
+    #[inline(never)]
+    fn any_traceparent_here(&mut self, at: usize) -> Option<usize> {
+        let (text, at) = self.text_here(at)?;
+        self.row.traceparent = TraceParent::parse(self.bytes(text));
+        Some(at)
     }
 }
 
-/// Most of an agent's budget.
-pub const BUDGET_MAX: i64 = 1_000_000;
-/// Most of an agent's capacity in one channel.
-pub const CAPACITY_MAX: i64 = 1_000;
-/// Largest rank of a queue in an agent's own list.
-pub const RANK_MAX: i64 = 1_000_000;
-/// Longest delay of a queue in an agent's own list: a year in seconds.
-pub const DELAY_S_MAX: i64 = 31_536_000;
-/// Highest level of a skill.
-pub const LEVEL_MAX: i64 = 10;
-
-/// The bytes of a text in the source, or behind it in what was unescaped.
-#[inline]
-pub(super) fn bytes_of<'t>(src: &'t [u8], unescaped: &'t [u8], span: Span) -> &'t [u8] {
-    let (start, len) = (span.start as usize, span.len as usize);
-    if start < src.len() {
-        &src[start..start + len]
-    } else {
-        &unescaped[start - src.len()..start - src.len() + len]
+/// The trace context that begins this window and ends with a quote, if `TraceParent::parse` gives one for its text.
+#[inline(always)]
+fn usual_traceparent(window: &[u8; WINDOW]) -> Option<TraceParent> {
+    // `00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"`: the first and the last byte are read as a vector that
+    // begins with both pairs of digits.
+    let [v0, v1, b'-', .., f0, f1, b'"', _, _, _, _, _, _, _, _] = window else { return None };
+    let ends = [*v0, *v1, *f0, *f1, b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0'];
+    let (ends, ends_good) = scan::hex(&ends);
+    let (high, high_good) = scan::hex(window[3..19].first_chunk()?);
+    let (low, low_good) = scan::hex(window[19..35].first_chunk()?);
+    let (parent, parent_good) = scan::hex(window[36..52].first_chunk()?);
+    let good = ends_good & high_good & low_good & parent_good;
+    let some = ends[0] != 0xff && (high != [0; 8] || low != [0; 8]) && parent != [0; 8];
+    if !good || !some || window[35] != b'-' || window[52] != b'-' {
+        return None;
     }
+    let mut bytes = [0; 26];
+    bytes[0] = ends[0];
+    bytes[1..9].copy_from_slice(&high);
+    bytes[9..17].copy_from_slice(&low);
+    bytes[17..25].copy_from_slice(&parent);
+    bytes[25] = ends[1];
+    Some(TraceParent(bytes))
 }
 
 /// The run of a side table from `start` to its present end.

@@ -1,9 +1,12 @@
 //! The parts of an event that have more than one value: identifiers, skills, languages, an agent's capacity and
 //! queues; and the texts that need more than a look-up. Part of the fast pass, with the same promise.
 
-use super::cursor::unescape;
-use super::fast::{CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, Pass, RANK_MAX, bytes_of, run};
+use super::cursor::{Cursor, unescape};
+use super::data::{CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, RANK_MAX};
+use super::fast::{Pass, run};
 use super::identifier::Normal;
+use super::scan;
+use super::texts::bytes_of;
 use crate::types::event::{AgentQueue, Identifier, List, SkillLevel};
 use crate::types::{AgentPresence, ChannelId, DivisionId, DurationMs, KindId, QueueId};
 
@@ -11,152 +14,155 @@ use crate::types::{AgentPresence, ChannelId, DivisionId, DurationMs, KindId, Que
 const COMPARED: usize = 32;
 
 impl Pass<'_> {
-    #[inline]
-    pub(super) fn channel(&mut self) -> Option<ChannelId> {
-        let name = self.text()?;
-        let place = self.tables.channels.find(bytes_of(self.src, self.unescaped, name))?;
-        Some(ChannelId(place as u8))
+    #[inline(always)]
+    pub(super) fn channel(&mut self, at: usize) -> Option<(ChannelId, usize)> {
+        let (name, at) = self.text(at)?;
+        Some((ChannelId(self.place(&self.tables.channels, name)? as u8), at))
     }
 
-    #[inline]
-    pub(super) fn queue(&mut self) -> Option<QueueId> {
-        let name = self.text()?;
-        self.tables.queues.find(bytes_of(self.src, self.unescaped, name)).map(QueueId)
+    #[inline(always)]
+    pub(super) fn queue(&mut self, at: usize) -> Option<(QueueId, usize)> {
+        let (name, at) = self.text(at)?;
+        Some((QueueId(self.place(&self.tables.queues, name)?), at))
     }
 
-    #[inline]
-    pub(super) fn division(&mut self) -> Option<DivisionId> {
-        let name = self.text()?;
-        self.tables.divisions.find(bytes_of(self.src, self.unescaped, name)).map(DivisionId)
+    #[inline(always)]
+    pub(super) fn division(&mut self, at: usize) -> Option<(DivisionId, usize)> {
+        let (name, at) = self.text(at)?;
+        Some((DivisionId(self.place(&self.tables.divisions, name)?), at))
     }
 
-    pub(super) fn presence(&mut self) -> Option<AgentPresence> {
-        let word = self.text()?;
-        let place = self.tables.states.find(bytes_of(self.src, self.unescaped, word))?;
-        Some(AgentPresence::ALL[usize::from(place)])
+    #[inline(always)]
+    pub(super) fn presence(&mut self, at: usize) -> Option<(AgentPresence, usize)> {
+        let (word, at) = self.text(at)?;
+        let place = self.place(&self.tables.states, word)?;
+        Some((AgentPresence::ALL[usize::from(place)], at))
     }
 
     /// `text`: nobody keeps it, but its length is bounded.
-    pub(super) fn message(&mut self) -> Option<()> {
-        let text = self.cursor.quoted()?;
+    pub(super) fn message(&mut self, at: usize) -> Option<usize> {
+        let (text, at) = self.with_cursor(at, Cursor::quoted)?;
         let most = self.tables.limits.text_bytes;
         if text.end - text.start <= most {
-            return Some(());
+            return Some(at);
         }
         // Escapes only ever shorten a text, so only a long one needs to be unescaped to be measured.
         let before = self.unescaped.len();
         if text.escaped {
-            unescape(&self.src[text.start..text.end], self.unescaped);
+            unescape(&self.src.bytes()[text.start..text.end], self.unescaped);
         }
         let length = self.unescaped.len() - before;
         self.unescaped.truncate(before);
-        (text.escaped && length <= most).then_some(())
+        (text.escaped && length <= most).then_some(at)
     }
 
-    pub(super) fn lang(&mut self) -> Option<u64> {
-        let lang = self.name()?;
-        self.memory.lang(&self.tables.keys, bytes_of(self.src, self.unescaped, lang))
+    #[inline(always)]
+    pub(super) fn lang(&mut self, at: usize) -> Option<(u64, usize)> {
+        let (lang, at) = self.name(at)?;
+        let word = self.word(lang);
+        let text = bytes_of(self.src.bytes(), self.unescaped, lang);
+        Some((self.memory.lang(&self.tables.keys, word, text)?, at))
     }
 
-    pub(super) fn langs(&mut self) -> Option<List> {
-        let start = self.out.langs.len();
-        self.cursor.expect(b'[')?;
-        if self.cursor.token()? != b']' {
-            loop {
-                let lang = self.lang()?;
-                self.out.langs.push(lang);
-                if !self.more(b']')? {
-                    break;
-                }
-            }
-        } else {
-            self.cursor.at += 1;
+    pub(super) fn langs(&mut self, at: usize) -> Option<(List, usize)> {
+        let start = self.lists.langs.len();
+        let mut at = self.expect(at, b'[')?;
+        let mut more = !self.closes(&mut at, b']')?;
+        while more {
+            let lang;
+            (lang, at) = self.lang(at)?;
+            self.lists.langs.push(lang);
+            (more, at) = self.more(at, b']')?;
         }
-        Some(run(&self.out.langs, start))
+        Some((run(self.lists.langs, start), at))
     }
 
     /// `from` or `identifier`: at least `least` values.
-    pub(super) fn identifiers(&mut self, least: usize) -> Option<List> {
-        let start = self.out.identifiers.len();
+    pub(super) fn identifiers(&mut self, at: usize, least: usize) -> Option<(List, usize)> {
+        let start = self.lists.identifiers.len();
         let mut kinds: u32 = 0;
         let mut values = 0;
-        self.cursor.expect(b'{')?;
-        loop {
-            let name = self.text()?;
-            let kind = self.tables.kinds.find(bytes_of(self.src, self.unescaped, name))?;
+        let mut at = self.expect(at, b'{')?;
+        let mut more = true;
+        while more {
+            let name;
+            (name, at) = self.text(at)?;
+            let kind = self.place(&self.tables.kinds, name)?;
             if kinds >> kind & 1 == 1 {
                 return None;
             }
             kinds |= 1 << kind;
-            self.cursor.expect(b':')?;
-            values += self.identifiers_of(KindId(kind as u8))?;
-            if !self.more(b'}')? {
-                break;
-            }
+            at = self.expect(at, b':')?;
+            let read;
+            (read, at) = self.identifiers_of(at, KindId(kind as u8))?;
+            values += read;
+            (more, at) = self.more(at, b'}')?;
         }
         let good = (least..=self.tables.limits.identifiers).contains(&values);
-        good.then(|| run(&self.out.identifiers, start))
+        good.then(|| (run(self.lists.identifiers, start), at))
     }
 
     /// One value or an array of them; how many there were.
-    #[inline]
-    fn identifiers_of(&mut self, kind: KindId) -> Option<usize> {
-        if self.cursor.token()? != b'[' {
-            self.identifier(kind)?;
-            return Some(1);
-        }
-        self.cursor.at += 1;
-        if self.cursor.token()? == b']' {
-            self.cursor.at += 1;
-            return Some(0);
-        }
-        let mut values = 0;
-        loop {
-            self.identifier(kind)?;
-            values += 1;
-            if !self.more(b']')? {
-                return Some(values);
-            }
-        }
+    #[inline(always)]
+    fn identifiers_of(&mut self, at: usize, kind: KindId) -> Option<(usize, usize)> {
+        let (token, at) = self.token(at)?;
+        if token == b'"' { Some((1, self.identifier(at, kind)?)) } else { self.several_of(at, kind) }
     }
 
-    #[inline]
-    fn identifier(&mut self, kind: KindId) -> Option<()> {
-        let value = self.text()?;
-        match self.memory.normaliser.normalise(kind, bytes_of(self.src, self.unescaped, value)) {
+    fn several_of(&mut self, at: usize, kind: KindId) -> Option<(usize, usize)> {
+        let mut at = self.expect(at, b'[')?;
+        let mut more = !self.closes(&mut at, b']')?;
+        let mut values = 0;
+        while more {
+            at = self.identifier(at, kind)?;
+            values += 1;
+            (more, at) = self.more(at, b']')?;
+        }
+        Some((values, at))
+    }
+
+    fn identifier(&mut self, at: usize, kind: KindId) -> Option<usize> {
+        let (value, at) = self.text(at)?;
+        let text = bytes_of(self.src.bytes(), self.unescaped, value);
+        let normaliser = &mut self.memory.normaliser;
+        let window = self.src.window(value.start as usize);
+        let short = window.and_then(|window| normaliser.normalise_short(kind, scan::block(window), text.len()));
+        let normal = match short {
+            Some(normal) => normal,
+            None => self.memory.normaliser.normalise(kind, text),
+        };
+        match normal {
             Normal::Blocked => {}
             Normal::Bad => return None,
             Normal::Form(form) => {
                 let hash = self.tables.keys.identifier(kind, form);
-                self.out.identifiers.push(Identifier { hash, kind });
+                self.lists.identifiers.push(Identifier { hash, kind });
             }
         }
-        Some(())
+        Some(at)
     }
 
-    pub(super) fn skills(&mut self) -> Option<List> {
-        let start = self.out.skills.len();
-        self.cursor.expect(b'{')?;
-        if self.cursor.token()? == b'}' {
-            self.cursor.at += 1;
-            return Some(run(&self.out.skills, start));
+    pub(super) fn skills(&mut self, at: usize) -> Option<(List, usize)> {
+        let start = self.lists.skills.len();
+        let mut at = self.expect(at, b'{')?;
+        let mut more = !self.closes(&mut at, b'}')?;
+        while more {
+            let (name, level);
+            (name, at) = self.name(at)?;
+            let word = self.word(name);
+            let text = bytes_of(self.src.bytes(), self.unescaped, name);
+            let key = self.memory.name(&self.tables.keys, word, text);
+            at = self.expect(at, b':')?;
+            (level, at) = self.integer_within(at, 1, LEVEL_MAX)?;
+            self.lists.skills.push(SkillLevel { key, name, level });
+            (more, at) = self.more(at, b'}')?;
         }
-        loop {
-            let name = self.name()?;
-            let key = self.memory.name(&self.tables.keys, bytes_of(self.src, self.unescaped, name));
-            self.cursor.expect(b':')?;
-            let level = self.integer_within(1, LEVEL_MAX)? as u8;
-            self.out.skills.push(SkillLevel { key, name, level });
-            if !self.more(b'}')? {
-                break;
-            }
-        }
-        self.no_skill_twice(start).then(|| run(&self.out.skills, start))
+        self.no_skill_twice(start).then(|| (run(self.lists.skills, start), at))
     }
 
     fn no_skill_twice(&self, start: usize) -> bool {
-        let skills = &self.out.skills[start..];
-        let bytes = |skill: &SkillLevel| bytes_of(self.src, self.unescaped, skill.name);
+        let skills = &self.lists.skills[start..];
+        let bytes = |skill: &SkillLevel| self.bytes(skill.name);
         if skills.len() <= COMPARED {
             return (1..skills.len()).all(|at| {
                 skills[..at].iter().all(|s| s.key != skills[at].key || bytes(s) != bytes(&skills[at]))
@@ -167,88 +173,87 @@ impl Pass<'_> {
         names.windows(2).all(|pair| pair[0] != pair[1])
     }
 
-    pub(super) fn capacity(&mut self) -> Option<List> {
-        let start = self.out.capacities.len();
+    pub(super) fn capacity(&mut self, at: usize) -> Option<(List, usize)> {
+        let start = self.lists.capacities.len();
         let mut channels: u32 = 0;
-        self.cursor.expect(b'{')?;
-        if self.cursor.token()? == b'}' {
-            self.cursor.at += 1;
-            return Some(run(&self.out.capacities, start));
-        }
-        loop {
-            let channel = self.channel()?;
+        let mut at = self.expect(at, b'{')?;
+        let mut more = !self.closes(&mut at, b'}')?;
+        while more {
+            let (channel, capacity);
+            (channel, at) = self.channel(at)?;
             if channels >> channel.0 & 1 == 1 {
                 return None;
             }
             channels |= 1 << channel.0;
-            self.cursor.expect(b':')?;
-            let capacity = self.integer_within(0, CAPACITY_MAX)? as u32;
-            self.out.capacities.push((channel, capacity));
-            if !self.more(b'}')? {
-                return Some(run(&self.out.capacities, start));
-            }
+            at = self.expect(at, b':')?;
+            (capacity, at) = self.integer_within(at, 0, CAPACITY_MAX)?;
+            self.lists.capacities.push((channel, capacity));
+            (more, at) = self.more(at, b'}')?;
         }
+        Some((run(self.lists.capacities, start), at))
     }
 
-    pub(super) fn queues(&mut self) -> Option<List> {
-        let start = self.out.queues.len();
-        self.cursor.expect(b'{')?;
-        if self.cursor.token()? == b'}' {
-            self.cursor.at += 1;
-            return Some(run(&self.out.queues, start));
-        }
-        loop {
-            let queue = self.queue()?;
-            if self.out.queues[start..].iter().any(|other| other.queue == queue) {
+    pub(super) fn queues(&mut self, at: usize) -> Option<(List, usize)> {
+        let start = self.lists.queues.len();
+        let mut at = self.expect(at, b'{')?;
+        let mut more = !self.closes(&mut at, b'}')?;
+        while more {
+            let (queue, own);
+            (queue, at) = self.queue(at)?;
+            if self.lists.queues[start..].iter().any(|other| other.queue == queue) {
                 return None;
             }
-            self.cursor.expect(b':')?;
-            let (rank, delay) = self.rank_and_delay()?;
-            self.out.queues.push(AgentQueue { queue, rank, delay });
-            if !self.more(b'}')? {
-                return Some(run(&self.out.queues, start));
-            }
+            at = self.expect(at, b':')?;
+            (own, at) = self.rank_and_delay(at)?;
+            self.lists.queues.push(AgentQueue { queue, rank: own.0, delay: own.1 });
+            (more, at) = self.more(at, b'}')?;
         }
+        Some((run(self.lists.queues, start), at))
     }
 
-    fn rank_and_delay(&mut self) -> Option<(u32, DurationMs)> {
+    fn rank_and_delay(&mut self, at: usize) -> Option<((u32, DurationMs), usize)> {
         let (mut rank, mut delay) = (None, None);
-        self.cursor.expect(b'{')?;
-        if self.cursor.token()? == b'}' {
-            self.cursor.at += 1;
-            return Some((1, DurationMs::ZERO));
-        }
-        loop {
-            let name = self.text()?;
-            self.cursor.expect(b':')?;
-            match bytes_of(self.src, self.unescaped, name) {
-                b"rank" if rank.is_none() => rank = Some(self.integer_within(1, RANK_MAX)? as u32),
-                b"delay_s" if delay.is_none() => {
-                    delay = Some(DurationMs::seconds(self.integer_within(0, DELAY_S_MAX)?));
-                }
-                b"rank" | b"delay_s" => return None,
-                _ => self.cursor.skip(self.tables.limits.depth - 4)?,
+        let mut at = self.expect(at, b'{')?;
+        let mut more = !self.closes(&mut at, b'}')?;
+        while more {
+            let name;
+            (name, at) = self.text(at)?;
+            at = self.expect(at, b':')?;
+            let (is_rank, is_delay) = (self.bytes(name) == b"rank", self.bytes(name) == b"delay_s");
+            if is_rank && rank.is_some() || is_delay && delay.is_some() {
+                return None;
+            } else if is_rank {
+                let read;
+                (read, at) = self.integer_within(at, 1, RANK_MAX)?;
+                rank = Some(read);
+            } else if is_delay {
+                let seconds;
+                (seconds, at) = self.integer_within(at, 0, DELAY_S_MAX)?;
+                delay = Some(DurationMs::seconds(seconds));
+            } else {
+                at = self.skip(at, self.tables.limits.depth - 4)?;
             }
-            if !self.more(b'}')? {
-                return Some((rank.unwrap_or(1), delay.unwrap_or_default()));
-            }
+            (more, at) = self.more(at, b'}')?;
         }
+        Some(((rank.unwrap_or(1), delay.unwrap_or_default()), at))
+    }
+
+    /// Whether the closing byte comes next, which then is passed.
+    #[inline(always)]
+    fn closes(&mut self, at: &mut usize, closing: u8) -> Option<bool> {
+        let token;
+        (token, *at) = self.token(*at)?;
+        *at += usize::from(token == closing);
+        Some(token == closing)
     }
 
     /// An agent's own queues are of its division.
+    #[inline(always)]
     pub(super) fn queues_are_of_the_division(&self) -> bool {
         let Some(queues) = self.row.queues else { return true };
         let rules = &self.tables.rules;
-        self.out.queues[queues.range()]
+        self.lists.queues[queues.range()]
             .iter()
             .all(|own| Some(rules.queues[own.queue.at()].division) == self.row.division)
-    }
-
-    /// Passes a comma (true) or the closing byte (false).
-    #[inline]
-    fn more(&mut self, closing: u8) -> Option<bool> {
-        let token = self.cursor.token()?;
-        self.cursor.at += 1;
-        if token == b',' { Some(true) } else { (token == closing).then_some(false) }
     }
 }

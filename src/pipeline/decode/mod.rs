@@ -1,9 +1,9 @@
 //! decode: record bytes → event rows, or a reject with its reason. From the bytes and the rules in force and nothing
 //! else; the outcome does not depend on what was decoded before, nor on how records are cut into batches.
 //!
-//! A batch is copied once into `Events::bytes`, each record with room behind it, so that 16 bytes may be looked at
-//! anywhere and the records' own memory is free again; texts are places in that copy. One hand-written pass
-//! (`fast`, `maps`) reads an event and takes exactly the valid ones, without allocating once warm. What it does not
+//! A batch is copied once into `Events::bytes`, each record with room behind it, so that a window of 64 bytes may be
+//! looked at anywhere and the records' own memory is free again; texts are places in that copy. One hand-written pass
+//! (`fast`, `data`, `maps`) reads an event and takes exactly the valid ones, without allocating once warm. What it does not
 //! take goes through a second, careful pass (`explain`) that looks at the whole event, since the reason is the first
 //! in the order of the reasons, not the first in the bytes.
 //!
@@ -16,7 +16,9 @@ mod members;
 mod time;
 mod identifier;
 mod tables;
+mod texts;
 mod fast;
+mod data;
 mod maps;
 mod split;
 mod explain;
@@ -33,6 +35,7 @@ use crate::types::record::{BinaryHeaders, Record};
 use crate::types::{Position, RejectReason};
 use explain::{Around, explain};
 use fast::Pass;
+use scan::Source;
 use tables::{Memory, Tables};
 
 /// Decodes records by one tenant's rules.
@@ -103,8 +106,8 @@ impl Decoder {
         // Nearly every record is one event on one line: then nothing has to be searched for first.
         if record.value.first() == Some(&b'{') && length <= self.tables.limits.event_bytes {
             let mark = self.mark(events);
-            let pass = self.pass(bytes, start, events);
-            match pass.structured(record, position(record, 0), whole.end) {
+            let pass = self.pass(bytes, events);
+            match pass.structured(record, position(record, 0), start, whole.end) {
                 Some(newline) if !newline || !split::is_packed(record.value) => return accept(events),
                 _ => self.roll_back(events, &mark),
             }
@@ -160,10 +163,10 @@ impl Decoder {
         let place = position(record, index);
         let mark = self.mark(events);
         if range.len() <= self.tables.limits.event_bytes {
-            let pass = self.pass(bytes, range.start, events);
+            let pass = self.pass(bytes, events);
             let taken = match record.binary {
-                Some(headers) => pass.binary(headers, record, place, range.end),
-                None => pass.structured(record, place, range.end).map(|_| ()),
+                Some(headers) => pass.binary(headers, record, place, range.start, range.end),
+                None => pass.structured(record, place, range.start, range.end).map(|_| ()),
             };
             if taken.is_some() {
                 return accept(events);
@@ -181,8 +184,8 @@ impl Decoder {
     }
 
     #[inline]
-    fn pass<'a>(&'a mut self, bytes: &'a [u8], start: usize, events: &'a mut Events) -> Pass<'a> {
-        Pass::new(&self.tables, &mut self.memory, bytes, start, &mut self.unescaped, events)
+    fn pass<'a>(&'a mut self, bytes: &'a [u8], events: &'a mut Events) -> Pass<'a> {
+        Pass::new(&self.tables, &mut self.memory, Source::new(bytes), &mut self.unescaped, events)
     }
 
     #[inline]

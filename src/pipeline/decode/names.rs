@@ -2,7 +2,7 @@
 //! the common case. Built once from the rules; names that hash alike take the next free slot.
 
 /// Bytes of a name that are compared as one word.
-const WORD: usize = 16;
+pub const WORD: usize = 16;
 const EMPTY: u16 = u16::MAX;
 
 /// A fixed set of names, each with its place in the list that it was built from.
@@ -40,7 +40,12 @@ impl Names {
     /// The place of a name.
     #[inline]
     pub fn find(&self, text: &[u8]) -> Option<u16> {
-        let word = first_word(text);
+        self.find_word(first_word(text), text)
+    }
+
+    /// The place of a name whose `first_word` is known.
+    #[inline]
+    pub fn find_word(&self, word: u128, text: &[u8]) -> Option<u16> {
         let mut slot = self.slot(word, text.len());
         loop {
             let place = self.slots[slot];
@@ -61,6 +66,23 @@ impl Names {
         (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 }
+
+/// `first_word` of a text of `length` bytes that begins this block.
+#[inline(always)]
+pub fn word_within(block: &[u8; WORD], length: usize) -> u128 {
+    u128::from_le_bytes(*block) & KEPT[length.min(WORD)]
+}
+
+/// By length: the bits of a word that belong to a text.
+static KEPT: [u128; WORD + 1] = {
+    let mut kept = [u128::MAX; WORD + 1];
+    let mut length = 0;
+    while length < WORD {
+        kept[length] = (1 << (8 * length)) - 1;
+        length += 1;
+    }
+    kept
+};
 
 /// The first 16 bytes as a little-endian word, filled up with 0.
 #[inline]
@@ -106,6 +128,7 @@ mod tests {
             let kept = length.min(WORD);
             bytes[..kept].copy_from_slice(&text[..kept]);
             assert_eq!(first_word(&text[..length]), u128::from_le_bytes(bytes), "{length} bytes");
+            assert_eq!(word_within(text.first_chunk().unwrap(), length), u128::from_le_bytes(bytes));
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::identifier::Normaliser;
-use super::members::{Member, Shape};
-use super::names::{Names, first_word};
+use super::members::{Member, MemberNames, Shape};
+use super::names::{Names, WORD};
 use super::time::LastDate;
 use crate::rules::Rules;
 use crate::rules::keys::{Keys, SubKey};
@@ -26,19 +26,14 @@ pub struct Tables {
     pub types: Names,
     pub states: Names,
     pub members: Names,
+    pub member_names: MemberNames,
     pub shapes: Vec<Shape>,
-    /// `name"` of each member as a word, and the mask of its bytes; none is longer than the word.
-    pub patterns: Vec<(u128, u128)>,
 }
 
 impl Tables {
     pub fn new(rules: Arc<Rules>, keys: Keys, limits: Limits) -> Tables {
         assert!((4..=64).contains(&limits.depth), "a depth from 4 to 64");
         assert!(limits.event_bytes <= limits.record_bytes && limits.record_bytes < 1 << 30);
-        let pattern = |member: &Member| {
-            let quoted = format!("{}\"", member.name());
-            (first_word(quoted.as_bytes()), first_word(&vec![0xff; quoted.len()]))
-        };
         Tables {
             channels: Names::new(rules.channels.iter().map(|c| c.name.as_str())),
             queues: Names::new(rules.queues.iter().map(|q| q.name.as_str())),
@@ -49,8 +44,8 @@ impl Tables {
             types: Names::new(EventType::ALL.iter().map(|t| t.name())),
             states: Names::new(AgentPresence::ALL.iter().map(|s| s.word())),
             members: Names::new(Member::ALL.iter().map(|m| m.name())),
+            member_names: MemberNames::new(),
             shapes: EventType::ALL.iter().map(|t| Shape::of(*t)).collect(),
-            patterns: Member::ALL.iter().map(pattern).collect(),
             rules,
             keys,
             limits,
@@ -60,76 +55,102 @@ impl Tables {
 
 /// Slots for the hashes of names that repeat: skills and languages.
 const HASHES: usize = 64;
-/// Members, and one more for "none yet".
-const FOLLOWERS: usize = 32;
+/// Slots for the keys of sources.
+const SOURCES: usize = 32;
+/// Longest name whose hash is remembered: a word with room for a byte that tells length and purpose.
+const HASHED_BYTES: usize = 15;
+/// In that byte: a language, which is hashed in lower case.
+const LANG: u128 = 1 << 127;
 
 /// What is remembered from event to event.
 pub struct Memory {
     pub normaliser: Normaliser,
     pub dates: LastDate,
-    source: Vec<u8>,
-    source_key: SubKey,
+    sources: Vec<Source>,
     hashes: Vec<(u128, u64)>,
-    lower: Vec<u8>,
-    /// By type and member: which member followed it last time. Producers keep an order.
-    pub followers: Vec<[u8; FOLLOWERS]>,
 }
 
-/// Stands for "no member yet" in `Memory::followers`.
-pub const FIRST: usize = FOLLOWERS - 1;
+/// A `source` and its key.
+#[derive(Clone)]
+struct Source {
+    word: u128,
+    text: Vec<u8>,
+    key: SubKey,
+}
 
 impl Memory {
     pub fn new(tables: &Tables) -> Memory {
+        let nothing = Source { word: 0, text: Vec::new(), key: tables.keys.source(b"") };
         Memory {
             normaliser: Normaliser::new(&tables.rules, tables.limits.name_bytes),
             dates: LastDate::default(),
-            source: Vec::new(),
-            source_key: tables.keys.source(b""),
+            sources: vec![nothing; SOURCES],
             hashes: vec![(0, 0); HASHES],
-            lower: Vec::new(),
-            followers: vec![[0; FOLLOWERS]; EventType::ALL.len()],
         }
     }
 
-    /// Deduplication key of (`source`, `id`).
-    #[inline]
-    pub fn event_key(&mut self, keys: &Keys, source: &[u8], id: &[u8]) -> u128 {
-        if self.source != source {
-            self.source.clear();
-            self.source.extend_from_slice(source);
-            self.source_key = keys.source(source);
+    /// Deduplication key of (`source`, `id`), given the source's first word.
+    #[inline(always)]
+    pub fn event_key(&mut self, keys: &Keys, word: u128, source: &[u8], id: &[u8]) -> u128 {
+        let slot = &mut self.sources[mixed(word) as usize % SOURCES];
+        if slot.word != word || slot.text.len() != source.len() || !tail_is(&slot.text, source) {
+            slot.remember(keys, word, source);
         }
-        self.source_key.hash(id)
+        slot.key.hash(id)
     }
 
-    /// Hash of a name that is likely to come again.
+    /// Hash of a name that is likely to come again, given its first word.
     #[inline]
-    pub fn name(&mut self, keys: &Keys, name: &[u8]) -> u64 {
-        // A word with room for the length byte; longer names are rare and hashed each time.
-        if name.len() > 15 || name.is_empty() {
+    pub fn name(&mut self, keys: &Keys, word: u128, name: &[u8]) -> u64 {
+        if name.len() > HASHED_BYTES || name.is_empty() {
             return keys.name(name);
         }
-        let word = first_word(name) | (name.len() as u128) << 120;
-        let mixed = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let slot = &mut self.hashes[(mixed >> 58) as usize % HASHES];
+        let word = word | (name.len() as u128) << 120;
+        let slot = &mut self.hashes[mixed(word) as usize % HASHES];
         if slot.0 != word {
             *slot = (word, keys.name(name));
         }
         slot.1
     }
 
-    /// Hash of a language in lower case; `None` if it is not UTF-8.
+    /// Hash of a language in lower case, given its first word; `None` if it is not UTF-8.
     #[inline]
-    pub fn lang(&mut self, keys: &Keys, lang: &[u8]) -> Option<u64> {
-        let mut lower = std::mem::take(&mut self.lower);
-        lower.clear();
-        if lang.is_ascii() {
-            lower.extend(lang.iter().map(u8::to_ascii_lowercase));
-        } else {
-            lower.extend_from_slice(std::str::from_utf8(lang).ok()?.to_lowercase().as_bytes());
+    pub fn lang(&mut self, keys: &Keys, word: u128, lang: &[u8]) -> Option<u64> {
+        if lang.len() > HASHED_BYTES {
+            return lang_hash(keys, lang);
         }
-        let hash = self.name(keys, &lower);
-        self.lower = lower;
-        Some(hash)
+        let word = word | (lang.len() as u128) << 120 | LANG;
+        let slot = &mut self.hashes[mixed(word) as usize % HASHES];
+        if slot.0 != word {
+            *slot = (word, lang_hash(keys, lang)?);
+        }
+        Some(slot.1)
     }
+}
+
+impl Source {
+    #[cold]
+    fn remember(&mut self, keys: &Keys, word: u128, source: &[u8]) {
+        self.word = word;
+        self.text.clear();
+        self.text.extend_from_slice(source);
+        self.key = keys.source(source);
+    }
+}
+
+/// Whether two texts of one length and one first word are the same.
+#[inline(always)]
+fn tail_is(text: &[u8], other: &[u8]) -> bool {
+    text.len() <= WORD || *text == *other
+}
+
+#[cold]
+fn lang_hash(keys: &Keys, lang: &[u8]) -> Option<u64> {
+    Some(keys.name(std::str::from_utf8(lang).ok()?.to_lowercase().as_bytes()))
+}
+
+/// A slot number in the lowest bits.
+#[inline(always)]
+fn mixed(word: u128) -> u64 {
+    (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56
 }

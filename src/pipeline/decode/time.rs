@@ -1,32 +1,50 @@
-//! RFC 3339 to milliseconds: the usual form `YYYY-MM-DDTHH:MM:SS.mmmZ` by fixed places with the last date
-//! remembered, every other form step by step. A leap second counts as the second before it, digits of the fraction
-//! after the third are cut off.
+//! RFC 3339 to milliseconds: the usual form `YYYY-MM-DDTHH:MM:SS.mmmZ` by fixed places with the last minute and the
+//! last date remembered, every other form step by step. A leap second counts as the second before it, digits of the
+//! fraction after the third are cut off.
 
 use crate::types::Millis;
 
 /// Bytes of the usual form.
-const USUAL: usize = 24;
+pub const USUAL: usize = 24;
 const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
 
-/// The date that was read last: logs hardly ever change it.
+/// The date and the minute that were read last: logs hardly ever change the one, and seldom the other.
 #[derive(Debug, Default)]
 pub struct LastDate {
+    /// The last date and its first millisecond.
     text: [u8; 10],
     start: i64,
+    /// `YYYY-MM-DDTHH:MM` of the last minute, all 0 before the first one, and its first millisecond.
+    minute: [u8; 16],
+    minute_start: i64,
 }
 
 impl LastDate {
     /// The instant that a text of RFC 3339 names; `None` for any other text.
     #[inline]
     pub fn parse(&mut self, text: &[u8]) -> Option<Millis> {
-        if let Some(usual) = text.first_chunk::<USUAL>()
-            && text.len() == USUAL
-            && usual[..10] == self.text
-            && let Some(in_day) = usual_time(usual)
-        {
-            return Some(Millis(self.start + in_day));
+        if let Ok(usual) = <&[u8; USUAL]>::try_from(text) {
+            if let Some(millis) = self.in_last_minute(usual) {
+                return Some(millis);
+            }
+            if usual[..10] == self.text
+                && let Some(in_day) = usual_time(usual)
+            {
+                self.minute.copy_from_slice(&usual[..16]);
+                self.minute_start = self.start + in_day / MINUTE_MS * MINUTE_MS;
+                return Some(Millis(self.start + in_day));
+            }
         }
         self.parse_any(text)
+    }
+
+    /// The instant that the usual form names, if it is in the last minute.
+    #[inline(always)]
+    pub fn in_last_minute(&self, text: &[u8; USUAL]) -> Option<Millis> {
+        let (minute, rest) = text.split_first_chunk::<16>()?;
+        let in_minute = seconds(*rest.first_chunk()?)?;
+        (*minute == self.minute).then_some(Millis(self.minute_start + in_minute))
     }
 
     #[cold]
@@ -34,9 +52,25 @@ impl LastDate {
         let date: [u8; 10] = *text.first_chunk()?;
         let start = days(&date)? * DAY_MS;
         let in_day = time(&text[10..])?;
-        *self = LastDate { text: date, start };
+        (self.text, self.start) = (date, start);
         Some(Millis(start + in_day))
     }
+}
+
+/// Milliseconds of the minute of `:SS.mmmZ`, second 60 excluded.
+#[inline(always)]
+fn seconds(text: [u8; 8]) -> Option<i64> {
+    // What is left of each byte when the form is taken off: a digit's value, or 0 of a mark. The sum reaches the highest
+    // bit of a byte that is more than 9, or more than 0; the lowest such byte gets no carry, as those below are good.
+    const FORM: u64 = u64::from_le_bytes(*b":00.000Z");
+    const ROOM: u64 = u64::from_le_bytes([0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76, 0x76, 0x7f]);
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    let left = u64::from_le_bytes(text) ^ FORM;
+    let wrong = (left.wrapping_add(ROOM) | left) & HIGHEST;
+    let digit = |place: u32| (left >> (8 * place) & 0xff) as u32;
+    let second = digit(1) * 10 + digit(2);
+    let milli = digit(4) * 100 + digit(5) * 10 + digit(6);
+    (wrong == 0 && second < 60).then_some(i64::from(second * 1_000 + milli))
 }
 
 /// Milliseconds of the day of `THH:MM:SS.mmmZ` at its usual place; `None` for any other form.
