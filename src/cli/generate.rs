@@ -3,9 +3,9 @@
 use super::failure::{Failure, Outcome};
 use super::{print, rules_file};
 use crate::io::file::NewLog;
-use crate::io::machine::Stopwatch;
+use crate::io::machine::{self, Stopwatch};
 use crate::rules::{self, Rules};
-use crate::sim::{PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{Beside, Engine, PipelineEngine, Plan, Profile, World, rulebook};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,6 +43,10 @@ pub struct Arguments {
     /// Rules that the world lives under; default: the profile's own
     #[arg(long, value_name = "R")]
     rules: Option<PathBuf>,
+    /// 2: the engine works in a thread of its own while people write on; 1: in the same. The log is the same; default: 2
+    /// where two threads run at once
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: Option<u8>,
 }
 
 /// Generates.
@@ -67,14 +71,14 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     })?;
     let beside = rules_file::beside(&arguments.out);
     let mut log = NewLog::create(&arguments.out)?;
-    let mut engine = PipelineEngine::new(&rules, ());
     let stopwatch = Stopwatch::start();
-    let bar = bar(arguments.events);
-    while !world.is_over() {
-        world.step(&mut engine, &mut log, &mut |_, _| {}).map_err(|source| log.error(source))?;
-        bar.set_position(world.census().lines);
+    let threads = arguments.threads.map_or_else(machine::threads, usize::from);
+    if threads > 1 {
+        let engine = Beside::new(&rules).map_err(|error| Failure::failed(no_thread(&error)))?;
+        write(&mut world, engine, &mut log)?;
+    } else {
+        write(&mut world, PipelineEngine::new(&rules, ()), &mut log)?;
     }
-    bar.finish_and_clear();
     log.finish()?;
     let seconds = stopwatch.nanos() as f64 / 1e9;
     let mut copy = NewLog::create(&beside)?;
@@ -82,6 +86,21 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     copy.finish()?;
     print(&report(arguments, &world, seconds, json));
     Ok(())
+}
+
+/// Lets the world write its whole log, with a bar that says how far it is.
+fn write(world: &mut World, mut engine: impl Engine, log: &mut NewLog) -> Outcome {
+    let bar = bar(world.plan().events);
+    while !world.is_over() {
+        world.step(&mut engine, log, &mut |_, _| {}).map_err(|source| log.error(source))?;
+        bar.set_position(world.census().lines);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn no_thread(error: &std::io::Error) -> String {
+    format!("the system has no thread for the engine: {error}. Try --threads 1")
 }
 
 /// A profile's own rules, compiled.

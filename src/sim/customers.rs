@@ -1,13 +1,15 @@
 //! What customers do: they reach out by one of their channels, known by what that channel shows of them, write
 //! again, lose patience, come back by another way, log in.
 
+use crate::sim::act::Act;
+use crate::sim::case::{Case, Stage};
 use crate::sim::cast::{Lane, Medium, Slot};
 use crate::sim::directory::NOBODY;
 use crate::sim::lines::{NO_CONTACT, Sent, Source};
 use crate::sim::people::Carried;
 use crate::sim::phrases::{LANGUAGES, PHRASES};
 use crate::sim::profile::Profile;
-use crate::sim::world::{Act, Case, Stage, World};
+use crate::sim::world::World;
 
 /// The thread that everybody joins.
 const PUBLIC_THREAD: u32 = 1;

@@ -1,10 +1,12 @@
 //! What agents do: come and go, answer offers, speak and write, hold, hand over, resolve, wrap up.
 
+use crate::sim::act::Act;
+use crate::sim::case::{Presence, Stage};
 use crate::sim::cast::Medium;
 use crate::sim::lines::{NO_CONTACT, Source};
 use crate::sim::phrases::LANGUAGES;
 use crate::sim::profile::{Pace, Profile};
-use crate::sim::world::{Act, Presence, Stage, World};
+use crate::sim::world::{REACTION_MS_MIN, World};
 
 /// Time that a new case costs the agents from the offer to the resolve, by medium: measured over long runs, since
 /// exchanges end early, are handed over and come back. Arrivals are set by it; a test measures it again.
@@ -27,12 +29,12 @@ impl World {
             0..14 => {
                 if self.rng.chance(300) {
                     let agent = self.cases[case as usize].agent;
-                    let delay = self.rng.between(300, 3_000);
-                    self.plan_in(expires, delay, Act::AcceptLate, agent, case, 0);
+                    let delay = self.rng.between(REACTION_MS_MIN, 3_000);
+                    self.react_in(expires.max(at), delay, Act::AcceptLate, agent, case, 0);
                 }
             }
-            14..40 => self.plan_in(at, reaction + 500, Act::Decline, case, turn, 0),
-            _ => self.plan_in(at, reaction, Act::Accept, case, turn, 0),
+            14..40 => self.react_in(at, reaction + 500, Act::Decline, case, turn, 0),
+            _ => self.react_in(at, reaction, Act::Accept, case, turn, 0),
         }
     }
 
@@ -71,12 +73,12 @@ impl World {
         held.turn += 1;
         let turn = held.turn;
         let delay = self.thinking(medium);
-        self.plan_in(at, delay, Act::Reply, case, turn, 0);
+        self.react_in(at, delay, Act::Reply, case, turn, 0);
     }
 
     /// Time to read and answer.
     pub(super) fn thinking(&mut self, medium: Medium) -> u32 {
-        300 + self.rng.work(THINKING_MS[medium as usize])
+        REACTION_MS_MIN + self.rng.work(THINKING_MS[medium as usize])
     }
 
     pub(super) fn reply(&mut self, at: u32, case: u32) {
@@ -364,7 +366,7 @@ impl World {
         self.state(at, agent, Presence::NotResponding);
         let turn = self.agents[agent as usize].turn;
         let delay = self.rng.between(10_000, 60_000);
-        self.plan_in(at, delay, Act::Available, agent, turn, 0);
+        self.react_in(at, delay, Act::Available, agent, turn, 0);
     }
 
     /// How long somebody waits before giving up, if ever.

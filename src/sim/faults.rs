@@ -1,9 +1,10 @@
 //! What goes wrong on the way: lines that come again, lines that decode has to refuse. A refused line is always
 //! an extra one, so the story that the log tells stays whole.
 
+use crate::sim::act::Act;
 use crate::sim::lines::NO_CONTACT;
 use crate::sim::profile::{DUPLICATE_WITHIN_MS, DUPLICATES, REJECTS};
-use crate::sim::world::{Act, World};
+use crate::sim::world::World;
 
 /// Lines kept until they come again.
 #[derive(Default)]

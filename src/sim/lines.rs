@@ -1,6 +1,7 @@
 //! The log under the pen: lines of JSON written straight into one buffer, and for each line what the world has to
 //! remember of it until the engine has answered. No text is built anywhere else.
 
+use crate::sim::batch::Batch;
 use crate::sim::clock_text::ClockText;
 use crate::sim::directory::NOBODY;
 use crate::sim::rng::{Rng, mix};
@@ -93,6 +94,17 @@ impl Lines {
         self.bytes.clear();
         self.ends.clear();
         self.sent.clear();
+    }
+
+    /// Moves the first `most` lines into a batch that has none, and forgets the rest.
+    pub fn hand_over(&mut self, most: usize, batch: &mut Batch) {
+        assert!(batch.ends.is_empty(), "a batch is filled once");
+        std::mem::swap(&mut self.bytes, &mut batch.bytes);
+        std::mem::swap(&mut self.ends, &mut batch.ends);
+        std::mem::swap(&mut self.sent, &mut batch.sent);
+        batch.ends.truncate(most);
+        batch.sent.truncate(most);
+        batch.bytes.truncate(batch.ends.last().map_or(0, |end| *end as usize + 1));
     }
 
     /// Begins an event up to the opening of `data`.

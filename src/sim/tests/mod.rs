@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::rules::compile;
 use crate::sim::census::Census;
 use crate::sim::desk;
-use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{Beside, Pace, PipelineEngine, Plan, Profile, World, rulebook};
 use crate::types::{EventType, IgnoreReason, Tally};
 use stand_in::StandIn;
 
@@ -39,6 +39,20 @@ fn same_seed_same_bytes() {
         assert_eq!(first.iter().filter(|byte| **byte == b'\n').count(), 4_000, "{profile:?}");
         assert!(first == log(1), "{profile:?}: the same seed gives the same bytes");
         assert!(first != log(2), "{profile:?}: another seed gives others");
+    }
+}
+
+#[test]
+fn an_engine_in_a_thread_of_its_own_changes_no_byte() {
+    for profile in Profile::ALL {
+        let (plan, rules) = (small(profile, 9, 6_000), rules(profile));
+        let (mut here, mut beside) = (Vec::new(), Vec::new());
+        let mut world = World::new(plan.clone(), &rules).expect("the profile's rules suffice");
+        world.run(&mut PipelineEngine::new(&rules, ()), &mut here).expect("memory takes it");
+        let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
+        let mut engine = Beside::new(&rules).expect("a thread");
+        world.run(&mut engine, &mut beside).expect("memory takes it");
+        assert!(here == beside, "{profile:?}");
     }
 }
 
