@@ -4,7 +4,7 @@
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Act {
-    /// A new contact (pool).
+    /// A new contact (person; with: lane).
     Arrive,
     /// Somebody comes back by another way (person; with: lane).
     Return,

@@ -14,8 +14,8 @@ pub const UNDER_WAY_MAX: usize = 2;
 /// Lines of a log, to be applied in order; then also what became of them.
 #[derive(Default)]
 pub struct Batch {
-    /// The lines, each followed by a line feed.
-    pub bytes: Vec<u8>,
+    /// The lines, each followed by a line feed, then room.
+    pub(super) room: Vec<u8>,
     /// Where each ends, without its line feed.
     pub ends: Vec<u32>,
     /// Number of the first line in the log, from 0.
@@ -84,11 +84,16 @@ pub enum What {
 const _: () = assert!(size_of::<News>() <= 40);
 
 impl Batch {
+    /// All lines, each followed by a line feed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.room[..self.ends.last().map_or(0, |end| *end as usize + 1)]
+    }
+
     /// Each line with its number, without line feeds.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut start = 0;
         self.ends.iter().enumerate().map(move |(place, end)| {
-            let line = &self.bytes[start..*end as usize];
+            let line = &self.room[start..*end as usize];
             start = *end as usize + 1;
             (self.first_offset + place as u64, line)
         })
@@ -108,7 +113,6 @@ impl Batch {
 
     /// Forgets the lines and the news, keeps the memory.
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
         self.ends.clear();
         self.sent.clear();
         self.news.clear();

@@ -23,6 +23,7 @@ pub(super) enum Stage {
 
 /// A conversation of the engine as its customer and agent see it.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Case {
     pub id: ConversationId,
     pub person: u32,
@@ -64,12 +65,17 @@ impl Presence {
     }
 }
 
+const _: () = assert!(size_of::<Case>() == 64, "a cache line");
+
+/// An agent as the world sees him; who he is stands in `Cast::agents`.
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub turn: u32,
     pub shift_ends: u32,
     /// Weight held.
     pub used: u32,
+    /// Place in `Cast::pools`.
+    pub pool: u16,
     pub presence: Presence,
     pub leaving: bool,
 }

@@ -9,7 +9,7 @@
 //! * `world`: the clockwork; `customers`, `desk`: what people do; `reactions`: what they make of decisions;
 //!   `faults`: what goes wrong on the way.
 //! * `batch`: what passes between the world and an engine; `engine`: the real one, in this thread or in its own.
-//! * `lines`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
+//! * `lines`, `texts`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
 //!
 //! An event costs the world well below a microsecond: flat tables, no text built on the side, no allocation once
 //! warm. It knows the engine by its typed decisions only and parses nothing; it writes ahead while the engine works.
@@ -33,6 +33,7 @@ pub mod profile;
 mod reactions;
 pub mod rng;
 pub mod rulebook;
+pub mod texts;
 pub mod world;
 
 #[cfg(test)]

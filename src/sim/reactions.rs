@@ -1,19 +1,41 @@
 //! What people make of the engine's decisions: a conversation opened is a case to wait for, an offer is one to
 //! answer, a withdrawal or a closing ends what was planned. A reaction only plans; it writes nothing.
 
+use crate::collections::prefetch::prefetch;
 use crate::sim::act::Act;
 use crate::sim::batch::{Batch, News, What};
 use crate::sim::case::{Case, Stage};
 use crate::sim::cast::Medium;
-use crate::sim::directory::NOBODY;
-use crate::sim::world::{REACTION_MS_MIN, World};
+use crate::sim::directory::{NOBODY, mark};
+use crate::sim::world::{AHEAD, REACTION_MS_MIN, World};
 use crate::types::{ChannelId, CloseOutcome, QueueId, WithdrawReason};
 
 impl World {
     /// Takes up what the engine decided about a batch.
     pub(super) fn react(&mut self, batch: &Batch) {
-        for news in &batch.news {
+        for (place, news) in batch.news.iter().enumerate() {
+            if let Some(later) = batch.news.get(place + 2 * AHEAD) {
+                self.directory.prefetch(mark(later.conversation));
+            }
+            if let Some(later) = batch.news.get(place + AHEAD) {
+                self.fetch_for(batch, later);
+            }
             self.react_to(batch, news);
+        }
+    }
+
+    /// Asks for the memory that news to be taken up soon will need.
+    #[inline]
+    fn fetch_for(&self, batch: &Batch, news: &News) {
+        if let What::Opened { line, .. } = news.what {
+            if let Some(sent) = batch.sent.get(line as usize) {
+                self.people.fetch(sent.person);
+            }
+            return;
+        }
+        prefetch(&self.cases, self.directory.get(mark(news.conversation), |_| true) as usize);
+        if let What::Offered { agent, .. } = news.what {
+            prefetch(&self.agents, agent as usize);
         }
     }
 
@@ -23,7 +45,8 @@ impl World {
         if let What::Opened { line, queue, channel } = news.what {
             return self.opened(at, batch, news, line, queue, channel);
         }
-        let case = self.directory.get(news.conversation);
+        let id = news.conversation;
+        let case = self.directory.get(mark(id), |case| self.cases[case as usize].id == id);
         if case == NOBODY {
             self.census_mut().strangers += u64::from(matches!(news.what, What::Offered { .. }));
             return;
@@ -76,7 +99,7 @@ impl World {
             turn: held.turn + 1,
         };
         let life = held.life;
-        self.directory.insert(news.conversation, case);
+        self.directory.insert(mark(news.conversation), case);
         self.people.set_open_case(sent.person, case);
         self.census_mut().waiting[queue.at()] += 1;
         self.census_mut().opened += 1;
@@ -141,7 +164,7 @@ impl World {
     fn closed(&mut self, at: u32, case: u32, outcome: CloseOutcome) {
         self.take_from_queue(case);
         let Case { id, person, lane, queue, stage, life, .. } = self.cases[case as usize];
-        self.directory.remove(id);
+        self.directory.remove(mark(id), case);
         if self.people.open_case(person) == case {
             self.people.set_open_case(person, NOBODY);
         }

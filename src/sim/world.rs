@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
+use crate::collections::prefetch::prefetch;
 use crate::rules::Rules;
 use crate::sim::act::Act;
 use crate::sim::agenda::{Agenda, Item, SLOT_MS};
@@ -23,11 +24,14 @@ use crate::sim::lines::{Lines, Sent, Source};
 use crate::sim::people::People;
 use crate::sim::profile::{BEGIN, BURST, DAY_MS, Habits, LATE, LATE_BY_MS, Pace, Plan, Profile, SHIFT_MS};
 use crate::sim::rng::Rng;
+use crate::sim::texts::Texts;
 use crate::sim::{Batch, Engine};
-use crate::types::Millis;
+use crate::types::{EventType, Millis};
 
 /// Most lines that the engine gets at once.
 const BATCH_LINES: usize = 512;
+/// How many steps ahead memory is asked for.
+pub(super) const AHEAD: usize = 8;
 /// Nobody reacts faster. News of a slot is taken up before the next slot but one is written.
 pub(super) const REACTION_MS_MIN: u32 = 2 * SLOT_MS;
 
@@ -51,7 +55,6 @@ pub struct World {
     arrivals: Vec<u64>,
     census: Census,
     now: u32,
-    items: Vec<Item>,
     /// Of each batch under way, oldest first: when its slot began.
     under_way: VecDeque<u32>,
     /// Batches to be filled again.
@@ -70,7 +73,7 @@ impl World {
             rules: rules.clone(),
             rng: Rng::new(plan.seed),
             agenda: Agenda::new(),
-            lines: Lines::new(plan.seed),
+            lines: Lines::new(Texts::new(rules, &cast.kinds), plan.seed),
             people: People::new(plan.customers, plan.seed),
             cases: Vec::new(),
             free: Vec::new(),
@@ -86,7 +89,6 @@ impl World {
                 ..Census::default()
             },
             now: 0,
-            items: Vec::new(),
             under_way: VecDeque::with_capacity(UNDER_WAY_MAX),
             spare: Vec::new(),
             cast,
@@ -117,6 +119,7 @@ impl World {
                 Pace::Day => SHIFT_MS.min(DAY_MS - begins.min(DAY_MS)),
             });
             self.agents.push(Agent {
+                pool: self.cast.agents[agent as usize].pool,
                 turn: 0,
                 shift_ends,
                 used: 0,
@@ -174,13 +177,14 @@ impl World {
         while self.under_way.front().is_some_and(|slot| slot + 2 * SLOT_MS <= begins) {
             self.take_up_news(engine, seen);
         }
-        let mut items = std::mem::take(&mut self.items);
-        self.agenda.next_slot(&mut items);
-        self.let_arrive(begins, &mut items);
-        items.sort_unstable();
-        for item in &items {
+        self.let_arrive(begins);
+        let items = self.agenda.close_slot();
+        for (place, item) in items.iter().enumerate() {
             if self.is_full() {
                 break;
+            }
+            if let Some(later) = items.get(place + AHEAD) {
+                self.fetch(later);
             }
             self.now = item.at;
             self.act(item);
@@ -193,7 +197,7 @@ impl World {
         for staff in &mut self.census.staff {
             staff.settle(self.now);
         }
-        self.items = items;
+        self.agenda.give_back(items);
         while self.is_over() && !self.under_way.is_empty() {
             self.take_up_news(engine, seen);
         }
@@ -230,9 +234,9 @@ impl World {
         let mut batch = self.spare.pop().unwrap_or_default();
         self.lines.hand_over(room, &mut batch);
         (batch.begins, batch.first_offset) = (begins, self.census.lines);
-        sink.write_all(&batch.bytes)?;
+        sink.write_all(batch.bytes())?;
         self.census.lines += batch.ends.len() as u64;
-        self.census.bytes += batch.bytes.len() as u64;
+        self.census.bytes += batch.bytes().len() as u64;
         self.under_way.push_back(begins);
         engine.submit(batch);
         Ok(())
@@ -250,7 +254,7 @@ impl World {
     }
 
     /// New contacts of the slot that begins at `begins`.
-    fn let_arrive(&mut self, begins: u32, items: &mut Vec<Item>) {
+    fn let_arrive(&mut self, begins: u32) {
         let end = u64::from(begins + SLOT_MS) << 16;
         for pool in 0..self.arrivals.len() {
             while self.arrivals[pool] < end {
@@ -259,7 +263,8 @@ impl World {
                     self.arrivals[pool] = end + (1_000 << 16);
                     break;
                 };
-                items.push(self.agenda.item(at.max(begins), Act::Arrive as u8, pool as u32));
+                let (person, lane) = self.somebody(pool);
+                self.agenda.plan(at.max(begins), Act::Arrive as u8, person, 0, lane);
                 self.arrivals[pool] += ((mean * self.rng.exponential()) >> 16).max(1);
             }
         }
@@ -309,10 +314,24 @@ impl World {
         100
     }
 
+    /// Asks for the memory that something to be done soon will need.
+    #[inline]
+    fn fetch(&self, item: &Item) {
+        match Act::ALL[usize::from(item.what)] {
+            Act::Arrive | Act::Return => self.people.fetch(item.who),
+            Act::LogIn | Act::Available | Act::Break | Act::Leave | Act::Offline => {
+                prefetch(&self.agents, item.who as usize);
+            }
+            Act::AcceptLate => prefetch(&self.cases, item.stamp as usize),
+            Act::Profile | Act::Link | Act::Again => {}
+            _ => prefetch(&self.cases, item.who as usize),
+        }
+    }
+
     fn act(&mut self, item: &Item) {
         let Item { at, who, stamp, with, .. } = *item;
         match Act::ALL[usize::from(item.what)] {
-            Act::Arrive => self.arrive(at, who),
+            Act::Arrive => self.arrive(at, who, with),
             Act::Return => self.come_back(at, who, with),
             Act::Message if self.on_turn(who, stamp) => self.message(at, who, with),
             Act::Nudge if self.alive(who, stamp) => self.nudge(at, who),
@@ -368,13 +387,13 @@ impl World {
     }
 
     /// Begins an event; a few are dated back.
-    pub(super) fn begin(&mut self, at: u32, source: Source, name: &str, traced: bool) {
+    pub(super) fn begin(&mut self, at: u32, source: Source, event: EventType) {
         let mut time = self.instant(at);
         if self.rng.chance(LATE) {
             time = Millis(time.0 - 1_000 - i64::from(self.rng.below(LATE_BY_MS)));
             self.census.late += 1;
         }
-        self.lines.begin(source, name, time, traced.then_some(&mut self.rng));
+        self.lines.begin(source, event, time, &mut self.rng);
     }
 
     /// Ends an event; a few come again, and now and then a broken line follows.
@@ -385,18 +404,12 @@ impl World {
 
     /// Writes who and where: `agent` and `division`.
     pub(super) fn write_agent(&mut self, agent: u32) {
-        self.lines.key("agent");
-        self.lines.bytes.extend_from_slice(b"\"a");
-        self.lines.padded(agent, 6);
-        self.lines.bytes.push(b'"');
-    }
-
-    pub(super) fn write_division(&mut self, agent: u32) {
-        let pool = &self.cast.pools[usize::from(self.cast.agents[agent as usize].pool)];
-        self.lines.text("division", &self.rules.divisions[pool.division.at()].name);
+        self.lines.agent(agent);
+        let division = self.cast.pools[self.staff_of(agent)].division;
+        self.lines.put(self.lines.texts.divisions[division.at()]);
     }
 
     pub(super) fn staff_of(&self, agent: u32) -> usize {
-        usize::from(self.cast.agents[agent as usize].pool)
+        usize::from(self.agents[agent as usize].pool)
     }
 }
