@@ -5,7 +5,7 @@ use super::{print, rules_file};
 use crate::io::file::NewLog;
 use crate::io::machine::{self, Stopwatch};
 use crate::rules::{self, Rules};
-use crate::sim::{Beside, Engine, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{FlowEngine, Plan, Profile, World, rulebook};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,9 +43,9 @@ pub struct Arguments {
     /// Rules that the world lives under; default: the profile's own
     #[arg(long, value_name = "R")]
     rules: Option<PathBuf>,
-    /// 2: the engine works in a thread of its own while people write on; 1: in the same. The log is the same; default: 2
-    /// where two threads run at once
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..=2))]
+    /// Threads of the engine, the world's own included; the log is the same for any number; default: as many as run at
+    /// once here
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
 }
 
@@ -73,12 +73,13 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     let mut log = NewLog::create(&arguments.out)?;
     let stopwatch = Stopwatch::start();
     let threads = arguments.threads.map_or_else(machine::threads, usize::from);
-    if threads > 1 {
-        let engine = Beside::new(&rules).map_err(|error| Failure::failed(no_thread(&error)))?;
-        write(&mut world, engine, &mut log)?;
-    } else {
-        write(&mut world, PipelineEngine::new(&rules, ()), &mut log)?;
+    let mut engine = FlowEngine::new(&rules, threads);
+    let bar = bar(arguments.events);
+    while !world.is_over() {
+        world.step(&mut engine, &mut log, &mut |_, _| {}).map_err(|source| log.error(source))?;
+        bar.set_position(world.census().lines);
     }
+    bar.finish_and_clear();
     log.finish()?;
     let seconds = stopwatch.nanos() as f64 / 1e9;
     let mut copy = NewLog::create(&beside)?;
@@ -86,21 +87,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     copy.finish()?;
     print(&report(arguments, &world, seconds, json));
     Ok(())
-}
-
-/// Lets the world write its whole log, with a bar that says how far it is.
-fn write(world: &mut World, mut engine: impl Engine, log: &mut NewLog) -> Outcome {
-    let bar = bar(world.plan().events);
-    while !world.is_over() {
-        world.step(&mut engine, log, &mut |_, _| {}).map_err(|source| log.error(source))?;
-        bar.set_position(world.census().lines);
-    }
-    bar.finish_and_clear();
-    Ok(())
-}
-
-fn no_thread(error: &std::io::Error) -> String {
-    format!("the system has no thread for the engine: {error}. Try --threads 1")
 }
 
 /// A profile's own rules, compiled.

@@ -7,4 +7,3 @@ pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod machine;
-pub mod worker;

@@ -1,17 +1,19 @@
 //! The real engine, as the world knows it: lines in, news out. `PipelineEngine` works in the world's own thread, when
-//! its answer is asked for; `Beside` has a thread of its own and works while the world writes on. The log is the same.
+//! its answer is asked for; `FlowEngine` works in others while the world writes on, and in the world's own while that
+//! waits for an answer. The log is the same.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::io::worker::Worker;
 use crate::pipeline::{Pipeline, Watch};
 use crate::rules::Rules;
 use crate::rules::keys::HashKey;
+use crate::runtime::flow::{Finished, Flow, Threads};
 use crate::sim::batch::UNDER_WAY_MAX;
 use crate::sim::{Batch, Engine};
 use crate::types::Output;
 use crate::types::decision::DecisionBatch;
+use crate::types::event::Events;
 use crate::types::record::Record;
 
 /// The pipeline behind the world's door, with somebody who may watch its stages.
@@ -72,29 +74,50 @@ impl<W: Watch> Engine for PipelineEngine<W> {
     }
 }
 
-/// The pipeline in a thread of its own.
-pub struct Beside {
-    worker: Worker<Batch>,
+/// The stages over several threads, the world's own included.
+pub struct FlowEngine {
+    flow: Flow<()>,
+    finished: Finished,
+    /// Oldest first; as many of them as there is room for are in the flow.
+    submitted: VecDeque<Batch>,
 }
 
-impl Beside {
-    /// An engine that has seen nothing, with the public key of trials.
-    ///
-    /// # Errors
-    /// If the system has no thread to give.
-    pub fn new(rules: &Rules) -> std::io::Result<Beside> {
-        let mut engine = PipelineEngine::new(rules, ());
-        let worker = Worker::start("engine", UNDER_WAY_MAX, move |batch: &mut Batch| engine.apply(batch))?;
-        Ok(Beside { worker })
+impl FlowEngine {
+    /// An engine that has seen nothing, with the public key of trials, on so many threads.
+    pub fn new(rules: &Rules, threads: usize) -> FlowEngine {
+        let rules = Arc::new(rules.clone());
+        let flow = Flow::new(rules, &HashKey::PUBLIC, "local", Threads::new(threads), |_| ());
+        FlowEngine { flow, finished: Finished::default(), submitted: VecDeque::with_capacity(UNDER_WAY_MAX) }
+    }
+
+    fn feed(&mut self) {
+        while let under_way = self.flow.under_way()
+            && under_way < self.flow.room()
+            && let Some(batch) = self.submitted.get(under_way)
+        {
+            let take_in = |events: &mut Events, most: usize| {
+                for (offset, line) in batch.lines() {
+                    events.take_in(&Record::line(0, offset, line), most);
+                }
+            };
+            self.flow.submit_with(take_in, None, None);
+        }
     }
 }
 
-impl Engine for Beside {
+impl Engine for FlowEngine {
     fn submit(&mut self, batch: Batch) {
-        self.worker.give(batch);
+        assert!(self.submitted.len() < UNDER_WAY_MAX, "the world knows how many may be under way");
+        self.submitted.push_back(batch);
+        self.feed();
     }
 
     fn collect(&mut self) -> Batch {
-        self.worker.take()
+        let finished = self.flow.collect(&mut self.finished).expect("the world collects what it submitted");
+        finished.expect("without a greatest jump no jump is too far");
+        let mut batch = self.submitted.pop_front().expect("the flow had it");
+        batch.hear(self.finished.decisions.iter());
+        self.feed();
+        batch
     }
 }

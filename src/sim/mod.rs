@@ -8,7 +8,7 @@
 //! * `act`, `case`: what people may do, and what the world keeps of them.
 //! * `world`: the clockwork; `customers`, `desk`: what people do; `reactions`: what they make of decisions;
 //!   `faults`: what goes wrong on the way.
-//! * `batch`: what passes between the world and an engine; `engine`: the real one, in this thread or in its own.
+//! * `batch`: what passes between the world and an engine; `engine`: the real one, in this thread or in several.
 //! * `lines`, `texts`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
 //!
 //! An event costs the world well below a microsecond: flat tables, no text built on the side, no allocation once
@@ -40,6 +40,6 @@ pub mod world;
 mod tests;
 
 pub use batch::{Batch, Engine, News, What};
-pub use engine::{Beside, PipelineEngine};
+pub use engine::{FlowEngine, PipelineEngine};
 pub use profile::{Pace, Plan, Profile};
 pub use world::World;

@@ -14,11 +14,14 @@ impl World {
     /// Takes up what the engine decided about a batch.
     pub(super) fn react(&mut self, batch: &Batch) {
         for (place, news) in batch.news.iter().enumerate() {
-            if let Some(later) = batch.news.get(place + 2 * AHEAD) {
+            if let Some(later) = batch.news.get(place + 3 * AHEAD) {
                 self.directory.prefetch(mark(later.conversation));
             }
-            if let Some(later) = batch.news.get(place + AHEAD) {
+            if let Some(later) = batch.news.get(place + 2 * AHEAD) {
                 self.fetch_for(batch, later);
+            }
+            if let Some(later) = batch.news.get(place + AHEAD) {
+                self.fetch_behind_case(later);
             }
             self.react_to(batch, news);
         }
@@ -33,10 +36,27 @@ impl World {
             }
             return;
         }
-        prefetch(&self.cases, self.directory.get(mark(news.conversation), |_| true) as usize);
+        prefetch(&self.cases, self.likely_case(news));
         if let What::Offered { agent, .. } = news.what {
             prefetch(&self.agents, agent as usize);
         }
+    }
+
+    /// Asks for what is found by way of the case: its agent and its customer.
+    #[inline]
+    fn fetch_behind_case(&self, news: &News) {
+        if let What::Withdrawn(_) | What::Closed(_) = news.what
+            && let Some(case) = self.cases.get(self.likely_case(news))
+        {
+            prefetch(&self.agents, case.agent as usize);
+            self.people.fetch(case.person);
+        }
+    }
+
+    /// The case that news is about, unless two share a mark.
+    #[inline]
+    fn likely_case(&self, news: &News) -> usize {
+        self.directory.get(mark(news.conversation), |_| true) as usize
     }
 
     fn react_to(&mut self, batch: &Batch, news: &News) {

@@ -30,8 +30,8 @@ use crate::types::{EventType, Millis};
 
 /// Most lines that the engine gets at once.
 const BATCH_LINES: usize = 512;
-/// How many steps ahead memory is asked for.
-pub(super) const AHEAD: usize = 8;
+/// How many steps ahead memory is asked for, and so many before that what leads there.
+pub(super) const AHEAD: usize = 6;
 /// Nobody reacts faster. News of a slot is taken up before the next slot but one is written.
 pub(super) const REACTION_MS_MIN: u32 = 2 * SLOT_MS;
 
@@ -135,11 +135,6 @@ impl World {
         &self.census
     }
 
-    /// What it was planned to be.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     /// The cast.
     pub fn cast(&self) -> &Cast {
         &self.cast
@@ -183,8 +178,11 @@ impl World {
             if self.is_full() {
                 break;
             }
-            if let Some(later) = items.get(place + AHEAD) {
+            if let Some(later) = items.get(place + 2 * AHEAD) {
                 self.fetch(later);
+            }
+            if let Some(later) = items.get(place + AHEAD) {
+                self.fetch_behind(later);
             }
             self.now = item.at;
             self.act(item);
@@ -325,6 +323,14 @@ impl World {
             Act::AcceptLate => prefetch(&self.cases, item.stamp as usize),
             Act::Profile | Act::Link | Act::Again => {}
             _ => prefetch(&self.cases, item.who as usize),
+        }
+    }
+
+    /// Asks for what is found by way of that memory: the agent of a case.
+    #[inline]
+    fn fetch_behind(&self, item: &Item) {
+        if let Act::Accept | Act::Decline | Act::Wrapped = Act::ALL[usize::from(item.what)] {
+            prefetch(&self.agents, self.cases[item.who as usize].agent as usize);
         }
     }
 

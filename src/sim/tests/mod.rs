@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::rules::compile;
 use crate::sim::census::Census;
 use crate::sim::desk;
-use crate::sim::{Beside, Pace, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{FlowEngine, Pace, PipelineEngine, Plan, Profile, World, rulebook};
 use crate::types::{EventType, IgnoreReason, Tally};
 use stand_in::StandIn;
 
@@ -43,16 +43,24 @@ fn same_seed_same_bytes() {
 }
 
 #[test]
-fn an_engine_in_a_thread_of_its_own_changes_no_byte() {
+fn threads_change_no_byte() {
     for profile in Profile::ALL {
         let (plan, rules) = (small(profile, 9, 6_000), rules(profile));
-        let (mut here, mut beside) = (Vec::new(), Vec::new());
-        let mut world = World::new(plan.clone(), &rules).expect("the profile's rules suffice");
-        world.run(&mut PipelineEngine::new(&rules, ()), &mut here).expect("memory takes it");
-        let mut world = World::new(plan, &rules).expect("the profile's rules suffice");
-        let mut engine = Beside::new(&rules).expect("a thread");
-        world.run(&mut engine, &mut beside).expect("memory takes it");
-        assert!(here == beside, "{profile:?}");
+        let log = |engine: &mut dyn FnMut(&mut World, &mut Vec<u8>)| {
+            let mut world = World::new(plan.clone(), &rules).expect("the profile's rules suffice");
+            let mut log = Vec::new();
+            engine(&mut world, &mut log);
+            log
+        };
+        let here = log(&mut |world, log| {
+            world.run(&mut PipelineEngine::new(&rules, ()), log).expect("memory takes it");
+        });
+        for threads in 1..=3 {
+            let beside = log(&mut |world, log| {
+                world.run(&mut FlowEngine::new(&rules, threads), log).expect("memory takes it");
+            });
+            assert!(here == beside, "{profile:?} on {threads} threads");
+        }
     }
 }
 
