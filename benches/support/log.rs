@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use trunkline::io::machine;
 use trunkline::rules::Rules;
-use trunkline::sim::{PipelineEngine, Plan, Profile, World, rulebook};
+use trunkline::sim::{FlowEngine, Plan, Profile, World, rulebook};
 use trunkline::types::record::Record;
 
 use super::options::Options;
@@ -35,7 +36,8 @@ impl Log {
         (plan.customers, plan.agents) = (options.customers, options.agents);
         let mut world = World::new(plan, &rules).expect("the profile's own rules have what its world needs");
         let mut bytes = Vec::with_capacity(options.events as usize * 440);
-        world.run(&mut PipelineEngine::new(&rules, ()), &mut bytes).expect("memory takes every line");
+        let mut engine = FlowEngine::new(&rules, machine::threads());
+        world.run(&mut engine, &mut bytes).expect("memory takes every line");
         Log { rules: Arc::new(rules), bytes }
     }
 

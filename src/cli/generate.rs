@@ -3,9 +3,9 @@
 use super::failure::{Failure, Outcome};
 use super::{print, rules_file};
 use crate::io::file::NewLog;
-use crate::io::machine::Stopwatch;
+use crate::io::machine::{self, Stopwatch};
 use crate::rules::{self, Rules};
-use crate::sim::{PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{FlowEngine, Plan, Profile, World, rulebook};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,6 +43,10 @@ pub struct Arguments {
     /// Rules that the world lives under; default: the profile's own
     #[arg(long, value_name = "R")]
     rules: Option<PathBuf>,
+    /// Threads of the engine, the world's own included; the log is the same for any number; default: as many as run at
+    /// once here
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: Option<u8>,
 }
 
 /// Generates.
@@ -67,8 +71,9 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     })?;
     let beside = rules_file::beside(&arguments.out);
     let mut log = NewLog::create(&arguments.out)?;
-    let mut engine = PipelineEngine::new(&rules, ());
     let stopwatch = Stopwatch::start();
+    let threads = arguments.threads.map_or_else(machine::threads, usize::from);
+    let mut engine = FlowEngine::new(&rules, threads);
     let bar = bar(arguments.events);
     while !world.is_over() {
         world.step(&mut engine, &mut log, &mut |_, _| {}).map_err(|source| log.error(source))?;

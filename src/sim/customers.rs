@@ -1,13 +1,15 @@
 //! What customers do: they reach out by one of their channels, known by what that channel shows of them, write
 //! again, lose patience, come back by another way, log in.
 
+use crate::sim::act::Act;
+use crate::sim::case::{Case, Stage};
 use crate::sim::cast::{Lane, Medium, Slot};
 use crate::sim::directory::NOBODY;
 use crate::sim::lines::{NO_CONTACT, Sent, Source};
 use crate::sim::people::Carried;
-use crate::sim::phrases::{LANGUAGES, PHRASES};
 use crate::sim::profile::Profile;
-use crate::sim::world::{Act, Case, Stage, World};
+use crate::sim::world::World;
+use crate::types::EventType;
 
 /// The thread that everybody joins.
 const PUBLIC_THREAD: u32 = 1;
@@ -29,9 +31,9 @@ struct Contact {
 }
 
 impl World {
-    /// A new contact of a pool.
-    pub(super) fn arrive(&mut self, at: u32, pool: u32) {
-        let pool = &self.cast.pools[pool as usize];
+    /// Who calls a pool next, and by which lane.
+    pub(super) fn somebody(&mut self, pool: usize) -> (u32, u16) {
+        let pool = &self.cast.pools[pool];
         let mut ticket = self.rng.below(pool.shares);
         let mut lane = pool.lanes[0];
         for place in &pool.lanes {
@@ -42,9 +44,13 @@ impl World {
             }
             ticket -= share;
         }
-        let division = u32::from(pool.division.0);
+        let (division, divisions) = (u32::from(pool.division.0), self.rules.divisions.len() as u32);
+        (self.people.pick(&mut self.rng, division, divisions), lane)
+    }
+
+    /// A new contact.
+    pub(super) fn arrive(&mut self, at: u32, person: u32, lane: u16) {
         let medium = self.cast.lanes[usize::from(lane)].medium;
-        let person = self.people.pick(&mut self.rng, division, self.rules.divisions.len() as u32);
         self.census_mut().handling[medium as usize].0 += 1;
         self.reach_out(at, person, lane, None);
         if self.rng.chance(self.habits.profile_update) {
@@ -124,54 +130,46 @@ impl World {
     fn contact(&mut self, at: u32, contact: &Contact) {
         let Sent { person, lane: lane_at, .. } = contact.sent;
         let Lane { medium, channel, .. } = self.cast.lanes[usize::from(lane_at)];
-        self.begin(at, SENDERS[medium as usize], "contact.received", true);
-        self.lines.text("channel", &self.rules.channels[channel.at()].name);
-        self.people.write_from(&mut self.lines, &self.cast, &mut self.rng, &contact.carried);
+        self.begin(at, SENDERS[medium as usize], EventType::ContactReceived);
+        self.lines.put(self.lines.texts.channels[channel.at()]);
+        self.people.write_from(&mut self.lines, &mut self.rng, &contact.carried);
         if !contact.sent.by_route {
             let queue = self.cast.lanes[usize::from(lane_at)].queue;
-            self.lines.text("queue", &self.rules.queues[queue.at()].name);
+            self.lines.put(self.lines.texts.queues[queue.at()]);
         }
         if contact.names != NOBODY {
             self.lines.conversation(self.cases[contact.names as usize].id);
         }
-        self.write_thread(contact.sent.thread);
+        if contact.sent.thread > 0 {
+            self.lines.thread(contact.sent.thread);
+        }
         if contact.sent.intent != u16::MAX && (contact.first || contact.sent.by_route) {
-            self.lines.text("intent", &self.rules.intents[usize::from(contact.sent.intent)]);
+            self.lines.put(self.lines.texts.intents[usize::from(contact.sent.intent)]);
         }
         let language = self.people.language(person);
         if medium != Medium::Voice {
             self.write_text(language, contact.first);
         }
         if self.rng.chance(600) {
-            self.lines.text("lang", LANGUAGES[language]);
+            self.lines.put(self.lines.texts.languages[language]);
         }
         self.circumstances(medium, lane_at, contact.first);
         self.census_mut().contacts += 1;
         self.end(at, contact.sent);
     }
 
-    fn write_thread(&mut self, thread: u32) {
-        if thread > 0 {
-            self.lines.key("thread");
-            self.lines.bytes.extend_from_slice(b"\"thread-");
-            self.lines.padded(thread, 10);
-            self.lines.bytes.push(b'"');
-        }
-    }
-
     fn write_text(&mut self, language: usize, first: bool) {
         let most = if first { self.habits.phrases } else { self.habits.phrases.div_ceil(2) };
         let count = self.rng.between(1, most.max(1));
-        self.lines.key("text");
-        self.lines.bytes.push(b'"');
+        self.lines.literal(b"\"text\":\"");
         for place in 0..count {
             if place > 0 {
-                self.lines.bytes.push(b' ');
+                self.lines.literal(b" ");
             }
-            let phrase = PHRASES[language][self.rng.below(12) as usize];
-            self.lines.bytes.extend_from_slice(phrase.as_bytes());
+            let phrases = &self.lines.texts.phrases[language];
+            self.lines.put(phrases[self.rng.below(phrases.len() as u32) as usize]);
         }
-        self.lines.bytes.push(b'"');
+        self.lines.literal(b"\",");
     }
 
     /// What a connector knows besides: reach, mood, a value of its own, a skill asked for.
@@ -179,27 +177,28 @@ impl World {
         if medium == Medium::Social {
             let reach = 1u32 << self.rng.below(19);
             let reach = reach + self.rng.below(reach);
-            self.lines.number("reach", i64::from(reach));
+            self.lines.literal(b"\"reach\":");
+            self.lines.value(i64::from(reach));
             if self.rng.chance(100) {
-                self.lines.truth("public", false);
+                self.lines.literal(b"\"public\":false,");
             }
         }
         if self.rng.chance(400) {
             let mood = i64::from(self.rng.below(201)) - 100;
-            self.lines.number("sentiment", mood);
+            self.lines.literal(b"\"sentiment\":");
+            self.lines.value(mood);
         }
         if first && self.rng.chance(50) {
             let value = i64::from(self.rng.below(400)) - 50;
-            self.lines.number("value", value);
+            self.lines.literal(b"\"value\":");
+            self.lines.value(value);
         }
         let queue = self.cast.lanes[usize::from(lane)].queue;
         if first
             && self.rng.chance(40)
-            && let Some(skill) = self.rules.queues[queue.at()].skills.first()
+            && let Some(skills) = self.lines.texts.skills[queue.at()]
         {
-            self.lines.open("skills");
-            self.lines.number(&skill.name, i64::from(skill.level));
-            self.lines.close();
+            self.lines.put(skills);
         }
     }
 
@@ -282,14 +281,14 @@ impl World {
 
     fn abandon(&mut self, at: u32, case: u32) {
         let (_, medium) = self.medium_of(case);
-        self.begin(at, SENDERS[medium as usize], "contact.abandoned", false);
+        self.begin(at, SENDERS[medium as usize], EventType::ContactAbandoned);
         if self.rng.chance(600) {
             self.lines.conversation(self.cases[case as usize].id);
         } else {
             let carried = self.carried_in(case);
-            self.people.write_from(&mut self.lines, &self.cast, &mut self.rng, &carried);
+            self.people.write_from(&mut self.lines, &mut self.rng, &carried);
             let channel = usize::from(self.cases[case as usize].channel);
-            self.lines.text("channel", &self.rules.channels[channel].name);
+            self.lines.put(self.lines.texts.channels[channel]);
         }
         self.end(at, NO_CONTACT);
     }
@@ -312,19 +311,20 @@ impl World {
         if self.rng.chance(300) {
             carried.add(Slot::Email, person, 0);
         }
-        self.begin(at, Source::Crm, "customer.updated", false);
-        self.people.write_from(&mut self.lines, &self.cast, &mut self.rng, &carried);
-        let tiers = &self.rules.tiers;
+        self.begin(at, Source::Crm, EventType::CustomerUpdated);
+        self.people.write_from(&mut self.lines, &mut self.rng, &carried);
+        let tiers = &self.lines.texts.tiers;
         let wealth = (traits >> 16) as u32 % 100;
         if wealth < 40 && !tiers.is_empty() {
             let place = if wealth < 5 { 0 } else { (wealth / 8) as usize };
-            self.lines.text("tier", &tiers[place % tiers.len()]);
+            self.lines.put(tiers[place % tiers.len()]);
         }
-        self.lines.number("lifetime_value", (traits >> 24) as i64 % 400 * ((traits >> 40) as i64 % 60));
+        self.lines.literal(b"\"lifetime_value\":");
+        self.lines.value((traits >> 24) as i64 % 400 * ((traits >> 40) as i64 % 60));
         let language = self.people.language(person);
-        self.lines.text("lang", LANGUAGES[language]);
+        self.lines.put(self.lines.texts.languages[language]);
         if self.rng.rarely(3_000) {
-            self.lines.truth("blocked", true);
+            self.lines.literal(b"\"blocked\":true,");
         }
         self.end(at, NO_CONTACT);
     }
@@ -348,8 +348,8 @@ impl World {
         if self.rng.chance(200) {
             carried.add(other, person, 1);
         }
-        self.begin(at, Source::Crm, "identity.linked", false);
-        self.people.write_from(&mut self.lines, &self.cast, &mut self.rng, &carried);
+        self.begin(at, Source::Crm, EventType::IdentityLinked);
+        self.people.write_from(&mut self.lines, &mut self.rng, &carried);
         self.end(at, NO_CONTACT);
     }
 }

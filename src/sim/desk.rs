@@ -1,10 +1,13 @@
 //! What agents do: come and go, answer offers, speak and write, hold, hand over, resolve, wrap up.
 
+use crate::sim::act::Act;
+use crate::sim::case::{Presence, Stage};
 use crate::sim::cast::Medium;
 use crate::sim::lines::{NO_CONTACT, Source};
 use crate::sim::phrases::LANGUAGES;
 use crate::sim::profile::{Pace, Profile};
-use crate::sim::world::{Act, Presence, Stage, World};
+use crate::sim::world::{REACTION_MS_MIN, World};
+use crate::types::EventType;
 
 /// Time that a new case costs the agents from the offer to the resolve, by medium: measured over long runs, since
 /// exchanges end early, are handed over and come back. Arrivals are set by it; a test measures it again.
@@ -27,38 +30,37 @@ impl World {
             0..14 => {
                 if self.rng.chance(300) {
                     let agent = self.cases[case as usize].agent;
-                    let delay = self.rng.between(300, 3_000);
-                    self.plan_in(expires, delay, Act::AcceptLate, agent, case, 0);
+                    let delay = self.rng.between(REACTION_MS_MIN, 3_000);
+                    self.react_in(expires.max(at), delay, Act::AcceptLate, agent, case, 0);
                 }
             }
-            14..40 => self.plan_in(at, reaction + 500, Act::Decline, case, turn, 0),
-            _ => self.plan_in(at, reaction, Act::Accept, case, turn, 0),
+            14..40 => self.react_in(at, reaction + 500, Act::Decline, case, turn, 0),
+            _ => self.react_in(at, reaction, Act::Accept, case, turn, 0),
         }
     }
 
     pub(super) fn accept(&mut self, at: u32, case: u32) {
         let agent = self.cases[case as usize].agent;
-        self.answer(at, case, agent, "offer.accepted");
+        self.answer(at, case, agent, EventType::OfferAccepted);
         self.take_up(at, case);
     }
 
     pub(super) fn decline(&mut self, at: u32, case: u32) {
         let agent = self.cases[case as usize].agent;
-        self.answer(at, case, agent, "offer.declined");
+        self.answer(at, case, agent, EventType::OfferDeclined);
     }
 
     pub(super) fn accept_late(&mut self, at: u32, agent: u32, case: u32) {
         if self.cases[case as usize].stage != Stage::Free {
             self.census_mut().late_answers += 1;
-            self.answer(at, case, agent, "offer.accepted");
+            self.answer(at, case, agent, EventType::OfferAccepted);
         }
     }
 
-    fn answer(&mut self, at: u32, case: u32, agent: u32, name: &str) {
+    fn answer(&mut self, at: u32, case: u32, agent: u32, event: EventType) {
         self.census_mut().answers += 1;
-        self.begin(at, Source::Desktop, name, true);
+        self.begin(at, Source::Desktop, event);
         self.write_agent(agent);
-        self.write_division(agent);
         self.lines.conversation(self.cases[case as usize].id);
         self.end(at, NO_CONTACT);
     }
@@ -71,31 +73,28 @@ impl World {
         held.turn += 1;
         let turn = held.turn;
         let delay = self.thinking(medium);
-        self.plan_in(at, delay, Act::Reply, case, turn, 0);
+        self.react_in(at, delay, Act::Reply, case, turn, 0);
     }
 
     /// Time to read and answer.
     pub(super) fn thinking(&mut self, medium: Medium) -> u32 {
-        300 + self.rng.work(THINKING_MS[medium as usize])
+        REACTION_MS_MIN + self.rng.work(THINKING_MS[medium as usize])
     }
 
     pub(super) fn reply(&mut self, at: u32, case: u32) {
         let (_, medium) = self.medium_of(case);
         let source = if medium == Medium::Voice { Source::Switch } else { Source::Desktop };
-        self.begin(at, source, "conversation.replied", true);
+        self.begin(at, source, EventType::ConversationReplied);
         // A mail server and a social network know who writes to whom, not the engine's id.
         let thread = self.cases[case as usize].thread;
         if matches!(medium, Medium::Mail | Medium::Social) && thread > 1 && self.rng.chance(300) {
             let carried = self.carried_in(case);
-            self.people.write_from(&mut self.lines, &self.cast, &mut self.rng, &carried);
-            self.lines.key("thread");
-            self.lines.bytes.extend_from_slice(b"\"thread-");
-            self.lines.padded(thread, 10);
-            self.lines.bytes.push(b'"');
+            self.people.write_from(&mut self.lines, &mut self.rng, &carried);
+            self.lines.thread(thread);
         } else {
             self.lines.conversation(self.cases[case as usize].id);
         }
-        self.write_agent(self.cases[case as usize].agent);
+        self.lines.agent(self.cases[case as usize].agent);
         self.end(at, NO_CONTACT);
         if medium == Medium::Voice { self.talk(at, case) } else { self.go_on(at, case, medium) }
     }
@@ -145,12 +144,8 @@ impl World {
     }
 
     pub(super) fn hold(&mut self, at: u32, case: u32, held: bool) {
-        self.begin(
-            at,
-            Source::Switch,
-            if held { "conversation.held" } else { "conversation.resumed" },
-            false,
-        );
+        let event = if held { EventType::ConversationHeld } else { EventType::ConversationResumed };
+        self.begin(at, Source::Switch, event);
         self.lines.conversation(self.cases[case as usize].id);
         if held {
             self.lines.text("reason", "asking a colleague");
@@ -167,21 +162,21 @@ impl World {
             pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
         let lanes = &self.cast.pools[usize::from(pool)].lanes;
         let to = lanes[self.rng.below(lanes.len() as u32) as usize];
-        self.begin(at, Source::Desktop, "conversation.transferred", true);
+        self.begin(at, Source::Desktop, EventType::ConversationTransferred);
         self.lines.conversation(self.cases[case as usize].id);
         let channel = self.cases[case as usize].channel;
         let lane = &self.cast.lanes[usize::from(to)];
         if lane.channel.0 == channel && self.rng.chance(800) {
-            self.lines.text("queue", &self.rules.queues[lane.queue.at()].name);
+            self.lines.put(self.lines.texts.queues[lane.queue.at()]);
         }
         self.end(at, NO_CONTACT);
     }
 
     pub(super) fn resolve(&mut self, at: u32, case: u32) {
-        self.begin(at, Source::Desktop, "conversation.resolved", true);
+        self.begin(at, Source::Desktop, EventType::ConversationResolved);
         self.lines.conversation(self.cases[case as usize].id);
         if self.rng.chance(950) {
-            self.write_agent(self.cases[case as usize].agent);
+            self.lines.agent(self.cases[case as usize].agent);
         }
         let outcome =
             ["solved", "solved", "solved", "informed", "sold", "not solved"][self.rng.below(6) as usize];
@@ -193,9 +188,8 @@ impl World {
     pub(super) fn wrapped(&mut self, at: u32, case: u32, said: bool) {
         let agent = self.cases[case as usize].agent;
         if said {
-            self.begin(at, Source::Desktop, "agent.wrapped", false);
+            self.begin(at, Source::Desktop, EventType::AgentWrapped);
             self.write_agent(agent);
-            self.write_division(agent);
             self.lines.conversation(self.cases[case as usize].id);
             self.end(at, NO_CONTACT);
         }
@@ -219,9 +213,8 @@ impl World {
         let cast = self.cast.agents[agent as usize];
         let pool = &self.cast.pools[usize::from(cast.pool)];
         let voice = pool.voice;
-        self.begin(at, Source::Workforce, "agent.updated", false);
+        self.begin(at, Source::Workforce, EventType::AgentUpdated);
         self.write_agent(agent);
-        self.write_division(agent);
         self.write_capacity(voice, cast.blended);
         self.lines.open("skills");
         // What the queues served ask for, and some more: levels differ from agent to agent.
@@ -240,18 +233,15 @@ impl World {
         }
         self.lines.close();
         self.lines.number("budget", 100);
-        self.lines.key("langs");
-        self.lines.bytes.push(b'[');
-        let mut comma = false;
+        self.lines.literal(b"\"langs\":[");
         for (place, language) in LANGUAGES.iter().enumerate() {
             if cast.languages >> place & 1 == 1 {
-                self.lines.bytes.extend_from_slice(if comma { b",\"" } else { b"\"" });
-                self.lines.bytes.extend_from_slice(language.as_bytes());
-                self.lines.bytes.push(b'"');
-                comma = true;
+                self.lines.literal(b"\"");
+                self.lines.raw(language.as_bytes());
+                self.lines.literal(b"\",");
             }
         }
-        self.lines.bytes.push(b']');
+        self.lines.close_list();
         self.write_queues(agent);
         self.end(at, NO_CONTACT);
     }
@@ -312,9 +302,8 @@ impl World {
             // The engine knows by itself.
             Presence::NotResponding => return,
         };
-        self.begin(at, Source::Desktop, "agent.state", false);
+        self.begin(at, Source::Desktop, EventType::AgentState);
         self.write_agent(agent);
-        self.write_division(agent);
         self.lines.text("state", word);
         if presence == Presence::Away {
             self.lines.text("reason", ["break", "lunch", "training"][self.rng.below(3) as usize]);
@@ -364,7 +353,7 @@ impl World {
         self.state(at, agent, Presence::NotResponding);
         let turn = self.agents[agent as usize].turn;
         let delay = self.rng.between(10_000, 60_000);
-        self.plan_in(at, delay, Act::Available, agent, turn, 0);
+        self.react_in(at, delay, Act::Available, agent, turn, 0);
     }
 
     /// How long somebody waits before giving up, if ever.

@@ -1,6 +1,8 @@
 //! Which case of the world is which conversation of the engine: open addressing with linear probing, entries
-//! moved back on removal, so that a long run leaves no tombstones. Nothing depends on its order.
+//! moved back on removal, so that a long run leaves no tombstones. An entry holds half of the id's hash; the id itself
+//! stands in the case, so that the table is small. Nothing depends on its order.
 
+use crate::collections::prefetch::prefetch;
 use crate::sim::rng::mix;
 use crate::types::ConversationId;
 
@@ -9,53 +11,63 @@ pub const NOBODY: u32 = u32::MAX;
 
 /// Conversation id → place of the case.
 pub struct Directory {
-    slots: Vec<(ConversationId, u32)>,
+    /// Mark of the id, place of the case.
+    slots: Vec<(u32, u32)>,
     mask: usize,
     len: usize,
+}
+
+/// What an entry keeps of an id.
+#[inline]
+pub fn mark(id: ConversationId) -> u32 {
+    let salt = u64::from(id.customer.generation) << 32 | u64::from(id.ordinal);
+    mix(id.customer.hash ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as u32
 }
 
 impl Directory {
     /// Empty.
     pub fn new() -> Directory {
-        Directory { slots: vec![(ConversationId::NONE, NOBODY); 1_024], mask: 1_023, len: 0 }
+        Directory { slots: vec![(0, NOBODY); 1_024], mask: 1_023, len: 0 }
     }
 
-    /// The case of a conversation, or `NOBODY`.
+    /// The first case under this mark that `is` the one meant, or `NOBODY`.
     #[inline]
-    pub fn get(&self, id: ConversationId) -> u32 {
-        let mut at = self.home(id);
+    pub fn get(&self, mark: u32, is: impl Fn(u32) -> bool) -> u32 {
+        let mut at = self.home(mark);
         loop {
-            let (key, case) = self.slots[at];
-            if case == NOBODY || key == id {
+            let (other, case) = self.slots[at];
+            if case == NOBODY || (other == mark && is(case)) {
                 return case;
             }
             at = (at + 1) & self.mask;
         }
     }
 
-    /// Enters a conversation that is not there.
-    pub fn insert(&mut self, id: ConversationId, case: u32) {
+    /// Asks for the memory where a mark is looked for.
+    #[inline]
+    pub fn prefetch(&self, mark: u32) {
+        prefetch(&self.slots, self.home(mark));
+    }
+
+    /// Enters a case that is not there.
+    pub fn insert(&mut self, mark: u32, case: u32) {
         if self.len * 2 >= self.slots.len() {
             self.grow();
         }
-        let mut at = self.home(id);
+        let mut at = self.home(mark);
         while self.slots[at].1 != NOBODY {
             at = (at + 1) & self.mask;
         }
-        self.slots[at] = (id, case);
+        self.slots[at] = (mark, case);
         self.len += 1;
     }
 
-    /// Forgets a conversation; what is not there stays so.
-    pub fn remove(&mut self, id: ConversationId) {
-        let mut at = self.home(id);
-        loop {
-            let (key, case) = self.slots[at];
-            if case == NOBODY {
+    /// Forgets a case; what is not there stays so.
+    pub fn remove(&mut self, mark: u32, case: u32) {
+        let mut at = self.home(mark);
+        while self.slots[at].1 != case {
+            if self.slots[at].1 == NOBODY {
                 return;
-            }
-            if key == id {
-                break;
             }
             at = (at + 1) & self.mask;
         }
@@ -63,33 +75,33 @@ impl Directory {
         let mut hole = at;
         loop {
             at = (at + 1) & self.mask;
-            let (key, case) = self.slots[at];
+            let (mark, case) = self.slots[at];
             if case == NOBODY {
                 break;
             }
-            let home = self.home(key);
+            let home = self.home(mark);
             // Whoever's way from home to its place leads over the hole moves into it.
             if at.wrapping_sub(home) & self.mask >= at.wrapping_sub(hole) & self.mask {
-                self.slots[hole] = (key, case);
+                self.slots[hole] = (mark, case);
                 hole = at;
             }
         }
-        self.slots[hole] = (ConversationId::NONE, NOBODY);
+        self.slots[hole] = (0, NOBODY);
     }
 
-    fn home(&self, id: ConversationId) -> usize {
-        let salt = u64::from(id.customer.generation) << 32 | u64::from(id.ordinal);
-        mix(id.customer.hash ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as usize & self.mask
+    #[inline]
+    fn home(&self, mark: u32) -> usize {
+        mark as usize & self.mask
     }
 
     fn grow(&mut self) {
         let double = self.slots.len() * 2;
-        let old = std::mem::replace(&mut self.slots, vec![(ConversationId::NONE, NOBODY); double]);
+        let old = std::mem::replace(&mut self.slots, vec![(0, NOBODY); double]);
         self.mask = double - 1;
         self.len = 0;
-        for (id, case) in old {
+        for (mark, case) in old {
             if case != NOBODY {
-                self.insert(id, case);
+                self.insert(mark, case);
             }
         }
     }
@@ -112,22 +124,33 @@ mod tests {
     fn agrees_with_a_map() {
         let mut rng = Rng::new(5);
         let (mut directory, mut twin) = (Directory::new(), BTreeMap::new());
+        let mut ids: Vec<ConversationId> = Vec::new();
+        let get = |directory: &Directory, ids: &[ConversationId], id| {
+            directory.get(few(id), |case| ids[case as usize] == id)
+        };
         for case in 0..50_000 {
             let customer = CustomerId { hash: u64::from(rng.below(3_000)), generation: rng.below(2) };
             let id = ConversationId { customer, ordinal: rng.between(1, 2) };
+            ids.push(id);
             match rng.below(3) {
                 0 => {
-                    directory.remove(id);
-                    twin.remove(&id);
+                    if let Some(case) = twin.remove(&id) {
+                        directory.remove(few(id), case);
+                    }
                 }
                 _ if !twin.contains_key(&id) => {
-                    directory.insert(id, case);
+                    directory.insert(few(id), case);
                     twin.insert(id, case);
                 }
                 _ => {}
             }
-            assert_eq!(directory.get(id), twin.get(&id).copied().unwrap_or(NOBODY));
+            assert_eq!(get(&directory, &ids, id), twin.get(&id).copied().unwrap_or(NOBODY));
         }
-        assert!(twin.iter().all(|(id, case)| directory.get(*id) == *case) && twin.len() > 1_000);
+        assert!(twin.iter().all(|(id, case)| get(&directory, &ids, *id) == *case) && twin.len() > 1_000);
+    }
+
+    /// Marks that many share.
+    fn few(id: ConversationId) -> u32 {
+        mark(id) & 0x8000_03ff
     }
 }

@@ -1,15 +1,18 @@
 //! What goes wrong on the way: lines that come again, lines that decode has to refuse. A refused line is always
 //! an extra one, so the story that the log tells stays whole.
 
-use crate::sim::lines::NO_CONTACT;
-use crate::sim::profile::{DUPLICATE_WITHIN_MS, DUPLICATES, REJECTS};
-use crate::sim::world::{Act, World};
+use crate::sim::act::Act;
+use crate::sim::profile::{BEGIN, DUPLICATE_WITHIN_MS, DUPLICATES, REJECTS};
+use crate::sim::world::World;
+use crate::types::Millis;
 
 /// Lines kept until they come again.
 #[derive(Default)]
 pub struct Faults {
     kept: Vec<Vec<u8>>,
     free: Vec<u32>,
+    /// The line that is being broken.
+    broken: Vec<u8>,
 }
 
 impl Faults {
@@ -54,8 +57,7 @@ impl World {
     pub(super) fn spoil(&mut self, at: u32) {
         // Of all lines so many are to be repeats, hence of the originals a few more.
         if self.rng.rarely(1_000_000 * DUPLICATES / (1_000 - DUPLICATES)) {
-            let last = self.lines.last();
-            let place = self.faults.keep(&self.lines.bytes[last]);
+            let place = self.faults.keep(self.lines.last());
             // Most are sent again at once, some by a queue that was stuck.
             let within = [1_000, 1_000, 1_000, 10_000, DUPLICATE_WITHIN_MS][self.rng.below(5) as usize];
             let delay = self.rng.below(within);
@@ -78,35 +80,33 @@ impl World {
 
     fn break_line(&mut self, at: u32) {
         let kind = self.rng.below(32) as usize;
+        let broken = &mut self.faults.broken;
+        broken.clear();
         if let Some(whole) = BROKEN.get(kind) {
-            let time = crate::sim::clock_text::ClockText::new().of(self.instant(at));
+            let time = crate::sim::clock_text::ClockText::new().of(Millis(BEGIN.0 + i64::from(at)));
             let (before, after) = whole.split_once('%').unwrap_or((whole, ""));
-            self.lines.bytes.extend_from_slice(before.as_bytes());
+            broken.extend_from_slice(before.as_bytes());
             if before.len() < whole.len() {
-                self.lines.bytes.extend_from_slice(&time);
+                broken.extend_from_slice(&time);
             }
-            self.lines.bytes.extend_from_slice(after.as_bytes());
-            self.lines.end_line(NO_CONTACT);
-            return;
-        }
-        let last = self.lines.last();
-        let start = self.lines.bytes.len();
-        if kind < 30 {
+            broken.extend_from_slice(after.as_bytes());
+        } else if kind < 30 {
             // A line that was cut off.
-            let kept = self.rng.between(20, (last.len() - 1) as u32) as usize;
-            self.lines.bytes.extend_from_within(last.start..last.start + kept);
+            let last = self.lines.last();
+            broken.extend_from_slice(&last[..self.rng.between(20, (last.len() - 1) as u32) as usize]);
         } else if kind == 30 {
             // A byte that is no UTF-8.
-            self.lines.bytes.extend_from_within(last.clone());
-            self.lines.bytes[start + last.len() / 2] = 0xff;
+            broken.extend_from_slice(self.lines.last());
+            let middle = broken.len() / 2;
+            broken[middle] = 0xff;
         } else {
             // A text that never ends.
-            self.lines.bytes.extend_from_slice(
+            broken.extend_from_slice(
                 br#"{"specversion":"1.0","id":"b31","source":"/mail/imap-1","type":"trunkline.contact.received","time":"2026-11-16T08:00:00Z","data":{"text":""#,
             );
-            self.lines.bytes.resize(start + 20_000, b'x');
-            self.lines.bytes.extend_from_slice(br#""}}"#);
+            broken.resize(20_000, b'x');
+            broken.extend_from_slice(br#""}}"#);
         }
-        self.lines.end_line(NO_CONTACT);
+        self.lines.copy(broken);
     }
 }

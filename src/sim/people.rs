@@ -1,9 +1,10 @@
 //! The customers: who each is follows from his number and the seed, so that a million of them cost four bytes
 //! each, the place of the case that is open for him.
 
-use crate::sim::cast::{Cast, Medium, Slot};
+use crate::collections::prefetch::prefetch;
+use crate::sim::cast::{Medium, Slot};
 use crate::sim::directory::NOBODY;
-use crate::sim::lines::Lines;
+use crate::sim::lines::{Lines, eight_digits, hex};
 use crate::sim::rng::{Rng, mix};
 
 /// Everybody who may call.
@@ -55,6 +56,12 @@ impl People {
     /// The case open for somebody.
     pub fn open_case(&self, person: u32) -> u32 {
         self.open[person as usize]
+    }
+
+    /// Asks for the memory of somebody's open case.
+    #[inline]
+    pub fn fetch(&self, person: u32) {
+        prefetch(&self.open, person as usize);
     }
 
     /// Notes the case that is open for somebody.
@@ -112,83 +119,95 @@ impl People {
     }
 
     /// Writes `from`. What the rules have no kind for is left out; with nothing left any kind serves.
-    pub fn write_from(&self, lines: &mut Lines, cast: &Cast, rng: &mut Rng, carried: &Carried) {
-        lines.open("from");
+    pub fn write_from(&self, lines: &mut Lines, rng: &mut Rng, carried: &Carried) {
+        lines.literal(b"\"from\":{");
         let list = &carried.list[..carried.len];
         let mut written = 0u8;
-        for (number, (slot, _, _)) in list.iter().enumerate() {
-            let Some(kind) = &cast.kinds[usize::from(*slot)] else { continue };
+        for (number, (slot, owner, which)) in list.iter().enumerate() {
+            let Some(kind) = lines.texts.kinds[usize::from(*slot)] else { continue };
             if written >> slot & 1 == 1 {
                 continue;
             }
             written |= 1 << slot;
-            lines.key(kind);
-            let more = list[number + 1..].iter().any(|other| other.0 == *slot);
-            if more {
-                lines.bytes.push(b'[');
+            lines.put(kind);
+            let others = &list[number + 1..];
+            if others.iter().all(|other| other.0 != *slot) {
+                self.value(lines, rng, *slot, *owner, *which);
+                continue;
             }
-            for (place, (_, owner, which)) in list.iter().filter(|other| other.0 == *slot).enumerate() {
-                if place > 0 {
-                    lines.bytes.push(b',');
-                }
+            lines.literal(b"[");
+            for (_, owner, which) in list[number..].iter().filter(|other| other.0 == *slot) {
                 self.value(lines, rng, *slot, *owner, *which);
             }
-            if more {
-                lines.bytes.push(b']');
-            }
+            lines.close_list();
         }
         if written == 0
-            && let Some(slot) = cast.kinds.iter().position(Option::is_some)
+            && let Some(slot) = lines.texts.kinds.iter().position(Option::is_some)
         {
-            lines.key(cast.kinds[slot].as_deref().expect("just found"));
+            lines.put(lines.texts.kinds[slot].expect("just found"));
             self.value(lines, rng, slot as u8, list[0].1, 0);
         }
         lines.close();
     }
 
-    /// One identifier's text, in one of the spellings that mean the same.
+    /// One identifier's text, in one of the spellings that mean the same, and a comma.
     fn value(&self, lines: &mut Lines, rng: &mut Rng, slot: u8, owner: u32, which: u8) {
         const DOMAINS: [&str; 4] = ["@mail.example", "@post.example", "@company.example", "@inbox.example"];
         let spelling = rng.below(100);
-        lines.bytes.push(b'"');
         match slot {
             0 => {
-                lines.bytes.push(b'C');
-                lines.padded(owner, 8);
+                lines.literal(b"\"C");
+                lines.literal(&eight_digits(owner));
+                lines.literal(b"\",");
             }
             1 => {
-                lines.bytes.extend_from_slice(if spelling < 10 { b"Customer." } else { b"customer." });
-                lines.padded(owner, 8);
+                match spelling {
+                    0..10 => lines.literal(b"\"Customer."),
+                    _ => lines.literal(b"\"customer."),
+                }
+                lines.literal(&eight_digits(owner));
                 let domain = DOMAINS[(mix(u64::from(owner)) as usize + usize::from(which)) % DOMAINS.len()];
-                lines.bytes.extend_from_slice(domain.as_bytes());
+                lines.raw(domain.as_bytes());
+                lines.literal(b"\",");
             }
             2 => self.telephone(lines, owner.wrapping_mul(4).wrapping_add(u32::from(which)), spelling),
             3 => {
-                lines.bytes.extend_from_slice(if spelling < 70 { b"@speaks_" } else { b"Speaks_" });
-                lines.padded(owner, 8);
-                lines.bytes.push(b'a' + which);
+                match spelling {
+                    0..70 => lines.literal(b"\"@speaks_"),
+                    _ => lines.literal(b"\"Speaks_"),
+                }
+                lines.literal(&eight_digits(owner));
+                lines.literal(&[b'a' + which, b'"', b',']);
             }
             _ => {
-                lines.bytes.extend_from_slice(b"ck-");
-                lines.hex(mix(self.seed ^ (u64::from(owner) << 8 | u64::from(which))));
+                lines.literal(b"\"ck-");
+                lines.literal(&hex(mix(self.seed ^ (u64::from(owner) << 8 | u64::from(which)))));
+                lines.literal(b"\",");
             }
         }
-        lines.bytes.push(b'"');
     }
 
     /// `+12` and nine digits, sometimes spaced as people do, seldom without the country's code.
     fn telephone(&self, lines: &mut Lines, number: u32, spelling: u32) {
-        let (area, middle, last) = (number / 10_000_000 % 100, number / 10_000 % 1_000, number % 10_000);
-        let (code, before, between): (&[u8], &[u8], &[u8]) = match spelling {
-            0 => (b"(2", b") ", b"-"),
-            1..8 => (b"+1 (2", b") ", b"-"),
-            _ => (b"+12", b"", b""),
-        };
-        lines.bytes.extend_from_slice(code);
-        lines.padded(area, 2);
-        lines.bytes.extend_from_slice(before);
-        lines.padded(middle, 3);
-        lines.bytes.extend_from_slice(between);
-        lines.padded(last, 4);
+        let high = eight_digits(number / 10_000 % 100_000);
+        let low = eight_digits(number % 10_000);
+        let (area, middle, last) =
+            ([high[3], high[4]], [high[5], high[6], high[7]], [low[4], low[5], low[6], low[7]]);
+        let spaced = spelling < 8;
+        match spelling {
+            0 => lines.literal(b"\"(2"),
+            1..8 => lines.literal(b"\"+1 (2"),
+            _ => lines.literal(b"\"+12"),
+        }
+        lines.literal(&area);
+        if spaced {
+            lines.literal(b") ");
+        }
+        lines.literal(&middle);
+        if spaced {
+            lines.literal(b"-");
+        }
+        lines.literal(&last);
+        lines.literal(b"\",");
     }
 }

@@ -1,54 +1,89 @@
 //! What people make of the engine's decisions: a conversation opened is a case to wait for, an offer is one to
-//! answer, a withdrawal or a closing ends what was planned.
+//! answer, a withdrawal or a closing ends what was planned. A reaction only plans; it writes nothing.
 
+use crate::collections::prefetch::prefetch;
+use crate::sim::act::Act;
+use crate::sim::batch::{Batch, News, What};
+use crate::sim::case::{Case, Stage};
 use crate::sim::cast::Medium;
-use crate::sim::directory::NOBODY;
-use crate::sim::profile::BEGIN;
-use crate::sim::world::{Act, Case, Stage, World};
-use crate::types::decision::{Body, Closed, Decision, DecisionBatch, Offered};
-use crate::types::{AcceptMode, Cause, CloseOutcome, ConversationId, Millis, WithdrawReason};
+use crate::sim::directory::{NOBODY, mark};
+use crate::sim::world::{AHEAD, REACTION_MS_MIN, World};
+use crate::types::{ChannelId, CloseOutcome, QueueId, WithdrawReason};
 
 impl World {
-    /// Reads what the engine decided about the lines at hand, the first of which has number `first_offset`.
-    pub(super) fn react<'a>(
-        &mut self,
-        decisions: impl Iterator<Item = &'a DecisionBatch>,
-        first_offset: u64,
-    ) {
-        for batch in decisions {
-            for decision in &batch.decisions {
-                self.react_to(batch, decision, first_offset);
+    /// Takes up what the engine decided about a batch.
+    pub(super) fn react(&mut self, batch: &Batch) {
+        for (place, news) in batch.news.iter().enumerate() {
+            if let Some(later) = batch.news.get(place + 3 * AHEAD) {
+                self.directory.prefetch(mark(later.conversation));
             }
+            if let Some(later) = batch.news.get(place + 2 * AHEAD) {
+                self.fetch_for(batch, later);
+            }
+            if let Some(later) = batch.news.get(place + AHEAD) {
+                self.fetch_behind_case(later);
+            }
+            self.react_to(batch, news);
         }
     }
 
-    fn react_to(&mut self, batch: &DecisionBatch, decision: &Decision, first_offset: u64) {
-        let at = since_begin(decision.time);
-        if let Body::Opened { .. } = decision.body {
-            return self.opened(at, decision, first_offset);
-        }
-        let case = self.directory.get(decision.conversation);
-        if case == NOBODY {
-            if matches!(decision.body, Body::Offered(_)) {
-                self.census_mut().strangers += 1;
+    /// Asks for the memory that news to be taken up soon will need.
+    #[inline]
+    fn fetch_for(&self, batch: &Batch, news: &News) {
+        if let What::Opened { line, .. } = news.what {
+            if let Some(sent) = batch.sent.get(line as usize) {
+                self.people.fetch(sent.person);
             }
             return;
         }
-        match &decision.body {
-            Body::Offered(offered) => {
-                self.offered(at, case, decision, offered, batch.bytes_of(offered.agent))
-            }
-            Body::Withdrawn { reason, .. } => self.withdrawn(at, case, *reason),
-            Body::Pivoted { .. } => self.pivoted(at, case, decision),
-            Body::Closed(closed) => self.closed(at, case, closed),
-            Body::Opened { .. } | Body::Warning { .. } | Body::Breached { .. } => {}
+        prefetch(&self.cases, self.likely_case(news));
+        if let What::Offered { agent, .. } = news.what {
+            prefetch(&self.agents, agent as usize);
         }
     }
 
-    fn opened(&mut self, at: u32, decision: &Decision, first_offset: u64) {
-        let Cause::Event(position) = decision.cause else { return };
-        let line = position.offset.wrapping_sub(first_offset) as usize;
-        let Some(sent) = self.lines.sent.get(line).copied().filter(|sent| sent.person != NOBODY) else {
+    /// Asks for what is found by way of the case: its agent and its customer.
+    #[inline]
+    fn fetch_behind_case(&self, news: &News) {
+        if let What::Withdrawn(_) | What::Closed(_) = news.what
+            && let Some(case) = self.cases.get(self.likely_case(news))
+        {
+            prefetch(&self.agents, case.agent as usize);
+            self.people.fetch(case.person);
+        }
+    }
+
+    /// The case that news is about, unless two share a mark.
+    #[inline]
+    fn likely_case(&self, news: &News) -> usize {
+        self.directory.get(mark(news.conversation), |_| true) as usize
+    }
+
+    fn react_to(&mut self, batch: &Batch, news: &News) {
+        // A deadline of long ago fires with the first line after it; nobody hears of it before.
+        let at = news.at.max(batch.begins);
+        if let What::Opened { line, queue, channel } = news.what {
+            return self.opened(at, batch, news, line, queue, channel);
+        }
+        let id = news.conversation;
+        let case = self.directory.get(mark(id), |case| self.cases[case as usize].id == id);
+        if case == NOBODY {
+            self.census_mut().strangers += u64::from(matches!(news.what, What::Offered { .. }));
+            return;
+        }
+        match news.what {
+            What::Offered { agent, expires, queue, channel } if agent < self.plan.agents => {
+                self.offered(at, case, agent, expires, queue, channel);
+            }
+            What::Withdrawn(reason) => self.withdrawn(at, case, reason),
+            What::Pivoted(channel) => self.pivoted(at, case, channel),
+            What::Closed(outcome) => self.closed(at, case, outcome),
+            What::Opened { .. } | What::Offered { .. } => {}
+        }
+    }
+
+    fn opened(&mut self, at: u32, batch: &Batch, news: &News, line: u32, queue: QueueId, channel: ChannelId) {
+        let Some(sent) = batch.sent.get(line as usize).copied().filter(|sent| sent.person != NOBODY) else {
             self.census_mut().strangers += 1;
             return;
         };
@@ -56,7 +91,7 @@ impl World {
             self.cases.push(Case::nothing());
             self.cases.len() as u32 - 1
         });
-        let medium = self.cast.media[decision.channel.at()];
+        let medium = self.cast.media[channel.at()];
         let rounds = match medium {
             Medium::Voice => 0,
             Medium::Chat => self.rng.between(1, 5),
@@ -66,15 +101,15 @@ impl World {
         } as u8;
         let held = &mut self.cases[case as usize];
         *held = Case {
-            id: decision.conversation,
+            id: news.conversation,
             person: sent.person,
             thread: sent.thread,
             lane: sent.lane,
             intent: sent.intent,
             by_route: sent.by_route,
             which: sent.which,
-            queue: decision.queue.0,
-            channel: decision.channel.0,
+            queue: queue.0,
+            channel: channel.0,
             rounds,
             stage: Stage::Waiting,
             agent: NOBODY,
@@ -84,36 +119,35 @@ impl World {
             turn: held.turn + 1,
         };
         let life = held.life;
-        self.directory.insert(decision.conversation, case);
+        self.directory.insert(mark(news.conversation), case);
         self.people.set_open_case(sent.person, case);
-        self.census_mut().waiting[decision.queue.at()] += 1;
+        self.census_mut().waiting[queue.at()] += 1;
         self.census_mut().opened += 1;
         if medium != Medium::Voice && self.rng.chance(self.habits.nudge) {
             let delay = self.rng.between(1_500, 40_000);
-            self.plan_in(at, delay, Act::Nudge, case, life, 0);
+            self.react_in(at, delay, Act::Nudge, case, life, 0);
         }
         if let Some(patience) = self.patience(medium) {
-            self.plan_in(at, patience, Act::GiveUp, case, life, 0);
+            self.react_in(at, patience, Act::GiveUp, case, life, 0);
         }
     }
 
-    fn offered(&mut self, at: u32, case: u32, decision: &Decision, offered: &Offered, name: &[u8]) {
-        let Some(agent) = self.agent_of(name) else { return };
+    fn offered(&mut self, at: u32, case: u32, agent: u32, expires: u32, queue: QueueId, channel: ChannelId) {
         self.take_from_queue(case);
-        let weight = self.cast.weights[decision.channel.at()];
+        let weight = self.cast.weights[channel.at()];
         let held = &mut self.cases[case as usize];
         held.agent = agent;
         held.weight = weight;
-        held.queue = decision.queue.0;
-        held.channel = decision.channel.0;
+        held.queue = queue.0;
+        held.channel = channel.0;
         held.stage = Stage::Offered;
         held.turn += 1;
         held.since = at;
         self.weigh(at, agent, i64::from(weight));
         self.census_mut().offered += 1;
-        match (offered.accept, offered.expires) {
-            (AcceptMode::Offer, Some(expires)) => self.consider(at, case, since_begin(expires)),
-            _ => self.take_up(at, case),
+        match expires {
+            NOBODY => self.take_up(at, case),
+            expires => self.consider(at, case, expires),
         }
     }
 
@@ -137,33 +171,34 @@ impl World {
         }
     }
 
-    fn pivoted(&mut self, at: u32, case: u32, decision: &Decision) {
+    fn pivoted(&mut self, at: u32, case: u32, channel: ChannelId) {
         let Case { agent, weight, .. } = self.cases[case as usize];
-        let new = self.cast.weights[decision.channel.at()];
-        self.cases[case as usize].channel = decision.channel.0;
+        let new = self.cast.weights[channel.at()];
+        self.cases[case as usize].channel = channel.0;
         if agent != NOBODY {
             self.cases[case as usize].weight = new;
             self.weigh(at, agent, i64::from(new) - i64::from(weight));
         }
     }
 
-    fn closed(&mut self, at: u32, case: u32, closed: &Closed) {
+    fn closed(&mut self, at: u32, case: u32, outcome: CloseOutcome) {
         self.take_from_queue(case);
         let Case { id, person, lane, queue, stage, life, .. } = self.cases[case as usize];
-        self.directory.remove(id);
+        self.directory.remove(mark(id), case);
         if self.people.open_case(person) == case {
             self.people.set_open_case(person, NOBODY);
         }
-        self.think_over(at, person, lane, closed.outcome);
+        self.think_over(at, person, lane, outcome);
         let wrap_up = self.cast.wrap_ups[usize::from(queue)];
-        let exchanged = matches!(closed.outcome, CloseOutcome::Resolved | CloseOutcome::Answered);
+        let exchanged = matches!(outcome, CloseOutcome::Resolved | CloseOutcome::Answered);
         if matches!(stage, Stage::Active | Stage::Held) && exchanged && wrap_up > 0 {
             let held = &mut self.cases[case as usize];
             held.stage = Stage::Wrapping;
             held.turn += 1;
             let said = self.rng.chance(600);
             let delay = if said { wrap_up / 10 + self.rng.below(wrap_up * 8 / 10 + 1) } else { wrap_up };
-            self.plan_in(at, delay, Act::Wrapped, case, life, u16::from(said));
+            let delay = delay.max(REACTION_MS_MIN);
+            self.react_in(at, delay, Act::Wrapped, case, life, u16::from(said));
         } else {
             self.lay_down(at, case);
             self.release(case);
@@ -180,7 +215,7 @@ impl World {
         if self.rng.chance(share) {
             let lane = self.another_lane(lane);
             let delay = self.rng.between(from, to);
-            self.plan_in(at, delay, Act::Return, person, 0, lane);
+            self.react_in(at, delay, Act::Return, person, 0, lane);
         }
     }
 
@@ -221,31 +256,4 @@ impl World {
         held.agent = NOBODY;
         self.free.push(case);
     }
-}
-
-impl Case {
-    fn nothing() -> Case {
-        Case {
-            id: ConversationId::NONE,
-            person: NOBODY,
-            agent: NOBODY,
-            life: 0,
-            turn: 0,
-            thread: 0,
-            weight: 0,
-            since: 0,
-            lane: 0,
-            intent: u16::MAX,
-            queue: 0,
-            channel: 0,
-            rounds: 0,
-            stage: Stage::Free,
-            by_route: false,
-            which: 0,
-        }
-    }
-}
-
-fn since_begin(at: Millis) -> u32 {
-    (at.0 - BEGIN.0).clamp(0, i64::from(u32::MAX)) as u32
 }

@@ -1,14 +1,21 @@
-//! The world's clockwork: who plans what, in which order it is done, how lines reach the engine in small batches
-//! and its decisions come back before anybody's next reaction. What customers and agents do stands in `customers`
-//! and `desk`, what they make of decisions in `reactions`.
+//! The world's clockwork: who plans what, in which order it is done, how lines reach the engine in batches and news
+//! of its decisions comes back before anybody's next reaction. What customers and agents do stands in `customers`
+//! and `desk`, what they make of news in `reactions`.
 //!
-//! The world never reads the log it writes: it reacts to the engine's typed decisions. A reaction takes longer
-//! than a batch spans, so no effect stands before its cause.
+//! The world never reads the log it writes: it reacts to the engine's typed decisions. It writes ahead: the lines of
+//! slot k + 1 while the engine may still be at those of slot k; before it begins slot k + 2 all news of slot k has been
+//! taken up. No effect stands before its cause, since a reaction takes two slots at least (`REACTION_MS_MIN`). When
+//! news is taken up depends on what was written alone, so the log is the same whichever thread the engine is in.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 
+use crate::collections::prefetch::prefetch;
 use crate::rules::Rules;
+use crate::sim::act::Act;
 use crate::sim::agenda::{Agenda, Item, SLOT_MS};
+use crate::sim::batch::UNDER_WAY_MAX;
+use crate::sim::case::{Agent, Case, Presence};
 use crate::sim::cast::{Cast, CastError};
 use crate::sim::census::{Census, Staff};
 use crate::sim::directory::Directory;
@@ -17,162 +24,16 @@ use crate::sim::lines::{Lines, Sent, Source};
 use crate::sim::people::People;
 use crate::sim::profile::{BEGIN, BURST, DAY_MS, Habits, LATE, LATE_BY_MS, Pace, Plan, Profile, SHIFT_MS};
 use crate::sim::rng::Rng;
+use crate::sim::texts::Texts;
 use crate::sim::{Batch, Engine};
-use crate::types::{ConversationId, Millis};
+use crate::types::{EventType, Millis};
 
 /// Most lines that the engine gets at once.
-const BATCH_LINES: usize = 256;
-
-/// What somebody sets out to do; `who` of the agenda's item is named behind each.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Act {
-    /// A new contact (pool).
-    Arrive,
-    /// Somebody comes back by another way (person; with: lane).
-    Return,
-    /// A message in a conversation with an agent (case, turn; with: messages that follow at once).
-    Message,
-    /// A message while waiting (case, life).
-    Nudge,
-    /// Patience ends (case, life).
-    GiveUp,
-    /// The customer ends the exchange (case, turn).
-    HangUp,
-    /// An agent says yes (case, turn).
-    Accept,
-    /// An agent says no (case, turn).
-    Decline,
-    /// An agent says yes to an offer that has gone (agent; stamp: case).
-    AcceptLate,
-    /// An agent writes or speaks (case, turn).
-    Reply,
-    /// On hold (case, turn).
-    Hold,
-    /// Back from hold (case, turn).
-    Resume,
-    /// Handed over (case, turn).
-    Transfer,
-    /// Done (case, turn).
-    Resolve,
-    /// Wrap-up ends (case, life; with: 1 if the agent says so).
-    Wrapped,
-    /// A shift begins (agent).
-    LogIn,
-    /// Ready (agent, turn).
-    Available,
-    /// A break (agent, turn).
-    Break,
-    /// The shift ends (agent).
-    Leave,
-    /// Gone (agent).
-    Offline,
-    /// A profile changes (person).
-    Profile,
-    /// A login tells that identifiers belong together (person).
-    Link,
-    /// A line comes again (place in the faults' store).
-    Again,
-}
-
-impl Act {
-    const ALL: [Act; 23] = [
-        Act::Arrive,
-        Act::Return,
-        Act::Message,
-        Act::Nudge,
-        Act::GiveUp,
-        Act::HangUp,
-        Act::Accept,
-        Act::Decline,
-        Act::AcceptLate,
-        Act::Reply,
-        Act::Hold,
-        Act::Resume,
-        Act::Transfer,
-        Act::Resolve,
-        Act::Wrapped,
-        Act::LogIn,
-        Act::Available,
-        Act::Break,
-        Act::Leave,
-        Act::Offline,
-        Act::Profile,
-        Act::Link,
-        Act::Again,
-    ];
-}
-
-/// Where a case stands, as the world sees it.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Stage {
-    /// The place is free.
-    Free,
-    /// Waiting in a queue.
-    Waiting,
-    /// With an agent who has not answered.
-    Offered,
-    /// With an agent.
-    Active,
-    /// On hold.
-    Held,
-    /// Closed, the agent still at it.
-    Wrapping,
-}
-
-/// A conversation of the engine as its customer and agent see it.
-#[derive(Clone, Debug)]
-pub(super) struct Case {
-    pub id: ConversationId,
-    pub person: u32,
-    pub agent: u32,
-    /// Raised when the place is freed: what was planned for the old case is stale.
-    pub life: u32,
-    /// Raised with every change of hands: what was planned for the former agent is stale.
-    pub turn: u32,
-    pub thread: u32,
-    pub weight: u32,
-    /// When the agent got it.
-    pub since: u32,
-    pub lane: u16,
-    pub intent: u16,
-    pub queue: u16,
-    pub channel: u8,
-    /// Exchanges still to come.
-    pub rounds: u8,
-    pub stage: Stage,
-    pub by_route: bool,
-    /// Which of the customer's numbers, addresses or browsers it came from.
-    pub which: u8,
-}
-
-/// Presence of an agent.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Presence {
-    Offline,
-    Available,
-    Away,
-    NotResponding,
-}
-
-impl Presence {
-    /// Whether one counts as staff.
-    pub(super) fn is_there(self) -> bool {
-        matches!(self, Presence::Available | Presence::NotResponding)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Agent {
-    pub turn: u32,
-    pub shift_ends: u32,
-    /// Weight held.
-    pub used: u32,
-    pub presence: Presence,
-    pub leaving: bool,
-}
+const BATCH_LINES: usize = 512;
+/// How many steps ahead memory is asked for, and so many before that what leads there.
+pub(super) const AHEAD: usize = 6;
+/// Nobody reacts faster. News of a slot is taken up before the next slot but one is written.
+pub(super) const REACTION_MS_MIN: u32 = 2 * SLOT_MS;
 
 /// The world.
 pub struct World {
@@ -194,7 +55,10 @@ pub struct World {
     arrivals: Vec<u64>,
     census: Census,
     now: u32,
-    items: Vec<Item>,
+    /// Of each batch under way, oldest first: when its slot began.
+    under_way: VecDeque<u32>,
+    /// Batches to be filled again.
+    spare: Vec<Batch>,
 }
 
 impl World {
@@ -209,7 +73,7 @@ impl World {
             rules: rules.clone(),
             rng: Rng::new(plan.seed),
             agenda: Agenda::new(),
-            lines: Lines::new(plan.seed),
+            lines: Lines::new(Texts::new(rules, &cast.kinds), plan.seed),
             people: People::new(plan.customers, plan.seed),
             cases: Vec::new(),
             free: Vec::new(),
@@ -225,7 +89,8 @@ impl World {
                 ..Census::default()
             },
             now: 0,
-            items: Vec::new(),
+            under_way: VecDeque::with_capacity(UNDER_WAY_MAX),
+            spare: Vec::new(),
             cast,
             plan,
         };
@@ -254,6 +119,7 @@ impl World {
                 Pace::Day => SHIFT_MS.min(DAY_MS - begins.min(DAY_MS)),
             });
             self.agents.push(Agent {
+                pool: self.cast.agents[agent as usize].pool,
                 turn: 0,
                 shift_ends,
                 used: 0,
@@ -290,8 +156,9 @@ impl World {
         self.census.lines + self.lines.ends.len() as u64 >= self.plan.events
     }
 
-    /// Does what the next tenth of a second holds: writes its lines to `sink`, lets the engine answer and people
-    /// react. After each batch `seen` is called, while the engine's decisions still stand.
+    /// Takes up what has become of the slot before last, then does what the next slot holds: writes its lines to
+    /// `sink` and submits them. With the last step all batches are collected. After each batch `seen` is called; an
+    /// engine of the same thread then stands right behind that batch.
     ///
     /// # Errors
     /// What `sink` says.
@@ -301,27 +168,37 @@ impl World {
         sink: &mut dyn Write,
         seen: &mut dyn FnMut(&World, &mut E),
     ) -> io::Result<()> {
-        let mut items = std::mem::take(&mut self.items);
         let begins = self.agenda.now();
-        self.agenda.next_slot(&mut items);
-        self.let_arrive(begins, &mut items);
-        items.sort_unstable();
-        for item in &items {
+        while self.under_way.front().is_some_and(|slot| slot + 2 * SLOT_MS <= begins) {
+            self.take_up_news(engine, seen);
+        }
+        self.let_arrive(begins);
+        let items = self.agenda.close_slot();
+        for (place, item) in items.iter().enumerate() {
             if self.is_full() {
                 break;
+            }
+            if let Some(later) = items.get(place + 2 * AHEAD) {
+                self.fetch(later);
+            }
+            if let Some(later) = items.get(place + AHEAD) {
+                self.fetch_behind(later);
             }
             self.now = item.at;
             self.act(item);
             if self.lines.ends.len() >= BATCH_LINES {
-                self.flush(engine, sink, seen)?;
+                self.hand_over(begins, engine, sink, seen)?;
             }
         }
         self.now = begins + SLOT_MS;
-        self.flush(engine, sink, seen)?;
+        self.hand_over(begins, engine, sink, seen)?;
         for staff in &mut self.census.staff {
             staff.settle(self.now);
         }
-        self.items = items;
+        self.agenda.give_back(items);
+        while self.is_over() && !self.under_way.is_empty() {
+            self.take_up_news(engine, seen);
+        }
         Ok(())
     }
 
@@ -336,36 +213,46 @@ impl World {
         Ok(())
     }
 
-    fn flush<E: Engine>(
+    /// Submits the lines at hand, of the slot that began at `begins`.
+    fn hand_over<E: Engine>(
         &mut self,
+        begins: u32,
         engine: &mut E,
         sink: &mut dyn Write,
         seen: &mut dyn FnMut(&World, &mut E),
     ) -> io::Result<()> {
-        let room = self.plan.events.saturating_sub(self.census.lines) as usize;
-        let count = self.lines.ends.len().min(room);
-        if count == 0 {
+        let room = usize::try_from(self.plan.events.saturating_sub(self.census.lines)).unwrap_or(usize::MAX);
+        if self.lines.ends.is_empty() || room == 0 {
             self.lines.clear();
             return Ok(());
         }
-        let bytes = self.lines.ends[count - 1] as usize + 1;
-        let first_offset = self.census.lines;
-        engine.apply(&Batch {
-            bytes: &self.lines.bytes[..bytes],
-            ends: &self.lines.ends[..count],
-            first_offset,
-        });
-        sink.write_all(&self.lines.bytes[..bytes])?;
-        self.census.lines += count as u64;
-        self.census.bytes += bytes as u64;
-        self.react(engine.decisions(), first_offset);
-        seen(self, engine);
-        self.lines.clear();
+        if self.under_way.len() == UNDER_WAY_MAX {
+            self.take_up_news(engine, seen);
+        }
+        let mut batch = self.spare.pop().unwrap_or_default();
+        self.lines.hand_over(room, &mut batch);
+        (batch.begins, batch.first_offset) = (begins, self.census.lines);
+        sink.write_all(batch.bytes())?;
+        self.census.lines += batch.ends.len() as u64;
+        self.census.bytes += batch.bytes().len() as u64;
+        self.under_way.push_back(begins);
+        engine.submit(batch);
         Ok(())
     }
 
+    /// Collects the oldest batch under way and lets people react.
+    fn take_up_news<E: Engine>(&mut self, engine: &mut E, seen: &mut dyn FnMut(&World, &mut E)) {
+        let mut batch = engine.collect();
+        let submitted = self.under_way.pop_front();
+        assert_eq!(submitted, Some(batch.begins), "batches come back in their order");
+        self.react(&batch);
+        seen(self, engine);
+        batch.clear();
+        self.spare.push(batch);
+    }
+
     /// New contacts of the slot that begins at `begins`.
-    fn let_arrive(&mut self, begins: u32, items: &mut Vec<Item>) {
+    fn let_arrive(&mut self, begins: u32) {
         let end = u64::from(begins + SLOT_MS) << 16;
         for pool in 0..self.arrivals.len() {
             while self.arrivals[pool] < end {
@@ -374,7 +261,8 @@ impl World {
                     self.arrivals[pool] = end + (1_000 << 16);
                     break;
                 };
-                items.push(self.agenda.item(at.max(begins), Act::Arrive as u8, pool as u32));
+                let (person, lane) = self.somebody(pool);
+                self.agenda.plan(at.max(begins), Act::Arrive as u8, person, 0, lane);
                 self.arrivals[pool] += ((mean * self.rng.exponential()) >> 16).max(1);
             }
         }
@@ -424,10 +312,32 @@ impl World {
         100
     }
 
+    /// Asks for the memory that something to be done soon will need.
+    #[inline]
+    fn fetch(&self, item: &Item) {
+        match Act::ALL[usize::from(item.what)] {
+            Act::Arrive | Act::Return => self.people.fetch(item.who),
+            Act::LogIn | Act::Available | Act::Break | Act::Leave | Act::Offline => {
+                prefetch(&self.agents, item.who as usize);
+            }
+            Act::AcceptLate => prefetch(&self.cases, item.stamp as usize),
+            Act::Profile | Act::Link | Act::Again => {}
+            _ => prefetch(&self.cases, item.who as usize),
+        }
+    }
+
+    /// Asks for what is found by way of that memory: the agent of a case.
+    #[inline]
+    fn fetch_behind(&self, item: &Item) {
+        if let Act::Accept | Act::Decline | Act::Wrapped = Act::ALL[usize::from(item.what)] {
+            prefetch(&self.agents, self.cases[item.who as usize].agent as usize);
+        }
+    }
+
     fn act(&mut self, item: &Item) {
         let Item { at, who, stamp, with, .. } = *item;
         match Act::ALL[usize::from(item.what)] {
-            Act::Arrive => self.arrive(at, who),
+            Act::Arrive => self.arrive(at, who, with),
             Act::Return => self.come_back(at, who, with),
             Act::Message if self.on_turn(who, stamp) => self.message(at, who, with),
             Act::Nudge if self.alive(who, stamp) => self.nudge(at, who),
@@ -475,14 +385,21 @@ impl World {
         self.agenda.plan(at.saturating_add(delay), act as u8, who, stamp, with);
     }
 
+    /// Plans what somebody does because of something: not before its cause is known everywhere.
+    pub(super) fn react_in(&mut self, at: u32, delay: u32, act: Act, who: u32, stamp: u32, with: u16) {
+        assert!(delay >= REACTION_MS_MIN, "{act:?} after {delay} ms: nobody is that fast");
+        assert!(at.saturating_add(delay) >= self.agenda.now(), "{act:?} would stand before its cause");
+        self.plan_in(at, delay, act, who, stamp, with);
+    }
+
     /// Begins an event; a few are dated back.
-    pub(super) fn begin(&mut self, at: u32, source: Source, name: &str, traced: bool) {
+    pub(super) fn begin(&mut self, at: u32, source: Source, event: EventType) {
         let mut time = self.instant(at);
         if self.rng.chance(LATE) {
             time = Millis(time.0 - 1_000 - i64::from(self.rng.below(LATE_BY_MS)));
             self.census.late += 1;
         }
-        self.lines.begin(source, name, time, traced.then_some(&mut self.rng));
+        self.lines.begin(source, event, time, &mut self.rng);
     }
 
     /// Ends an event; a few come again, and now and then a broken line follows.
@@ -493,28 +410,12 @@ impl World {
 
     /// Writes who and where: `agent` and `division`.
     pub(super) fn write_agent(&mut self, agent: u32) {
-        self.lines.key("agent");
-        self.lines.bytes.extend_from_slice(b"\"a");
-        self.lines.padded(agent, 6);
-        self.lines.bytes.push(b'"');
-    }
-
-    pub(super) fn write_division(&mut self, agent: u32) {
-        let pool = &self.cast.pools[usize::from(self.cast.agents[agent as usize].pool)];
-        self.lines.text("division", &self.rules.divisions[pool.division.at()].name);
-    }
-
-    /// The number of an agent from his name.
-    pub(super) fn agent_of(&self, name: &[u8]) -> Option<u32> {
-        let digits = name.strip_prefix(b"a").filter(|digits| !digits.is_empty() && digits.len() <= 7)?;
-        let mut number = 0;
-        for digit in digits {
-            number = number * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-        }
-        (number < self.plan.agents).then_some(number)
+        self.lines.agent(agent);
+        let division = self.cast.pools[self.staff_of(agent)].division;
+        self.lines.put(self.lines.texts.divisions[division.at()]);
     }
 
     pub(super) fn staff_of(&self, agent: u32) -> usize {
-        usize::from(self.cast.agents[agent as usize].pool)
+        usize::from(self.agents[agent as usize].pool)
     }
 }

@@ -72,18 +72,19 @@ impl TimedEngine {
 }
 
 impl Engine for TimedEngine {
-    fn apply(&mut self, batch: &Batch<'_>) {
+    fn submit(&mut self, batch: Batch) {
+        self.inner.submit(batch);
+    }
+
+    fn collect(&mut self) -> Batch {
         let before = self.stopwatch.nanos();
         self.inner.watch().before = self.inner.watch().stopwatch.nanos();
-        self.inner.apply(batch);
+        let batch = self.inner.collect();
         let taken = self.stopwatch.nanos() - before;
         self.nanos += taken;
         self.latency.saturating_record_n(taken, batch.ends.len() as u64);
         self.recent.saturating_record_n(taken, batch.ends.len() as u64);
-    }
-
-    fn decisions(&self) -> impl Iterator<Item = &DecisionBatch> {
-        self.inner.decisions()
+        batch
     }
 }
 
@@ -189,7 +190,7 @@ impl Gathered {
 
     /// Reads the decisions of a batch.
     pub fn batch(&mut self, engine: &TimedEngine) {
-        for batch in engine.decisions() {
+        for batch in engine.inner.decisions() {
             for decision in &batch.decisions {
                 self.decision(batch, decision);
             }

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes collected before a write.
-const BUFFER_BYTES: usize = 1_024 * 1_024;
+/// Bytes collected before a write. Whoever writes more at once is not copied.
+const BUFFER_BYTES: usize = 64 * 1_024;
 /// Level of zstd: generated logs shrink to a sixth at little cost.
 const ZSTD_LEVEL: i32 = 1;
 

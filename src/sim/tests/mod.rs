@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::rules::compile;
 use crate::sim::census::Census;
 use crate::sim::desk;
-use crate::sim::{Pace, PipelineEngine, Plan, Profile, World, rulebook};
+use crate::sim::{FlowEngine, Pace, PipelineEngine, Plan, Profile, World, rulebook};
 use crate::types::{EventType, IgnoreReason, Tally};
 use stand_in::StandIn;
 
@@ -39,6 +39,28 @@ fn same_seed_same_bytes() {
         assert_eq!(first.iter().filter(|byte| **byte == b'\n').count(), 4_000, "{profile:?}");
         assert!(first == log(1), "{profile:?}: the same seed gives the same bytes");
         assert!(first != log(2), "{profile:?}: another seed gives others");
+    }
+}
+
+#[test]
+fn threads_change_no_byte() {
+    for profile in Profile::ALL {
+        let (plan, rules) = (small(profile, 9, 6_000), rules(profile));
+        let log = |engine: &mut dyn FnMut(&mut World, &mut Vec<u8>)| {
+            let mut world = World::new(plan.clone(), &rules).expect("the profile's rules suffice");
+            let mut log = Vec::new();
+            engine(&mut world, &mut log);
+            log
+        };
+        let here = log(&mut |world, log| {
+            world.run(&mut PipelineEngine::new(&rules, ()), log).expect("memory takes it");
+        });
+        for threads in 1..=3 {
+            let beside = log(&mut |world, log| {
+                world.run(&mut FlowEngine::new(&rules, threads), log).expect("memory takes it");
+            });
+            assert!(here == beside, "{profile:?} on {threads} threads");
+        }
     }
 }
 

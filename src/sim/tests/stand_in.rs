@@ -53,6 +53,7 @@ pub struct StandIn {
     clerks: BTreeMap<u64, Clerk>,
     expiries: BTreeSet<(Millis, ConversationId)>,
     batches: Vec<DecisionBatch>,
+    submitted: VecDeque<Batch>,
     pub accepted: [u64; 20],
     pub rejected: BTreeMap<&'static str, u64>,
     pub duplicates: u64,
@@ -78,6 +79,7 @@ impl StandIn {
             clerks: BTreeMap::new(),
             expiries: BTreeSet::new(),
             batches: rules.divisions.iter().map(|_| DecisionBatch::default()).collect(),
+            submitted: VecDeque::new(),
             rules,
             accepted: [0; 20],
             rejected: BTreeMap::new(),
@@ -361,7 +363,20 @@ impl StandIn {
 }
 
 impl Engine for StandIn {
-    fn apply(&mut self, batch: &Batch<'_>) {
+    fn submit(&mut self, batch: Batch) {
+        self.submitted.push_back(batch);
+    }
+
+    fn collect(&mut self) -> Batch {
+        let mut batch = self.submitted.pop_front().expect("one was submitted");
+        self.apply(&batch);
+        batch.hear(self.batches.iter());
+        batch
+    }
+}
+
+impl StandIn {
+    fn apply(&mut self, batch: &Batch) {
         self.batches.iter_mut().for_each(DecisionBatch::clear);
         let records: Vec<Record<'_>> =
             batch.lines().map(|(offset, line)| Record::line(0, offset, line)).collect();
@@ -386,9 +401,5 @@ impl Engine for StandIn {
             }
         }
         self.events = events;
-    }
-
-    fn decisions(&self) -> impl Iterator<Item = &DecisionBatch> {
-        self.batches.iter()
     }
 }
