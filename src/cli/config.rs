@@ -2,6 +2,7 @@
 //! What the keys mean stands beside them in `config/trunkline.toml`.
 
 use super::failure::Failure;
+use super::http::Http;
 use super::rules_file;
 use crate::rules::keys::HashKey;
 use crate::runtime::settings::{EPOCH_MAX_BYTES, EPOCH_MAX_EVENTS, EPOCHS_IN_FLIGHT, INBOX_BYTES};
@@ -31,6 +32,8 @@ pub struct Config {
     pub epoch_max_bytes: u64,
     /// Epochs under way.
     pub epochs_in_flight: u32,
+    /// `[http]`.
+    pub http: Http,
     /// `[kafka]`.
     pub kafka: Kafka,
 }
@@ -77,6 +80,7 @@ impl Default for Config {
             epoch_max_events: EPOCH_MAX_EVENTS as u64,
             epoch_max_bytes: EPOCH_MAX_BYTES as u64,
             epochs_in_flight: EPOCHS_IN_FLIGHT,
+            http: Http::default(),
             kafka: Kafka::default(),
         }
     }
@@ -108,6 +112,7 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     if !config.key_file.as_os_str().is_empty() {
         config.key_file = folder.join(&config.key_file);
     }
+    config.http.settle(folder);
     Ok(config)
 }
 
@@ -163,6 +168,7 @@ impl Config {
         unless((1..=1_000_000).contains(&self.epoch_max_events), "epoch_max_events: 1 to 1,000,000");
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
+        complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
         complaints
     }
@@ -297,6 +303,9 @@ mod tests {
             ("epoch_max_events = -1", "c.toml:1: "),
             ("epoch_max_bytes = 1", "epoch_max_bytes: "),
             ("epochs_in_flight = 0", "epochs_in_flight: "),
+            ("http.address = \"9464\"", "http.address: "),
+            ("http.token_env = \"\"", "http.token_env: "),
+            ("[http]\nport = 1", "unknown field `port`"),
             ("kafka.brokers = \" \"", "kafka.brokers: "),
             ("kafka.epoch_topic = \"a/b\"", "kafka.epoch_topic: "),
             ("kafka.output_prefix = \"ä\"", "kafka.output_prefix: "),

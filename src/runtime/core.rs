@@ -1,6 +1,7 @@
 //! One tenant's engine with everything that an epoch moves: the inbox, the running hashes, the chain. Live and
 //! replayed epochs go through the same calls, so they cannot differ by construction.
 
+use crate::runtime::arrivals::Arrivals;
 use crate::runtime::doors::{Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Selection};
 use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sent};
@@ -33,6 +34,7 @@ pub struct Core<E> {
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
     output: Epoch,
+    arrivals: Arrivals,
 }
 
 /// Output of one epoch: of its records, then of its tick.
@@ -51,6 +53,7 @@ impl<E: Engine> Core<E> {
             inputs: Vec::new(),
             outlets: None,
             output,
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -69,11 +72,19 @@ impl<E: Engine> Core<E> {
         &self.output
     }
 
+    /// When the records of the epoch in hand were made.
+    pub fn arrivals(&mut self) -> &mut Arrivals {
+        &mut self.arrivals
+    }
+
     /// Applies the chosen records.
     pub fn apply(&mut self, selection: &Selection, now: Millis) -> Result<(), Error> {
         self.output.iter_mut().for_each(Output::clear);
-        let (engine, output) = (&mut self.engine, &mut self.output[0]);
-        let done = self.inbox.records(selection, |records| engine.apply(records, now, output));
+        let (engine, output, arrivals) = (&mut self.engine, &mut self.output[0], &mut self.arrivals);
+        let done = self.inbox.records(selection, |records| {
+            arrivals.take(records);
+            engine.apply(records, now, output)
+        });
         done.map_err(|what| Error::Log(format!("epoch {}: {what}", self.chain.next)))
     }
 

@@ -17,6 +17,7 @@ use crate::runtime::journal::{Claim, EpochRecord, Hash, Input};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::{Recovered, replay};
 use crate::runtime::settings::Settings;
+use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
 
@@ -59,6 +60,7 @@ pub struct Leader<E, S, K, J, C> {
     now: Millis,
     discovered: Millis,
     progress: Progress,
+    telling: Telling,
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
@@ -81,8 +83,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         if recovered.stopped {
             return Ok(None);
         }
+        let telling = Telling::new(&settings.gauges);
         let mut leader = Leader {
             core,
+            telling,
             source,
             sink,
             store,
@@ -102,6 +106,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         leader.move_now();
         let inputs = leader.all_inputs()?;
         leader.claim(inputs)?;
+        leader.telling.leads();
         Ok(Some(leader))
     }
 
@@ -146,6 +151,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// # Errors
     /// As `run`.
     pub fn step(&mut self) -> Result<bool, Error> {
+        self.telling.round(self.now, &self.core.engine);
         self.send_recorded(Duration::ZERO)?;
         if self.under_way()? >= u64::from(self.settings.epochs_in_flight) {
             self.await_acknowledgement()?;
@@ -193,7 +199,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let next = self.core.chain.next;
         let unrecorded = self.pending.front().map_or(next, |(epoch, _)| *epoch);
         let unsent = self.sink.unacknowledged(Duration::ZERO)?.unwrap_or(next);
-        Ok(next - unrecorded.min(unsent))
+        let first = unrecorded.min(unsent);
+        self.telling.acknowledged(first, self.clock.now_nanos());
+        Ok(next - first)
     }
 
     fn await_acknowledgement(&mut self) -> Result<(), Error> {
@@ -211,6 +219,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             return Ok(());
         }
         let recorded = self.store.recorded(wait)?;
+        if let Some(epoch) = recorded {
+            self.telling.recorded(epoch, self.clock.now_nanos());
+        }
         while self
             .pending
             .front()
@@ -324,6 +335,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
         self.store.append(record.epoch, bytes)?;
+        let nanos = self.clock.now_nanos();
+        self.telling.appended(record, self.core.arrivals(), outgoing.bytes(), nanos);
         self.pending.push_back((record.epoch, outgoing));
         self.progress.epochs += 1;
         Ok(())

@@ -5,7 +5,7 @@
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
 //! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent); `recover` walks the recorded
 //! epochs again, for the restart and for `reference`, `replay` and `verify`. Beside it `replay` runs plain logs, which
-//! have no epochs.
+//! have no epochs. `gauges` is what it tells of itself, for whoever watches.
 
 pub mod replay;
 pub mod doors;
@@ -15,6 +15,9 @@ pub mod outgoing;
 pub mod journal;
 pub mod core;
 pub mod recover;
+pub mod arrivals;
+pub mod gauges;
+mod telling;
 pub mod leader;
 pub mod settings;
 mod engines;
@@ -25,6 +28,8 @@ mod memory;
 mod tests;
 
 pub use doors::{Clock, Engine, Error, Sink, Source, Store};
+pub use engines::{Laps, Measured};
+pub use gauges::{Gauges, Recorder};
 pub use leader::Leader;
 pub use settings::Settings;
 
