@@ -2,7 +2,8 @@
 //! the decoding of the same log by `serde_json` (goal S1).
 //!
 //! The two are measured in turn, several rounds, in processor time of the thread. Each round begins with an engine that
-//! has seen nothing, so the growth of its tables is in the figure. The answer is compared with the naive model's on a
+//! has seen nothing, so the growth of its tables is in the figure. The engine runs a second time with its gauges, which
+//! read the clock and record after every stage of a batch, to tell what those cost. The answer is compared with the naive model's on a
 //! prefix, and between batch sizes on the whole; a wrong one ends the bench with code 1.
 
 mod support;
@@ -15,8 +16,10 @@ use support::answer::{Answer, of_model, of_pipeline, pipeline};
 use support::log::Log;
 use support::options::Options;
 use support::report::{Goal, Spread, row, tell};
-use support::stopwatch::time;
+use support::stopwatch::{time, wall_nanos};
 use support::typed;
+use trunkline::pipeline::Watch;
+use trunkline::runtime::{Gauges, Laps};
 use trunkline::types::Output;
 use trunkline::types::record::Record;
 
@@ -27,6 +30,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Round {
     typed: u64,
     engine: u64,
+    /// The same with its stages recorded.
+    gauged: u64,
     /// The engine's second half of the log, when its tables are warm.
     warm: u64,
 }
@@ -46,13 +51,19 @@ fn main() -> ExitCode {
     for number in 0..options.rounds {
         // In turn first, so that neither always finds the caches as the other left them.
         let early = (number % 2 == 0).then(|| typed_round(&records));
-        let (engine, warm, outputs) = engine_round(&options, &log, &records);
+        let gauged = || {
+            let mut laps = Laps::new(Gauges::default().recorder(), wall_nanos);
+            engine_round(&options, &log, &records, &mut laps, Laps::batch).0
+        };
+        let early_gauged = (number % 2 == 0).then(gauged);
+        let (engine, warm, outputs) = engine_round(&options, &log, &records, &mut (), |(), _| {});
+        let gauged = early_gauged.unwrap_or_else(gauged);
         if outputs != answer.outputs {
             eprintln!("WRONG: {outputs} outputs instead of {}", answer.outputs);
             return ExitCode::FAILURE;
         }
         let typed = early.unwrap_or_else(|| typed_round(&records));
-        rounds.push(Round { typed, engine, warm });
+        rounds.push(Round { typed, engine, gauged, warm });
     }
     report(&options, &log, &records, &answer, &rounds);
     ExitCode::SUCCESS
@@ -87,7 +98,13 @@ fn typed_round(records: &[Record<'_>]) -> u64 {
 }
 
 /// Nanoseconds of the whole log and of its second half, and the outputs.
-fn engine_round(options: &Options, log: &Log, records: &[Record<'_>]) -> (u64, u64, u64) {
+fn engine_round<W: Watch>(
+    options: &Options,
+    log: &Log,
+    records: &[Record<'_>],
+    watch: &mut W,
+    begin: impl Fn(&mut W, u64),
+) -> (u64, u64, u64) {
     let mut pipeline = pipeline(&log.rules);
     let mut out = Output::default();
     let mut run = |records: &[Record<'_>], last: bool| {
@@ -97,7 +114,8 @@ fn engine_round(options: &Options, log: &Log, records: &[Record<'_>]) -> (u64, u
             outputs += black_box(lines.map(|lines| lines.len() as u64).sum::<u64>());
         };
         for records in records.chunks(options.batch) {
-            pipeline.apply(records, None, &mut out).expect("no greatest jump is set");
+            begin(watch, records.len() as u64);
+            pipeline.apply_watched(records, None, &mut out, watch).expect("no greatest jump is set");
             count(&out);
         }
         if let Some(clock) = pipeline.clock().filter(|_| last) {
@@ -117,11 +135,13 @@ fn report(options: &Options, log: &Log, records: &[Record<'_>], answer: &Answer,
     let spread = |of: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
     let typed = spread(&|round| round.typed as f64 / events);
     let engine = spread(&|round| round.engine as f64 / events);
+    let gauged = spread(&|round| round.gauged as f64 / events);
     let warm = spread(&|round| round.warm as f64 / (events / 2.0).ceil());
     let ratio = spread(&|round| round.engine as f64 / round.typed as f64);
     println!("\n{:<44} {:>9} {:>9}", "nanoseconds of processor time an event", "min", "median");
     row("serde_json, typed decode only", typed);
     row("engine, bytes to bytes", engine);
+    row("engine, with its gauges", gauged);
     row("engine, second half of the log", warm);
     println!(
         "outputs an event {:.3}, bytes of output an event {:.1}\n",
@@ -130,7 +150,8 @@ fn report(options: &Options, log: &Log, records: &[Record<'_>], answer: &Answer,
     );
     let detail = json!({
         "profile": "omni", "events": records.len(), "bytes_an_event": log.bytes() / records.len(), "batch": options.batch,
-        "rounds": rounds.len(), "engine_ns": engine.json(), "engine_warm_ns": warm.json(), "serde_json_ns": typed.json(),
+        "rounds": rounds.len(), "engine_ns": engine.json(), "engine_gauged_ns": gauged.json(),
+        "engine_warm_ns": warm.json(), "serde_json_ns": typed.json(),
         "ratio_by_round": ratio.json(), "outputs": answer.outputs, "output_bytes": answer.bytes,
         "output_hash": format!("{:032x}", answer.value()),
     });

@@ -198,6 +198,7 @@ fn count_instructions(
     black_box(hashes.run(&keys));
     marks::mark_hashes();
     println!("measured events {}", measured.len());
+    println!("log {:032x}", log.hash());
 }
 
 /// Functions with a name and nothing in them, at which callgrind cuts. Each differs from the others, or the linker would

@@ -98,7 +98,11 @@ fn run(log: &Log, expected: &Answer, threads: usize) -> Option<Run> {
     let mut answer = Answer::new(&log.rules);
     over(&mut flow, &records, BATCH, |output| answer.take(output));
     if (answer.value(), outputs) != (expected.value(), expected.outputs) {
-        eprintln!("WRONG: {threads} threads put out {:032x} instead of {:032x}", answer.value(), expected.value());
+        eprintln!(
+            "WRONG: {threads} threads put out {:032x} instead of {:032x}",
+            answer.value(),
+            expected.value()
+        );
         return None;
     }
     Some(Run { wall, cpu, stages })
@@ -112,7 +116,8 @@ fn report(
     counts: &[usize],
     runs: &[Vec<Run>],
 ) -> Goal {
-    let spread = |runs: &[Run], of: fn(&Run) -> u64| Spread::of(runs.iter().map(|run| of(run) as f64 / events as f64));
+    let spread =
+        |runs: &[Run], of: fn(&Run) -> u64| Spread::of(runs.iter().map(|run| of(run) as f64 / events as f64));
     println!("{:<44} {:>9} {:>9}", "nanoseconds an event", "min", "median");
     for (threads, runs) in counts.iter().zip(runs) {
         row(&format!("{threads} threads, wall"), spread(runs, |run| run.wall));

@@ -9,6 +9,7 @@ pub mod rules;
 pub mod pipeline;
 pub mod runtime;
 pub mod io;
+pub mod observe;
 pub mod model;
 pub mod sim;
 pub mod cli;

@@ -51,6 +51,11 @@ impl Log {
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
+
+    /// xxh3-128 of all of it.
+    pub fn hash(&self) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(&self.bytes)
+    }
 }
 
 /// Rules whose queues all belong to their first division.

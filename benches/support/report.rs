@@ -13,7 +13,7 @@ pub struct Goal {
     pub what: &'static str,
     /// Measured.
     pub figure: f64,
-    /// Wanted: at most this.
+    /// Wanted: at most this (at least, with `tell_at_least`).
     pub goal: f64,
     /// Where the figure comes from.
     pub detail: Value,
@@ -52,25 +52,37 @@ pub fn row(what: &str, spread: Spread) {
     println!("{what:<44} {:>9.1} {:>9.1}", spread.least, spread.median);
 }
 
-/// Prints the goals and adds them to the file.
+/// Prints goals that want a figure to be at most so much, and adds them to the file.
 ///
 /// # Panics
 /// If the file cannot be written, or holds something else than an object.
 pub fn tell(goals: &[Goal], json: Option<&Path>) {
-    for goal in goals {
-        let verdict = if goal.figure <= goal.goal { "met" } else { "NOT met" };
-        println!(
-            "{:<4} {:<58} {:>7.3}  goal ≤ {:<5}  {verdict}",
-            goal.name, goal.what, goal.figure, goal.goal
-        );
+    tell_all(goals, "lower", json);
+}
+
+/// The same for goals that want a figure to be at least so much.
+///
+/// # Panics
+/// As `tell`.
+pub fn tell_at_least(goals: &[Goal], json: Option<&Path>) {
+    tell_all(goals, "higher", json);
+}
+
+fn tell_all(goals: &[Goal], better: &str, json: Option<&Path>) {
+    for Goal { name, what, figure, goal, .. } in goals {
+        let (sign, met) = if better == "lower" { ('≤', figure <= goal) } else { ('≥', figure >= goal) };
+        let verdict = if met { "met" } else { "NOT met" };
+        println!("{name:<4} {what:<58} {figure:>7.3}  goal {sign} {goal:<5}  {verdict}");
     }
     let Some(path) = json else { return };
     let mut all: Map<String, Value> = match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).expect("the file holds an object of figures"),
         Err(_) => Map::new(),
     };
-    for Goal { name, figure, goal, detail, .. } in goals {
-        let value = json!({"figure": rounded(*figure), "goal": goal, "better": "lower", "detail": detail});
+    for Goal { name, what, figure, goal, detail } in goals {
+        let value = json!({
+            "figure": rounded(*figure), "goal": goal, "better": better, "what": what, "detail": detail,
+        });
         all.insert((*name).to_owned(), value);
     }
     let text = serde_json::to_string_pretty(&all).expect("figures are JSON");

@@ -9,6 +9,12 @@ pub fn thread_nanos() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// Nanoseconds that have passed since some instant, for whoever waits: time without the core counts as well.
+pub fn wall_nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// What `work` took and what it came to.
 pub fn time<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let begun = thread_nanos();

@@ -2,6 +2,7 @@
 //! What the keys mean stands beside them in `config/trunkline.toml`.
 
 use super::failure::Failure;
+use super::http::Http;
 use super::rules_file;
 use crate::io::machine;
 use crate::rules::keys::HashKey;
@@ -39,6 +40,8 @@ pub struct Config {
     pub spin: bool,
     /// Whether each stays on a core of its own.
     pub pin: bool,
+    /// `[http]`.
+    pub http: Http,
     /// `[kafka]`.
     pub kafka: Kafka,
 }
@@ -88,6 +91,7 @@ impl Default for Config {
             threads: 0,
             spin: false,
             pin: false,
+            http: Http::default(),
             kafka: Kafka::default(),
         }
     }
@@ -119,6 +123,7 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     if !config.key_file.as_os_str().is_empty() {
         config.key_file = folder.join(&config.key_file);
     }
+    config.http.settle(folder);
     Ok(config)
 }
 
@@ -175,6 +180,7 @@ impl Config {
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
         unless(self.threads <= 256, "threads: up to 256; 0 for as many as the machine runs at once");
+        complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
         complaints
     }
@@ -316,6 +322,9 @@ mod tests {
             ("epoch_max_events = -1", "c.toml:1: "),
             ("epoch_max_bytes = 1", "epoch_max_bytes: "),
             ("epochs_in_flight = 0", "epochs_in_flight: "),
+            ("http.address = \"9464\"", "http.address: "),
+            ("http.token_env = \"\"", "http.token_env: "),
+            ("[http]\nport = 1", "unknown field `port`"),
             ("kafka.brokers = \" \"", "kafka.brokers: "),
             ("kafka.epoch_topic = \"a/b\"", "kafka.epoch_topic: "),
             ("kafka.output_prefix = \"ä\"", "kafka.output_prefix: "),

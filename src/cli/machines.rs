@@ -8,6 +8,7 @@ use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::runtime::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter, Threads};
+use crate::runtime::gauges::Readings;
 use crate::runtime::replay::Machine;
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
@@ -247,5 +248,9 @@ impl Engine for ModelMachine {
 
     fn divisions(&self) -> Vec<String> {
         self.rules.divisions.iter().map(|division| division.name.clone()).collect()
+    }
+
+    fn read(&self, readings: &mut Readings) {
+        readings.tally.clone_from(self.model.tally());
     }
 }

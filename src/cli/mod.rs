@@ -12,6 +12,8 @@ mod demo;
 mod epoch_log;
 mod failure;
 mod generate;
+#[cfg_attr(not(all(feature = "kafka", feature = "http")), allow(dead_code, reason = "only `run` listens"))]
+mod http;
 mod log;
 mod machines;
 mod pace;

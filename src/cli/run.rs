@@ -51,7 +51,7 @@ mod service {
     use crate::runtime::flow::Flow;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
-    use crate::runtime::{Error, FlowEngine, Leader, Settings};
+    use crate::runtime::{Error, FlowEngine, Gauges, Laps, Leader, Settings};
     use crate::types::DurationMs;
     use signal_hook::consts::{SIGINT, SIGTERM};
     use std::io::Read;
@@ -67,7 +67,11 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let stop = stop_flag()?;
         let settings = settings(config, &rules)?;
-        let flow = Flow::new(Arc::new(rules), key, &config.tenant, config.threads(), |_| ());
+        // Ends with this function, whatever happens: whoever watches sees the engine until then.
+        let _server = observed(config, &rules, &settings.gauges)?;
+        let stopwatch = Stopwatch::start();
+        let meter = |_| Laps::new(settings.gauges.recorder(), move || stopwatch.nanos());
+        let flow = Flow::new(Arc::new(rules), key, &config.tenant, config.threads(), meter);
         let engine = FlowEngine::new(flow);
         let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(|e| failed(&e))?;
         tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
@@ -110,6 +114,38 @@ mod service {
         if json {
             crate::cli::print(&(result(&progress).to_string() + "\n"));
         }
+        Ok(())
+    }
+
+    /// Shows the readings where the configuration says.
+    #[cfg(feature = "http")]
+    fn observed(
+        config: &Config,
+        rules: &Rules,
+        gauges: &Gauges,
+    ) -> Result<Option<crate::observe::http::Server>, Failure> {
+        use crate::observe::http::{Server, Shown};
+        use crate::runtime::Clock;
+        let Some((address, token)) = config.http.place()? else { return Ok(None) };
+        let shown = Shown {
+            gauges: gauges.clone(),
+            names: crate::observe::metrics::Names::of(rules),
+            now: Box::new(|| WallClock.now()),
+            token,
+        };
+        let server = Server::start(address, shown).map_err(|error| {
+            Failure::failed(format!(
+                "http.address: {address} cannot be listened at: {error}. Give another address in [http], port 0 for any \
+                 free one, or \"\" for none"
+            ))
+        })?;
+        tracing::info!(address = %server.address(), "metrics and health over HTTP");
+        Ok(Some(server))
+    }
+
+    /// This build has no server.
+    #[cfg(not(feature = "http"))]
+    fn observed(_: &Config, _: &Rules, _: &Gauges) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The wall clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::runtime::Clock;
 use crate::types::Millis;
@@ -11,7 +11,14 @@ pub struct WallClock;
 
 impl Clock for WallClock {
     fn now(&mut self) -> Millis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Millis(i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX))
     }
+
+    fn now_nanos(&mut self) -> u64 {
+        u64::try_from(since_1970().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -23,7 +23,7 @@ use crate::types::lines::Output;
 use crate::types::operation::Operations;
 use crate::types::position::Jump;
 use crate::types::record::Record;
-use crate::types::{DivisionId, DurationMs, Millis, Tally};
+use crate::types::{DivisionId, DurationMs, Floor, Millis, Tally};
 
 use decode::{Decoder, Limits};
 use emit::Emitter;
@@ -207,6 +207,12 @@ impl Pipeline {
         tally.add_ignored(&self.understand.ignored);
         self.divisions.iter().for_each(|division| division.count_into(&mut tally));
         tally
+    }
+
+    /// What waits and who is there, now.
+    pub fn floor(&self, floor: &mut Floor) {
+        floor.clear(self.rules.queues.len(), self.divisions.len());
+        self.divisions.iter().for_each(|division| division.add_to(floor));
     }
 
     fn forget(&mut self) {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::runtime::arrivals::Arrivals;
 use crate::runtime::doors::{Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Selection};
 use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sent};
@@ -30,8 +31,8 @@ pub struct Outcome {
     pub now: Millis,
     /// The clock behind it: what its tick moved it to.
     pub clock: Option<Millis>,
-    /// Records that it took.
-    pub records: usize,
+    /// Records that it took, and when they were made.
+    pub arrivals: Arrivals,
 }
 
 /// An epoch begun and not finished.
@@ -39,7 +40,7 @@ pub struct Outcome {
 struct Begun {
     now: Millis,
     moved: Vec<Moved>,
-    records: usize,
+    arrivals: Arrivals,
     /// Batches submitted and not collected.
     batches: usize,
     /// Output of the batches collected.
@@ -110,13 +111,14 @@ impl<E: Engine> Core<E> {
         self.begun.push_back(Begun {
             now,
             moved: Vec::new(),
-            records: selection.len(),
+            arrivals: Arrivals::default(),
             batches: 0,
             output: Vec::new(),
             clock: None,
         });
         let Core { engine, inbox, begun, chain, .. } = self;
         inbox.records(selection, |records| {
+            begun.back_mut().expect("an epoch is begun").arrivals.take(records);
             let mut submit = |records: &[Record<'_>], tick| {
                 while begun.iter().map(|epoch| epoch.batches).sum::<usize>() >= engine.room() {
                     collect_batch(engine, begun, chain.next)?;
@@ -169,7 +171,7 @@ impl<E: Engine> Core<E> {
             outgoing,
             now: epoch.now,
             clock: epoch.clock,
-            records: epoch.records,
+            arrivals: epoch.arrivals,
         }))
     }
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::runtime::gauges::Readings;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::OutputRecord;
@@ -61,6 +62,9 @@ pub trait Engine {
 
     /// Names of the divisions, in the order of `Output::divisions`.
     fn divisions(&self) -> Vec<String>;
+
+    /// Renews what the engine counts by itself; about once a second.
+    fn read(&self, readings: &mut Readings);
 }
 
 /// Where input comes from: partitions, each an ordered log.
@@ -109,10 +113,19 @@ pub trait Store {
 pub trait Clock {
     /// Now.
     fn now(&mut self) -> Millis;
+
+    /// The same in nanoseconds since 1970, as fine as the clock has it: for readings, never for a decision.
+    fn now_nanos(&mut self) -> u64 {
+        u64::try_from(self.now().0).unwrap_or(0).saturating_mul(1_000_000)
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for &mut C {
     fn now(&mut self) -> Millis {
         (**self).now()
+    }
+
+    fn now_nanos(&mut self) -> u64 {
+        (**self).now_nanos()
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::rules::Tick;
+use crate::runtime::arrivals::Arrivals;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Clock, Engine, Error, Sink, Source, Store};
 use crate::runtime::inbox::Selection;
@@ -17,6 +18,7 @@ use crate::runtime::journal::{Claim, EpochRecord, Hash, Input};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::{Recovered, replay};
 use crate::runtime::settings::Settings;
+use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
 
@@ -59,6 +61,7 @@ pub struct Leader<E, S, K, J, C> {
     now: Millis,
     discovered: Millis,
     progress: Progress,
+    telling: Telling,
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
@@ -81,8 +84,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         if recovered.stopped {
             return Ok(None);
         }
+        let telling = Telling::new(&settings.gauges);
         let mut leader = Leader {
             core,
+            telling,
             source,
             sink,
             store,
@@ -102,6 +107,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         leader.move_now();
         let inputs = leader.all_inputs()?;
         leader.claim(inputs)?;
+        leader.telling.leads();
         Ok(Some(leader))
     }
 
@@ -146,6 +152,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// # Errors
     /// As `run`.
     pub fn step(&mut self) -> Result<bool, Error> {
+        self.telling.round(self.now, &self.core.engine);
         self.send_recorded(Duration::ZERO)?;
         while self.core.is_through()? {
             self.finish()?;
@@ -209,7 +216,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let next = self.core.chain.next;
         let unrecorded = self.pending.front().map_or(next, |(epoch, _)| *epoch);
         let unsent = self.sink.unacknowledged(Duration::ZERO)?.unwrap_or(next);
-        Ok(next - unrecorded.min(unsent) + self.core.under_way() as u64)
+        let first = unrecorded.min(unsent);
+        self.telling.acknowledged(first, self.clock.now_nanos());
+        Ok(next - first + self.core.under_way() as u64)
     }
 
     fn await_acknowledgement(&mut self) -> Result<(), Error> {
@@ -227,6 +236,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             return Ok(());
         }
         let recorded = self.store.recorded(wait)?;
+        if let Some(epoch) = recorded {
+            self.telling.recorded(epoch, self.clock.now_nanos());
+        }
         while self
             .pending
             .front()
@@ -297,7 +309,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// Waits for the oldest epoch begun and has it recorded.
     fn finish(&mut self) -> Result<(), Error> {
         let Some(outcome) = self.core.finish()? else { return Ok(()) };
-        self.progress.records += outcome.records as u64;
+        self.progress.records += outcome.arrivals.records;
         let record = EpochRecord {
             now: outcome.now.0,
             tick: outcome.clock.map(|clock| clock.0),
@@ -305,7 +317,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             sent: outcome.sent,
             ..self.record()
         };
-        self.append(&record, outcome.outgoing)
+        self.append(&record, outcome.outgoing, outcome.arrivals)
     }
 
     fn claim(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
@@ -321,7 +333,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         };
         self.core.adopt(&claim, &mut self.source)?;
         let record = EpochRecord { claim: Some(Box::new(claim)), ..self.record() };
-        self.append(&record, Outgoing::default())
+        self.append(&record, Outgoing::default(), Arrivals::default())
     }
 
     fn record(&self) -> EpochRecord {
@@ -340,10 +352,12 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         }
     }
 
-    fn append(&mut self, record: &EpochRecord, outgoing: Outgoing) -> Result<(), Error> {
+    fn append(&mut self, record: &EpochRecord, outgoing: Outgoing, arrivals: Arrivals) -> Result<(), Error> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
         self.store.append(record.epoch, bytes)?;
+        let nanos = self.clock.now_nanos();
+        self.telling.appended(record, arrivals, outgoing.bytes(), nanos);
         self.pending.push_back((record.epoch, outgoing));
         self.progress.epochs += 1;
         Ok(())

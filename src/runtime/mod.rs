@@ -5,7 +5,8 @@
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
 //! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent); `recover` walks the recorded
 //! epochs again, for the restart and for `reference`, `replay` and `verify`. Beside it `replay` runs plain logs, which
-//! have no epochs. `flow` spreads the stages over threads.
+//! have no epochs. `flow` spreads the stages over threads; `gauges` is what the runtime tells of itself, for whoever
+//! watches.
 
 pub mod flow;
 pub mod replay;
@@ -16,6 +17,9 @@ pub mod outgoing;
 pub mod journal;
 pub mod core;
 pub mod recover;
+pub mod arrivals;
+pub mod gauges;
+mod telling;
 pub mod leader;
 pub mod settings;
 mod engines;
@@ -26,7 +30,8 @@ mod memory;
 mod tests;
 
 pub use doors::{Clock, Engine, Error, Sink, Source, Store};
-pub use engines::FlowEngine;
+pub use engines::{FlowEngine, Laps};
+pub use gauges::{Gauges, Recorder};
 pub use leader::Leader;
 pub use settings::Settings;
 

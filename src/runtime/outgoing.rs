@@ -85,6 +85,11 @@ impl Outgoing {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// Bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl Outlets {

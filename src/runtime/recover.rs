@@ -107,7 +107,7 @@ impl<E: Engine> Walk<'_, E> {
         each(&record, self.core.output());
         let found = &mut self.found;
         found.epochs += 1;
-        found.records += outcome.records as u64;
+        found.records += outcome.arrivals.records;
         found.now = Some(Millis(record.now));
         found.unsent.push_back((record.epoch, outcome.outgoing));
         while found.unsent.len() > self.in_flight {

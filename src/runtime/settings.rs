@@ -1,6 +1,7 @@
 //! What a leader is told at its start; the configuration file of `run` becomes this.
 
 use crate::rules::{Rules, Tick};
+use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::types::DurationMs;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub inbox_bytes: usize,
     /// How often new input partitions are looked for.
     pub discover_every: DurationMs,
+    /// Where the leader tells of itself.
+    pub gauges: Gauges,
 }
 
 impl Settings {
@@ -40,6 +43,7 @@ impl Settings {
             epochs_in_flight: EPOCHS_IN_FLIGHT,
             inbox_bytes: INBOX_BYTES,
             discover_every: DurationMs::seconds(30),
+            gauges: Gauges::default(),
         }
     }
 }

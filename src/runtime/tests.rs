@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crate::rules::Tick;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Engine, Error};
+use crate::runtime::gauges::{Count, Gauges, Level, Phase, Readings, Series};
 use crate::runtime::inbox::Limits;
 use crate::runtime::journal::EpochRecord;
 use crate::runtime::leader::Leader;
@@ -88,6 +89,10 @@ impl Engine for Toy {
     fn divisions(&self) -> Vec<String> {
         ["alpha", "beta", "gamma"].map(String::from).to_vec()
     }
+
+    fn read(&self, readings: &mut Readings) {
+        readings.tally.events = self.seen;
+    }
 }
 
 impl Toy {
@@ -131,6 +136,7 @@ fn settings() -> Settings {
         epochs_in_flight: 3,
         inbox_bytes: 1 << 20,
         discover_every: DurationMs::seconds(30),
+        gauges: Gauges::default(),
     }
 }
 
@@ -247,6 +253,37 @@ fn timers_fire_without_input() {
     let before = world.0.borrow().epochs.len();
     (0..50).for_each(|_| assert!(!leader.step().unwrap(), "nothing is due, no epoch"));
     assert_eq!(world.0.borrow().epochs.len(), before);
+}
+
+#[test]
+fn the_gauges_tell_what_the_leader_did() {
+    let world = Shared::new(2, [1; 6], 11);
+    let settings = settings();
+    let gauges = settings.gauges.clone();
+    assert_eq!(gauges.phase(), Phase::Starting);
+    let mut leader = start(&world, Toy::default(), settings).unwrap();
+    for _ in 0..100 {
+        live(&world, 5);
+        leader.step().unwrap();
+    }
+    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    let (progress, told) = (leader.progress(), gauges.snapshot());
+    assert_eq!(told.phase, Phase::Leading);
+    assert_eq!(told.count(Count::Records), 500);
+    assert_eq!(told.count(Count::Epochs), progress.epochs);
+    assert_eq!(told.outputs.iter().sum::<u64>(), progress.sent);
+    assert_eq!(told.histogram(Series::EndToEnd).len(), 500, "all output is acknowledged");
+    assert_eq!(told.histogram(Series::Commit).len(), progress.epochs);
+    assert_eq!(told.histogram(Series::EpochRecords).len(), progress.epochs - 1, "a claim has no records");
+    assert_eq!(told.level(Level::EpochsInFlight), 0);
+    let input: usize = world.0.borrow().input.iter().flatten().map(|(_, _, value)| value.len()).sum();
+    assert_eq!(told.count(Count::BytesIn), input as u64);
+    assert!(told.beat > Millis::MIN && told.readings.tally.events > 0);
+    drop(leader);
+    assert_eq!(gauges.phase(), Phase::Ended);
+    let again = Settings { gauges: gauges.clone(), ..self::settings() };
+    start(&world, Toy::default(), again).unwrap();
+    assert_eq!(gauges.snapshot().count(Count::Records), 500, "what is replayed does not count");
 }
 
 #[test]

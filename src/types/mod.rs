@@ -11,11 +11,13 @@ pub mod decision;
 pub mod lines;
 pub mod operation;
 pub mod tally;
+pub mod floor;
 
 pub use decision::{
     AcceptMode, Affinity, AttemptOutcome, CloseOutcome, Objective, RefusalReason, Stream, WithdrawReason,
 };
 pub use event::{AgentPresence, EventType};
+pub use floor::Floor;
 pub use ids::{ChannelId, ConversationId, CustomerId, DivisionId, KindId, QueueId};
 pub use lines::{Lines, Output};
 pub use position::{Cause, Jump, Position, TraceParent};

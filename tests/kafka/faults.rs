@@ -4,7 +4,7 @@ use crate::broker::broker;
 use crate::tenant::Tenant;
 use std::time::{Duration, Instant};
 
-const RULES: &str = r#"
+pub const RULES: &str = r#"
 version = "faults"
 [identity.kinds.email]
 rank = 1
@@ -18,7 +18,7 @@ division = "sales"
 queue = "sales"
 "#;
 
-fn contact(id: usize) -> String {
+pub fn contact(id: usize) -> String {
     format!(
         r#"{{"specversion":"1.0","id":"{id}","source":"/t","type":"trunkline.contact.received","time":"2026-03-02T09:00:00Z","data":{{"channel":"chat","from":{{"email":"c{id}@x.org"}}}}}}"#
     )

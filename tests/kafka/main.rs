@@ -10,3 +10,8 @@ mod tenant;
 mod equality;
 mod crashes;
 mod faults;
+#[cfg(feature = "http")]
+#[path = "../http/checker.rs"]
+mod checker;
+#[cfg(feature = "http")]
+mod metrics;

@@ -58,7 +58,7 @@ impl Tenant {
     pub fn configure(&self, extra: &str, kafka: &str) {
         let Tenant { name, broker, .. } = self;
         let text = format!(
-            "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[kafka]\nbrokers = \"{}\"\n\
+            "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
              epoch_topic = \"{name}.epochs\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
              [[kafka.inputs]]\ntopic = \"{name}.in\"\n",
             broker.address

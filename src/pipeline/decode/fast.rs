@@ -11,9 +11,7 @@ use super::scan::{self, Source, WINDOW};
 use super::tables::{Memory, Tables};
 use super::texts::bytes_of;
 use super::time;
-use crate::types::event::{
-    AgentQueue, Event, Events, Identifier, List, SkillLevel, Span, TYPE_PREFIX,
-};
+use crate::types::event::{AgentQueue, Event, Events, Identifier, List, SkillLevel, Span, TYPE_PREFIX};
 use crate::types::position::TRACE_PARENT_CHARS;
 use crate::types::record::{BinaryHeaders, Record};
 use crate::types::{ChannelId, EventType, Position, TraceParent};

@@ -10,6 +10,7 @@
 
 mod clocks;
 mod conversation;
+mod floor;
 mod matching;
 mod operations;
 mod order;

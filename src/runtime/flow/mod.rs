@@ -26,7 +26,7 @@ use crate::rules::keys::HashKey;
 use crate::types::decision::DecisionBatch;
 use crate::types::event::Events;
 use crate::types::record::Record;
-use crate::types::{DurationMs, Jump, Millis, Output, Tally};
+use crate::types::{DurationMs, Floor, Jump, Millis, Output, Tally};
 
 pub use shuffled::Shuffled;
 
@@ -345,6 +345,20 @@ impl<M: Meter> Flow<M> {
     pub fn tally(&self) -> Tally {
         assert_eq!(self.under_way(), 0, "what was counted is asked for between batches");
         self.shared.states.tally()
+    }
+
+    /// The same at any time; of a batch under way some is counted and some is not yet. Waits for steps that are being
+    /// done.
+    pub fn counted(&self) -> Tally {
+        self.shared.states.tally()
+    }
+
+    /// What waits and who is there, at any time, division by division.
+    pub fn floor(&self, floor: &mut Floor) {
+        floor.clear(self.rules.queues.len(), self.rules.divisions.len());
+        for division in &self.shared.states.divisions {
+            division.lock().expect(UNLOCKED).add_to(floor);
+        }
     }
 
     /// The rules in force.
