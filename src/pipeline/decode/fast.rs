@@ -11,9 +11,7 @@ use super::scan::{self, Source, WINDOW};
 use super::tables::{Memory, Tables};
 use super::texts::bytes_of;
 use super::time;
-use crate::types::event::{
-    AgentQueue, Event, Events, Identifier, List, SkillLevel, Span, TYPE_PREFIX,
-};
+use crate::types::event::{AgentQueue, Event, Events, Identifier, List, SkillLevel, Span, TYPE_PREFIX};
 use crate::types::position::TRACE_PARENT_CHARS;
 use crate::types::record::{BinaryHeaders, Record};
 use crate::types::{ChannelId, EventType, Position, TraceParent};
@@ -320,7 +318,8 @@ fn usual_traceparent(window: &[u8; WINDOW], into: &mut TraceParent) -> bool {
     // `00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"`
     let word = |at: usize| scan::hex(window[at..].first_chunk().expect("the digits lie within the window"));
     let ((high, high_good), (low, low_good), (parent, parent_good)) = (word(3), word(19), word(36));
-    let marks = window[..3] == *b"00-" && window[35] == b'-' && window[52..54] == *b"-0" && window[55] == b'"';
+    let marks =
+        window[..3] == *b"00-" && window[35] == b'-' && window[52..54] == *b"-0" && window[55] == b'"';
     let flags = window[54].wrapping_sub(b'0');
     into.0[0] = 0;
     into.0[1..9].copy_from_slice(&high.to_le_bytes());

@@ -113,7 +113,8 @@ impl Normaliser {
                 let signs = scan::equal(block, b'@') & kept;
                 let at = signs.checked_ilog2()? as usize;
                 let domain = &lower[at + 1..];
-                let usual = at > 0 && !domain.is_empty() && !fold_domains.iter().any(|d| d.as_bytes() == domain);
+                let usual =
+                    at > 0 && !domain.is_empty() && !fold_domains.iter().any(|d| d.as_bytes() == domain);
                 usual.then_some(Normal::Form(lower))
             }
             Kind::Phone(_) => {

@@ -126,7 +126,8 @@ impl Pass<'_> {
         let text = bytes_of(self.src.bytes(), self.unescaped, value);
         let normaliser = &mut self.memory.normaliser;
         let window = self.src.window(value.start as usize);
-        let short = window.and_then(|window| normaliser.normalise_short(kind, scan::block(window), text.len()));
+        let short =
+            window.and_then(|window| normaliser.normalise_short(kind, scan::block(window), text.len()));
         let normal = match short {
             Some(normal) => normal,
             None => self.memory.normaliser.normalise(kind, text),

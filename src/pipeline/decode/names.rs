@@ -37,10 +37,7 @@ impl Name {
 impl Names {
     /// The set of these names; at most 2^15 of them.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Names {
-        let names: Vec<Name> = names
-            .into_iter()
-            .map(|text| Name::new(text.as_bytes()))
-            .collect();
+        let names: Vec<Name> = names.into_iter().map(|text| Name::new(text.as_bytes())).collect();
         assert!(names.len() <= 1 << 15, "the rules bound their names");
         let bits = (names.len() * 4).next_power_of_two().trailing_zeros().max(2);
         let mut set = Names { slots: vec![EMPTY; 1 << bits], names, shift: 64 - bits };
