@@ -371,7 +371,7 @@ impl Events {
     pub fn take_in(&mut self, record: &Record<'_>, max_bytes: usize) {
         let whole = record.value.len() <= max_bytes;
         let value = self.keep(if whole { record.value } else { &[] });
-        self.bytes.resize(self.bytes.len() + PADDING, 0);
+        self.bytes.extend_from_slice(&[0; PADDING]);
         let headers = record.binary.map(|headers| {
             let BinaryHeaders { specversion, id, source, event_type, time, traceparent } = *headers;
             let texts = [Some(specversion), id, source, event_type, time, traceparent];
@@ -380,7 +380,7 @@ impl Events {
             self.headers.len() as u32 - 1
         });
         if headers.is_some() {
-            self.bytes.resize(self.bytes.len() + PADDING, 0);
+            self.bytes.extend_from_slice(&[0; PADDING]);
         }
         assert!(self.bytes.len() < 1 << 31, "a batch is below 2 GiB");
         self.taken.push(Taken {
@@ -402,6 +402,7 @@ impl Events {
 
     /// A record taken in, whose bytes lie in `bytes`, which are this batch's own, and where its value begins. `None`
     /// instead of the record: it was too large.
+    #[inline]
     pub fn record<'b>(
         &self,
         at: usize,

@@ -3,6 +3,7 @@
 //! where it is needed. `None` everywhere means "not JSON, or deeper than allowed"; why is found out elsewhere.
 
 use super::scan::{self, BLOCK};
+use super::utf8::Watch;
 
 pub use crate::types::event::PADDING;
 
@@ -22,8 +23,8 @@ pub struct Cursor<'a> {
     src: &'a [u8],
     /// Next byte.
     pub at: usize,
-    /// Not 0: a string passed a byte that is not ASCII.
-    pub high: u32,
+    /// A string passed that may not be UTF-8.
+    pub doubt: bool,
     /// A line end was passed.
     pub newline: bool,
 }
@@ -77,7 +78,7 @@ impl<'a> Cursor<'a> {
     /// A cursor at a place.
     #[inline]
     pub fn new(src: &'a [u8], at: usize) -> Cursor<'a> {
-        Cursor { src, at, high: 0, newline: false }
+        Cursor { src, at, doubt: false, newline: false }
     }
 
     /// Passes exactly these bytes, if they come next.
@@ -125,19 +126,25 @@ impl<'a> Cursor<'a> {
     pub fn string(&mut self) -> Option<Text> {
         let start = self.at;
         let mut escaped = false;
+        let mut watch = Watch::default();
         loop {
             let block: &[u8; BLOCK] = self.src.get(self.at..self.at + BLOCK)?.try_into().ok()?;
             let found = scan::look(block);
             if found.special == 0 {
-                self.high |= found.high;
+                if found.high != 0 || watch.waits() {
+                    watch.whole(block);
+                }
                 self.at += BLOCK;
                 continue;
             }
             let length = found.special.trailing_zeros();
-            self.high |= found.high & ((1 << length) - 1);
+            if found.high & ((1 << length) - 1) != 0 || watch.waits() {
+                watch.last(block, length);
+            }
             self.at += length as usize;
             match self.src[self.at] {
                 b'"' => {
+                    self.doubt |= watch.doubts();
                     let text = Text { start, end: self.at, escaped };
                     self.at += 1;
                     return Some(text);

@@ -26,8 +26,8 @@ pub struct Pass<'a> {
     pub(super) row: &'a mut Event,
     pub(super) lists: Lists<'a>,
     pub(super) shape: &'a Shape,
-    /// A string passed a byte that is not ASCII.
-    pub(super) high: bool,
+    /// A string passed that may not be UTF-8.
+    pub(super) doubt: bool,
     /// A line end was passed between tokens.
     pub(super) newline: bool,
 }
@@ -77,7 +77,7 @@ impl<'a> Pass<'a> {
         let row = rows.last_mut().expect("a row was added");
         let lists = Lists { identifiers, skills, langs, capacities, queues };
         let shape = &tables.shapes[0];
-        Pass { tables, memory, src, unescaped, row, lists, shape, high: false, newline: false }
+        Pass { tables, memory, src, unescaped, row, lists, shape, doubt: false, newline: false }
     }
 
     /// Reads the event in structured mode from `start` to `end`. Tells whether a line end was passed between tokens.
@@ -100,7 +100,7 @@ impl<'a> Pass<'a> {
         if at != end && !self.is_blank(at, end) || envelope.seen & seen::REQUIRED != seen::REQUIRED {
             return None;
         }
-        if self.high && std::str::from_utf8(&self.src.bytes()[start..end]).is_err() {
+        if self.doubt && std::str::from_utf8(&self.src.bytes()[start..end]).is_err() {
             return None;
         }
         let id = bytes_of(self.src.bytes(), self.unescaped, envelope.id);
@@ -138,7 +138,7 @@ impl<'a> Pass<'a> {
         self.row.traceparent = headers.traceparent.map_or(TraceParent::NONE, TraceParent::parse);
         self.row.dedup_key = self.memory.event_key(&self.tables.keys, first_word(source), source, id);
         let at = self.data(start)?;
-        let valid = !self.high || std::str::from_utf8(&self.src.bytes()[start..end]).is_ok();
+        let valid = !self.doubt || std::str::from_utf8(&self.src.bytes()[start..end]).is_ok();
         ((at == end || self.is_blank(at, end)) && valid).then_some(())?;
         self.finish(record, position, headers.time.is_some())
     }
@@ -188,7 +188,7 @@ impl<'a> Pass<'a> {
             envelope.seen |= seen::TRACEPARENT;
         }
         // The one member that nobody reads and most senders write.
-        while let Some(next) = self.literal(at, b",\"datacontenttype\":\"application/json\"") {
+        if let Some(next) = self.literal(at, b",\"datacontenttype\":\"application/json\"") {
             at = next;
         }
         if envelope.seen & seen::TYPE != 0
@@ -296,8 +296,7 @@ impl<'a> Pass<'a> {
     /// A `traceparent` whose opening quote has been passed.
     #[inline(always)]
     fn traceparent_here(&mut self, at: usize) -> Option<usize> {
-        if let Some(usual) = usual_traceparent(self.src.window(at)?) {
-            self.row.traceparent = usual;
+        if usual_traceparent(self.src.window(at)?, &mut self.row.traceparent) {
             return Some(at + TRACE_PARENT_CHARS + 1);
         }
         self.any_traceparent_here(at)
@@ -312,33 +311,63 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The trace context that begins this window and ends with a quote, if `TraceParent::parse` gives one for its text.
+/// Reads the trace context that begins this window and ends with a quote; false if it is none of the usual ones, those of
+/// version 0 and flags 0 to 9, and then `into` may hold anything.
 #[inline(always)]
-fn usual_traceparent(window: &[u8; WINDOW]) -> Option<TraceParent> {
-    // `00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"`: the first and the last byte are read as a vector that
-    // begins with both pairs of digits.
-    let [v0, v1, b'-', .., f0, f1, b'"', _, _, _, _, _, _, _, _] = window else { return None };
-    let ends = [*v0, *v1, *f0, *f1, b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0', b'0'];
-    let (ends, ends_good) = scan::hex(&ends);
-    let (high, high_good) = scan::hex(window[3..19].first_chunk()?);
-    let (low, low_good) = scan::hex(window[19..35].first_chunk()?);
-    let (parent, parent_good) = scan::hex(window[36..52].first_chunk()?);
-    let good = ends_good & high_good & low_good & parent_good;
-    let some = ends[0] != 0xff && (high != [0; 8] || low != [0; 8]) && parent != [0; 8];
-    if !good || !some || window[35] != b'-' || window[52] != b'-' {
-        return None;
-    }
-    let mut bytes = [0; 26];
-    bytes[0] = ends[0];
-    bytes[1..9].copy_from_slice(&high);
-    bytes[9..17].copy_from_slice(&low);
-    bytes[17..25].copy_from_slice(&parent);
-    bytes[25] = ends[1];
-    Some(TraceParent(bytes))
+fn usual_traceparent(window: &[u8; WINDOW], into: &mut TraceParent) -> bool {
+    // `00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"`
+    let word = |at: usize| scan::hex(window[at..].first_chunk().expect("the digits lie within the window"));
+    let ((high, high_good), (low, low_good), (parent, parent_good)) = (word(3), word(19), word(36));
+    let marks =
+        window[..3] == *b"00-" && window[35] == b'-' && window[52..54] == *b"-0" && window[55] == b'"';
+    let flags = window[54].wrapping_sub(b'0');
+    into.0[0] = 0;
+    into.0[1..9].copy_from_slice(&high.to_le_bytes());
+    into.0[9..17].copy_from_slice(&low.to_le_bytes());
+    into.0[17..25].copy_from_slice(&parent.to_le_bytes());
+    into.0[25] = flags;
+    marks && high_good && low_good && parent_good && flags < 10 && high | low != 0 && parent != 0
 }
 
 /// The run of a side table from `start` to its present end.
 #[inline]
 pub(super) fn run<T>(table: &[T], start: usize) -> List {
     List { start: start as u32, len: (table.len() - start) as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_trace_contexts_are_those_of_the_type() {
+        let good = b"00-0123456789abcdef0023456789abcdef-0123456789abcdef-01";
+        let zeros = |from: usize, to: usize| {
+            let mut text = *good;
+            text[from..to].fill(b'0');
+            text
+        };
+        let mut texts = vec![*good, zeros(3, 35), zeros(3, 19), zeros(19, 35), zeros(36, 52)];
+        for place in 0..good.len() {
+            for byte in *b"0-9afgA\"\\ \x7f\xff" {
+                let mut text = *good;
+                text[place] = byte;
+                texts.push(text);
+            }
+        }
+        let mut usual = 0;
+        for text in texts {
+            let mut window = [b'"'; WINDOW];
+            window[..TRACE_PARENT_CHARS].copy_from_slice(&text);
+            let mut read = TraceParent::NONE;
+            if usual_traceparent(&window, &mut read) {
+                assert!(read.is_some());
+                assert_eq!(read, TraceParent::parse(&text), "{}", text.escape_ascii());
+                usual += 1;
+            }
+            window[TRACE_PARENT_CHARS] = b'x';
+            assert!(!usual_traceparent(&window, &mut read));
+        }
+        assert!(usual > 100, "{usual} were usual");
+    }
 }

@@ -118,7 +118,7 @@ impl Normaliser {
                 usual.then_some(Normal::Form(lower))
             }
             Kind::Phone(_) => {
-                let digits = scan::digits(block) & kept == kept & !1;
+                let digits = scan::within(block, b'0', 9) & kept == kept & !1;
                 let usual = digits && (8..=16).contains(&length) && value[0] == b'+' && value[1] != b'0';
                 usual.then_some(Normal::Form(value))
             }

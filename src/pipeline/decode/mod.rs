@@ -10,6 +10,7 @@
 //! Invariant: what `fast` refuses, `explain` can explain; if not, the engine stops, for one of them is wrong.
 
 mod scan;
+mod utf8;
 mod cursor;
 mod names;
 mod members;

@@ -13,17 +13,31 @@ pub struct Names {
 }
 
 struct Name {
+    /// The first 16 bytes.
     word: u128,
+    /// The last 16 bytes, if there are more: up to 32 bytes both words are the name.
+    tail: u128,
     text: Box<[u8]>,
+}
+
+impl Name {
+    fn new(text: &[u8]) -> Name {
+        Name { word: first_word(text), tail: last_word(text), text: text.into() }
+    }
+
+    /// Whether this is the name, whose first word is the same.
+    #[inline(always)]
+    fn ends_as(&self, text: &[u8]) -> bool {
+        self.text.len() == text.len()
+            && (text.len() <= WORD
+                || self.tail == last_word(text) && (text.len() <= 2 * WORD || *self.text == *text))
+    }
 }
 
 impl Names {
     /// The set of these names; at most 2^15 of them.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Names {
-        let names: Vec<Name> = names
-            .into_iter()
-            .map(|text| Name { word: first_word(text.as_bytes()), text: text.as_bytes().into() })
-            .collect();
+        let names: Vec<Name> = names.into_iter().map(|text| Name::new(text.as_bytes())).collect();
         assert!(names.len() <= 1 << 15, "the rules bound their names");
         let bits = (names.len() * 4).next_power_of_two().trailing_zeros().max(2);
         let mut set = Names { slots: vec![EMPTY; 1 << bits], names, shift: 64 - bits };
@@ -50,10 +64,7 @@ impl Names {
         loop {
             let place = self.slots[slot];
             let name = self.names.get(usize::from(place))?;
-            if name.word == word
-                && name.text.len() == text.len()
-                && (text.len() <= WORD || *name.text == *text)
-            {
+            if name.word == word && name.ends_as(text) {
                 return Some(place);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
@@ -83,6 +94,12 @@ static KEPT: [u128; WORD + 1] = {
     }
     kept
 };
+
+/// The last 16 bytes of a text, 0 if there are fewer.
+#[inline(always)]
+fn last_word(text: &[u8]) -> u128 {
+    text.last_chunk::<WORD>().map_or(0, |block| u128::from_le_bytes(*block))
+}
 
 /// The first 16 bytes as a little-endian word, filled up with 0.
 #[inline]

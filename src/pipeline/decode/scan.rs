@@ -1,5 +1,5 @@
 //! Bytes looked at many at once: windows that need one check for 64 bytes, and 32 bytes asked in one step which of them
-//! end or interrupt a JSON string, are not ASCII, are digits. Thirty-two, since most strings of events are shorter: one
+//! end or interrupt a JSON string, are not ASCII, are of some range. Thirty-two, since most strings of events are shorter: one
 //! look finds their end without a branch. The only module of decode that may use `unsafe`, and for nothing but the
 //! window and the vector load.
 #![allow(unsafe_code)]
@@ -90,19 +90,19 @@ pub fn equal(block: &[u8; BLOCK], byte: u8) -> u32 {
     bits(low.is(byte), high.is(byte))
 }
 
-/// The decimal digits.
+/// The bytes from `least` to `least + more`.
 #[inline(always)]
-pub fn digits(block: &[u8; BLOCK]) -> u32 {
+pub fn within(block: &[u8; BLOCK], least: u8, more: u8) -> u32 {
     let [low, high] = halves(block).map(Vector::load);
-    bits(low.within(b'0', 9), high.within(b'0', 9))
+    bits(low.within(least, more), high.within(least, more))
 }
 
-/// Eight bytes from 16 hexadecimal digits in lower case, and whether they all are such digits.
+/// Eight bytes, as a little-endian word, from 16 hexadecimal digits in lower case, and whether they all are such digits.
 #[inline(always)]
-pub fn hex(text: &[u8; VECTOR]) -> ([u8; 8], bool) {
+pub fn hex(text: &[u8; VECTOR]) -> (u64, bool) {
     let text = Vector::load(text);
     let (digit, letter) = (text.within(b'0', 9), text.within(b'a', 5));
-    (text.nibbles(letter).pairs().to_le_bytes(), digit.or(letter).bits() == 0xffff)
+    (text.nibbles(letter).pairs(), digit.or(letter).bits() == 0xffff)
 }
 
 #[inline(always)]
@@ -284,7 +284,7 @@ mod tests {
                 assert_eq!(look(&block), found, "byte {byte:#x} at {place}");
                 assert_eq!(not_plain(&block), bit(special || byte >= 0x80));
                 assert_eq!(not_graphic(&block), bit(!byte.is_ascii_graphic()));
-                assert_eq!(digits(&block), bit(byte.is_ascii_digit()));
+                assert_eq!(within(&block, b'0', 9), bit(byte.is_ascii_digit()));
                 assert_eq!(equal(&block, b'@'), bit(byte == b'@'));
             }
         }
@@ -314,9 +314,9 @@ mod tests {
                 assert_eq!(all, good, "byte {byte:#x} at {place}");
                 if good {
                     let number = u64::from_str_radix(std::str::from_utf8(&text).unwrap(), 16).unwrap();
-                    assert_eq!(bytes, number.to_be_bytes());
+                    assert_eq!(bytes, number.swap_bytes());
                     let twin = plain::Vector::load(&text);
-                    assert_eq!(twin.nibbles(twin.within(b'a', 5)).pairs().to_le_bytes(), bytes);
+                    assert_eq!(twin.nibbles(twin.within(b'a', 5)).pairs(), bytes);
                 }
             }
         }

@@ -18,7 +18,7 @@ impl<'a> Pass<'a> {
     ) -> Option<(T, usize)> {
         let mut cursor = Cursor::new(self.src.bytes(), at);
         let value = read(&mut cursor)?;
-        self.high |= cursor.high != 0;
+        self.doubt |= cursor.doubt;
         self.newline |= cursor.newline;
         Some((value, cursor.at))
     }
