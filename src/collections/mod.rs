@@ -5,6 +5,7 @@
 pub mod ageing_set;
 pub mod bits;
 pub mod blocks;
+pub mod few;
 pub mod heap;
 pub mod index_table;
 pub mod names;
@@ -18,6 +19,7 @@ pub mod wheel;
 pub use ageing_set::AgeingSet;
 pub use bits::Bits;
 pub use blocks::Blocks;
+pub use few::Few;
 pub use heap::{Heap, Positions};
 pub use index_table::IndexTable;
 pub use names::Names;

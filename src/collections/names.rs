@@ -3,24 +3,45 @@
 //! business has a bounded number.
 
 use crate::collections::index_table::IndexTable;
+use crate::collections::prefetch::prefetch;
 
 /// Numbered names.
 #[derive(Debug)]
 pub struct Names {
     table: IndexTable,
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
+    records: Vec<Name>,
     keys: Vec<u64>,
+    /// Names that are longer than `SHORT`.
+    bytes: Vec<u8>,
 }
+
+/// Bytes of a name that lie in its record.
+const SHORT: usize = 27;
+
+/// One name: half a cache line, with the bytes themselves if there are few.
+#[derive(Copy, Clone, Debug)]
+struct Name {
+    /// Where it begins in `Names::bytes`, if it is long.
+    start: u32,
+    /// The bytes of a short one.
+    short: [u8; SHORT],
+    /// Bytes, or `LONG`.
+    len: u8,
+}
+
+const _: () = assert!(size_of::<Name>() == 32);
+
+/// In `Name::len`: the name is not short; its length stands in the first four of its short bytes.
+const LONG: u8 = u8::MAX;
 
 impl Default for Names {
     fn default() -> Names {
         // One segment: names are few, and there is a list of them in every shard.
         Names {
             table: IndexTable::with_segment_bits(0),
-            bytes: Vec::new(),
-            ends: Vec::new(),
+            records: Vec::new(),
             keys: Vec::new(),
+            bytes: Vec::new(),
         }
     }
 }
@@ -37,9 +58,19 @@ impl Names {
         if let Some(number) = self.find(key, name) {
             return number;
         }
-        let number = self.ends.len() as u32;
-        self.bytes.extend_from_slice(name);
-        self.ends.push(self.bytes.len() as u32);
+        let number = self.records.len() as u32;
+        let mut record = Name { start: self.bytes.len() as u32, short: [0; SHORT], len: LONG };
+        match record.short.get_mut(..name.len()) {
+            Some(short) => {
+                short.copy_from_slice(name);
+                record.len = name.len() as u8;
+            }
+            None => {
+                record.short[..4].copy_from_slice(&(name.len() as u32).to_le_bytes());
+                self.bytes.extend_from_slice(name);
+            }
+        }
+        self.records.push(record);
         self.keys.push(key);
         self.table.insert(key, number);
         number
@@ -48,8 +79,12 @@ impl Names {
     /// The name of a number.
     #[inline]
     pub fn get(&self, number: u32) -> &[u8] {
-        let start = if number == 0 { 0 } else { self.ends[number as usize - 1] };
-        &self.bytes[start as usize..self.ends[number as usize] as usize]
+        let Name { start, short, len } = &self.records[number as usize];
+        if *len != LONG {
+            return &short[..usize::from(*len)];
+        }
+        let len = u32::from_le_bytes([short[0], short[1], short[2], short[3]]);
+        &self.bytes[*start as usize..(*start + len) as usize]
     }
 
     /// The keyed hash of a number's name.
@@ -58,20 +93,53 @@ impl Names {
         self.keys[number as usize]
     }
 
+    /// Asks for the place of a key in the table ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, key: u64) {
+        self.table.prefetch(key);
+    }
+
+    /// The number that a key most likely has, its place having been fetched; asks for the name itself.
+    #[inline]
+    pub fn guess(&self, key: u64) -> Option<u32> {
+        let guess = self.table.find(key, |_| true);
+        guess.inspect(|number| self.prefetch_name(*number))
+    }
+
+    /// Asks for the name of a number.
+    #[inline]
+    pub fn prefetch_name(&self, number: u32) {
+        prefetch(&self.records, number as usize);
+    }
+
     /// Names known.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.records.len()
     }
 
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.records.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_any_length_come_back() {
+        let mut names = Names::default();
+        let name = |len: usize| (0..len).map(|at| (at * 7 + len) as u8).collect::<Vec<u8>>();
+        let lengths = [0, 1, SHORT - 1, SHORT, SHORT + 1, 254, 255, 256, 300];
+        for (number, len) in lengths.into_iter().enumerate() {
+            assert_eq!(names.number(number as u64, &name(len)), number as u32);
+        }
+        for (number, len) in lengths.into_iter().enumerate() {
+            assert_eq!(names.get(number as u32), name(len));
+            assert_eq!(names.find(number as u64, &name(len)), Some(number as u32));
+        }
+    }
 
     #[test]
     fn numbers_and_back_even_where_keys_collide() {

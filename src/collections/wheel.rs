@@ -1,12 +1,16 @@
 //! Timers by deadline: a hierarchical wheel of eight levels of 256 slots, one level a byte of the deadline, so every
-//! instant that an `i64` holds has its slot and no overflow list is needed. Arming and disarming touch one or two
-//! nodes; the common question "is anything due?" is one comparison.
+//! instant that an `i64` holds has its slot and no overflow list is needed. The common question "is anything due?" is
+//! one comparison.
 //!
-//! A deadline stands at the level of the highest byte in which it differs from `base`, which is never later than
-//! any deadline in the wheel. Hence every deadline of a level is earlier than all of the levels above it, a slot of
-//! level 0 holds one single deadline, and a node's slot follows from its deadline alone. Looking for the least
-//! deadline moves `base` to the beginning of the earliest slot, if that is within the limit, and spreads the slot
-//! over the levels below: a node moves down at most seven times, mostly once or twice.
+//! A node stands at the level of the highest byte in which its deadline differed from `base` when it was linked; `base` is
+//! never later than any deadline in the levels. Hence the slots of a level begin earlier than all of the levels above
+//! it, and a slot of level 0 stands for one single instant. Looking for the least deadline moves `base` to the beginning
+//! of the earliest slot, if that is within the limit, and spreads the slot over the levels below: a node moves down at
+//! most seven times, mostly once or twice.
+//!
+//! A deadline that is put off, or taken away, touches its own node only: the node stays where it is, which is early enough,
+//! and goes where it belongs when its slot's turn comes. Only a deadline that becomes earlier than its slot moves the
+//! node at once, and with it two neighbours.
 //!
 //! What is armed earlier than `base` goes to a list of its own, which is searched whole: correct, but meant for few.
 
@@ -32,22 +36,30 @@ const WORDS: usize = 4;
 const SLOTS: usize = LEVELS * 256;
 const OVERDUE: usize = SLOTS;
 const NIL: u32 = u32::MAX;
-/// In `previous`: the node is in no list.
-const UNARMED: u32 = u32::MAX - 1;
+/// In `Node::list`: the node is in no list.
+const NOWHERE: u16 = u16::MAX;
 
 /// | bytes | field |
 /// |---|---|
 /// | 0–7 | deadline, sign bit turned so that unsigned order is time's order |
 /// | 8–11 | next in the slot |
-/// | 12–15 | previous in the slot, or a mark |
+/// | 12–15 | previous in the slot |
+/// | 16–17 | its slot, or a mark |
+/// | 18 | whether the deadline counts |
 #[derive(Copy, Clone, Debug)]
 struct Node {
     deadline: u64,
     next: u32,
     previous: u32,
+    list: u16,
+    armed: bool,
 }
 
-const _: () = assert!(size_of::<Node>() == 16);
+const _: () = assert!(size_of::<Node>() == 24);
+
+impl Node {
+    const IDLE: Node = Node { deadline: 0, next: NIL, previous: NIL, list: NOWHERE, armed: false };
+}
 
 impl Default for Wheel {
     fn default() -> Self {
@@ -83,37 +95,44 @@ impl Wheel {
     /// Sets the deadline of a handle, in place of the one that it had. One that has passed is due at once.
     #[inline]
     pub fn arm(&mut self, handle: u32, deadline: i64) {
-        assert!(handle < UNARMED, "a handle below the two marks");
         let deadline = unsigned(deadline);
         if handle >= self.nodes.len() {
-            self.nodes.grow(handle + 1, Node { deadline: 0, next: NIL, previous: UNARMED });
+            self.nodes.grow(handle + 1, Node::IDLE);
         }
-        let node = &self.nodes[handle];
-        if node.previous != UNARMED {
-            if node.deadline == deadline {
-                return;
-            }
+        let node = &mut self.nodes[handle];
+        if node.armed && node.deadline == deadline {
+            return;
+        }
+        self.len += u32::from(!node.armed);
+        node.armed = true;
+        node.deadline = deadline;
+        let list = usize::from(node.list);
+        self.least = self.least.min(deadline);
+        if list < SLOTS && deadline >= self.start(list) {
+            return;
+        }
+        if list <= OVERDUE {
             self.unlink(handle);
         }
-        self.nodes[handle].deadline = deadline;
         self.link(handle);
-        self.least = self.least.min(deadline);
     }
 
     /// Takes the deadline away; whether there was one.
     #[inline]
     pub fn disarm(&mut self, handle: u32) -> bool {
-        let armed = self.nodes.get(handle).is_some_and(|node| node.previous != UNARMED);
-        if armed {
+        let Some(node) = self.nodes.get_mut(handle).filter(|node| node.armed) else { return false };
+        node.armed = false;
+        self.len -= 1;
+        if usize::from(node.list) == OVERDUE {
             self.unlink(handle);
         }
-        armed
+        true
     }
 
     /// The deadline of a handle.
     #[inline]
     pub fn deadline(&self, handle: u32) -> Option<i64> {
-        self.nodes.get(handle).filter(|node| node.previous != UNARMED).map(|node| signed(node.deadline))
+        self.nodes.get(handle).filter(|node| node.armed).map(|node| signed(node.deadline))
     }
 
     /// Asks for the handle's line.
@@ -141,8 +160,10 @@ impl Wheel {
         let mut handle = self.heads[list];
         while handle != NIL {
             let node = self.nodes[handle];
-            if node.deadline == at {
+            if node.armed && node.deadline == at {
                 self.unlink(handle);
+                self.nodes[handle].armed = false;
+                self.len -= 1;
                 into.push(handle);
             }
             handle = node.next;
@@ -159,20 +180,46 @@ impl Wheel {
                 self.least = u64::MAX;
                 return None;
             };
-            let shift = 8 * level as u32;
-            // The bytes above the level are those of `base`, the ones below are 0.
-            let above = u64::MAX.checked_shl(shift + 8).unwrap_or(0);
-            let start = (self.base & above) | (place as u64) << shift;
+            let list = level * 256 + place;
+            let start = self.start(list);
             self.least = start;
             if start > limit {
                 return None;
             }
-            if level == 0 {
+            if level == 0 && self.is_due(list, start) {
                 return Some(start);
             }
-            self.base = start;
-            self.spread(level * 256 + place);
+            if level > 0 {
+                self.base = start;
+                self.spread(list);
+            }
         }
+    }
+
+    /// Whether anything in a slot of level 0 is due at its instant; what was put off or disarmed leaves the slot.
+    #[inline]
+    fn is_due(&mut self, list: usize, start: u64) -> bool {
+        while self.heads[list] != NIL {
+            let handle = self.heads[list];
+            let Node { deadline, armed, .. } = self.nodes[handle];
+            if armed && deadline == start {
+                return true;
+            }
+            self.unlink(handle);
+            if armed {
+                self.link(handle);
+            }
+        }
+        false
+    }
+
+    /// The first instant of a slot: the bytes above its level are those of `base`, the ones below are 0.
+    #[inline]
+    const fn start(&self, list: usize) -> u64 {
+        let shift = 8 * (list / 256) as u32;
+        // Two shifts: above the highest level there is no byte.
+        let above = (u64::MAX << shift) << 8;
+        (self.base & above) | ((list % 256) as u64) << shift
     }
 
     fn least_overdue(&self) -> u64 {
@@ -203,12 +250,15 @@ impl Wheel {
         let mut handle = std::mem::replace(&mut self.heads[list], NIL);
         self.vacate(list);
         while handle != NIL {
-            let next = self.nodes[handle].next;
+            let node = &mut self.nodes[handle];
+            let (next, armed) = (node.next, node.armed);
+            node.list = NOWHERE;
             if next != NIL {
                 self.nodes.prefetch(next);
             }
-            self.len -= 1;
-            self.link(handle);
+            if armed {
+                self.link(handle);
+            }
             handle = next;
         }
     }
@@ -225,30 +275,27 @@ impl Wheel {
         let node = &mut self.nodes[handle];
         node.next = first;
         node.previous = NIL;
-        self.len += 1;
+        node.list = list as u16;
     }
 
     #[inline]
     fn unlink(&mut self, handle: u32) {
-        let Node { deadline, next, previous } = self.nodes[handle];
+        let node = &mut self.nodes[handle];
+        let Node { next, previous, list, .. } = *node;
+        node.list = NOWHERE;
         if next != NIL {
             self.nodes[next].previous = previous;
         }
         if previous != NIL {
             self.nodes[previous].next = next;
-        } else {
-            let list = self.list_of(deadline);
-            debug_assert_eq!(
-                self.heads[list], handle,
-                "a node without a previous one is the first of its list"
-            );
-            self.heads[list] = next;
-            if next == NIL {
-                self.vacate(list);
-            }
+            return;
         }
-        self.nodes[handle].previous = UNARMED;
-        self.len -= 1;
+        let list = usize::from(list);
+        debug_assert_eq!(self.heads[list], handle, "a node without a previous one is the first of its list");
+        self.heads[list] = next;
+        if next == NIL {
+            self.vacate(list);
+        }
     }
 
     #[inline]

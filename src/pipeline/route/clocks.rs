@@ -24,19 +24,13 @@ pub enum Running {
     Stands,
 }
 
-/// One objective's clock: 48 bytes.
+/// One objective's clock: 24 bytes. When it is to be heard of next stands among the conversation's alarms.
 #[derive(Copy, Clone, Debug)]
 pub struct ServiceClock {
     /// When it is due, while it runs.
     pub due: Millis,
-    /// When the next warning is due; `Millis::MAX`: none.
-    pub warn_at: Millis,
-    /// From when `left` counts.
+    /// From when the open time that is left counts.
     anchor: Millis,
-    /// Open time left at `anchor`, or while it stands.
-    left: DurationMs,
-    /// Clock of the entry that armed it.
-    armed: Millis,
     /// The queue in which the cycle began.
     pub queue: QueueId,
     /// Place of the next warning.
@@ -45,63 +39,52 @@ pub struct ServiceClock {
     pub running: Running,
     /// Whether the cycle has been breached.
     pub breached: bool,
+    /// Whether its alarm is a warning; else it is the breach.
+    pub warns: bool,
 }
 
-const _: () = assert!(size_of::<ServiceClock>() == 48);
-
-impl Default for ServiceClock {
-    fn default() -> Self {
-        ServiceClock {
-            due: Millis::MAX,
-            warn_at: Millis::MAX,
-            anchor: Millis(0),
-            left: DurationMs::ZERO,
-            armed: Millis(0),
-            queue: QueueId(0),
-            next_warning: 0,
-            running: Running::No,
-            breached: false,
-        }
-    }
-}
+const _: () = assert!(size_of::<ServiceClock>() == 24);
 
 impl ServiceClock {
-    /// When the breach is told: `max(due + 1 ms, clock when armed)`; `Millis::MAX` unless it runs unbreached.
-    #[inline]
-    pub fn breach_at(&self) -> Millis {
-        let runs = self.running == Running::Yes && !self.breached;
-        if runs { self.due.plus(DurationMs(1)).max(self.armed) } else { Millis::MAX }
-    }
+    /// No cycle.
+    pub const IDLE: ServiceClock = ServiceClock {
+        due: Millis::MAX,
+        anchor: Millis(0),
+        queue: QueueId(0),
+        next_warning: 0,
+        running: Running::No,
+        breached: false,
+        warns: false,
+    };
 
     /// The due time of a clock that runs and is not breached.
     pub fn open_due(&self) -> Option<Millis> {
         (self.running == Running::Yes && !self.breached).then_some(self.due)
     }
 
-    /// Arms due time and the next warning from `anchor` with `left`.
-    fn arm(&mut self, rules: &Rules, target: &Target, clock: Millis) {
-        self.armed = clock;
-        self.due = rules.calendar(target.calendar).add(self.anchor, self.left);
-        self.arm_warning(rules, target);
-    }
-
-    /// Finds the instant of the next warning: when all but the rest of the target has passed, not before the clock
-    /// when armed, and never after the due time.
-    pub fn arm_warning(&mut self, rules: &Rules, target: &Target) {
-        self.warn_at = Millis::MAX;
-        let Some(percent) = target.warn.get(usize::from(self.next_warning)) else { return };
-        let rest = DurationMs(target.target.0 - warning_point(target.target, *percent).0);
-        let until = DurationMs((self.left.0 - rest.0).max(0));
-        let at = rules.calendar(target.calendar).add(self.anchor, until).max(self.armed);
-        if at <= self.due {
-            self.warn_at = at;
+    /// Finds the instant of the next warning, when all but the rest of the target has passed, not before `clock` and
+    /// never after the due time; else of the breach: `max(due + 1 ms, clock)`.
+    fn next_alarm(&mut self, rules: &Rules, target: &Target, left: DurationMs, clock: Millis) -> Millis {
+        if let Some(percent) = target.warn.get(usize::from(self.next_warning)) {
+            let rest = DurationMs(target.target.0 - warning_point(target.target, *percent).0);
+            let until = DurationMs((left.0 - rest.0).max(0));
+            let at = rules.calendar(target.calendar).add(self.anchor, until).max(clock);
+            if at <= self.due {
+                self.warns = true;
+                return at;
+            }
         }
+        self.warns = false;
+        self.due.plus(DurationMs(1)).max(clock)
     }
 }
 
 /// Open time after which the warning of a percentage is due.
 fn warning_point(target: DurationMs, percent: u8) -> DurationMs {
-    DurationMs((i128::from(target.0) * i128::from(percent) / 100) as i64)
+    match target.0.checked_mul(i64::from(percent)) {
+        Some(product) => DurationMs(product / 100),
+        None => DurationMs((i128::from(target.0) * i128::from(percent) / 100) as i64),
+    }
 }
 
 impl Conversation {
@@ -116,17 +99,43 @@ impl Conversation {
     ) {
         let queue = self.queue;
         let Some(target) = &rules.queues[queue.at()].sla[objective as usize] else { return };
-        let service = &mut self.clocks[objective as usize];
-        assert!(service.running == Running::No, "a cycle starts when none is under way");
-        *service = ServiceClock {
-            anchor: start,
-            left: target.target,
-            queue,
-            running: Running::Yes,
-            ..ServiceClock::default()
-        };
-        service.arm(rules, target, clock);
+        assert!(
+            self.clocks[objective as usize].running == Running::No,
+            "a cycle starts when none is under way"
+        );
+        self.clocks[objective as usize] =
+            ServiceClock { anchor: start, queue, running: Running::Yes, ..ServiceClock::IDLE };
+        if objective == Objective::Resolution {
+            self.resolution_left = target.target;
+        }
+        self.arm(objective, rules, target, clock);
         tally[queue.at()][objective as usize].started += 1;
+    }
+
+    /// Finds due time and alarm of a clock that begins to run, or runs on.
+    fn arm(&mut self, objective: Objective, rules: &Rules, target: &Target, clock: Millis) {
+        let left = self.left(objective, target);
+        let service = &mut self.clocks[objective as usize];
+        service.due = rules.calendar(target.calendar).add(service.anchor, left);
+        self.alarms[objective as usize] = service.next_alarm(rules, target, left, clock);
+    }
+
+    /// Open time left at a clock's anchor: only a resolution ever stands still.
+    fn left(&self, objective: Objective, target: &Target) -> DurationMs {
+        if objective == Objective::Resolution { self.resolution_left } else { target.target }
+    }
+
+    /// A warning is told; gives its percentage and when the clock is due.
+    pub fn warn(&mut self, objective: Objective, clock: Millis, rules: &Rules) -> (u8, Millis) {
+        let service = &mut self.clocks[objective as usize];
+        let target =
+            rules.queues[service.queue.at()].sla[objective as usize].as_ref().expect("a clock has a target");
+        let percent = target.warn[usize::from(service.next_warning)];
+        service.next_warning += 1;
+        let left = self.left(objective, target);
+        let service = &mut self.clocks[objective as usize];
+        self.alarms[objective as usize] = service.next_alarm(rules, target, left, clock);
+        (percent, service.due)
     }
 
     /// Stops a cycle that reached its goal: met, unless it was breached.
@@ -146,10 +155,14 @@ impl Conversation {
         tally: &mut ObjectiveTallies,
     ) {
         let service = &mut self.clocks[objective as usize];
-        if service.running != Running::No && !service.breached {
+        if service.running == Running::No {
+            return;
+        }
+        if !service.breached {
             count(&mut tally[service.queue.at()][objective as usize]);
         }
-        *service = ServiceClock::default();
+        *service = ServiceClock::IDLE;
+        self.alarms[objective as usize] = Millis::MAX;
     }
 
     /// A cycle is breached: told once, counted once.
@@ -157,30 +170,33 @@ impl Conversation {
         let service = &mut self.clocks[objective as usize];
         assert!(service.running == Running::Yes && !service.breached, "a running cycle is breached once");
         service.breached = true;
-        service.warn_at = Millis::MAX;
+        self.alarms[objective as usize] = Millis::MAX;
         self.breached |= 1 << objective as u8;
         tally[service.queue.at()][objective as usize].breached += 1;
     }
 
     /// The resolution clock stands or runs as the pauses say.
     pub fn settle_resolution(&mut self, clock: Millis, rules: &Rules) {
+        const RESOLUTION: usize = Objective::Resolution as usize;
         let stands = self.held_pause || self.customer_pause;
-        let service = &mut self.clocks[Objective::Resolution as usize];
-        let Some(target) = &rules.queues[service.queue.at()].sla[Objective::Resolution as usize] else {
-            return;
+        let service = &mut self.clocks[RESOLUTION];
+        let changes = match service.running {
+            Running::Yes => stands && !service.breached,
+            Running::Stands => !stands,
+            Running::No => false,
         };
-        match service.running {
-            Running::Yes if stands && !service.breached => {
-                service.left = rules.calendar(target.calendar).open_between(clock, service.due);
-                service.running = Running::Stands;
-                service.warn_at = Millis::MAX;
-            }
-            Running::Stands if !stands => {
-                service.anchor = clock;
-                service.running = Running::Yes;
-                service.arm(rules, target, clock);
-            }
-            _ => {}
+        if !changes {
+            return;
+        }
+        let target = rules.queues[service.queue.at()].sla[RESOLUTION].as_ref().expect("a clock has a target");
+        if stands {
+            self.resolution_left = rules.calendar(target.calendar).open_between(clock, service.due);
+            service.running = Running::Stands;
+            self.alarms[RESOLUTION] = Millis::MAX;
+        } else {
+            service.anchor = clock;
+            service.running = Running::Yes;
+            self.arm(Objective::Resolution, rules, target, clock);
         }
     }
 }

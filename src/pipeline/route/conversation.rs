@@ -2,14 +2,18 @@
 
 use crate::collections::index_table::IndexTable;
 use crate::collections::pages::Pages;
+use crate::collections::prefetch::{line_of, lines_of};
 use crate::types::{
     ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent,
 };
 
 use super::clocks::ServiceClock;
 
-/// No agent, class, block or name.
+/// No agent, class, block, list or name.
 pub const NONE: u32 = u32::MAX;
+
+/// A span that is not known yet.
+pub const UNSET: DurationMs = DurationMs(i64::MIN);
 
 /// Where a conversation is.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -24,77 +28,29 @@ pub enum State {
     Held,
 }
 
-/// A conversation of a division.
+/// A conversation of a division, laid out so that an operation needs the first lines and a contact all of them.
 ///
-/// | bytes | field |
+/// | line | holds |
 /// |---|---|
-/// | 4 × 40 | service clocks |
-/// | 32 | ids |
-/// | 7 × 8 | instants, value |
-/// | 16 + 26 | position and trace of the latest contact |
-/// | about 110 | state, queue, agent, counts, context |
+/// | 0 | which, whose, where, flags |
+/// | 1 | deadlines |
+/// | 2, 3 | service clocks, place in line |
+/// | 4, 5 | counts, what an assignment tells of the latest contact |
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Conversation {
-    /// By `Objective as usize`.
-    pub clocks: [ServiceClock; 4],
-    /// Its id.
+    /// Its id; `ConversationId::NONE`: the place is free.
     pub id: ConversationId,
     /// The customer's id at the last operation.
     pub customer: CustomerId,
-    /// `arrived` of the oldest unanswered contact.
-    pub arrived: Millis,
-    /// Clock at which it entered its queue.
-    pub queued: Millis,
-    /// Clock at which it opened.
-    pub opened: Millis,
-    /// Clock of the last operation.
-    pub last: Millis,
-    /// `arrived` of the contact that opened it.
-    pub first_contact: Millis,
-    /// Business value.
-    pub value: i64,
-    /// Position of the latest message.
-    pub message: Position,
-    /// Keyed hash of the contact's language; 0: unknown.
-    pub lang_key: u64,
-    /// When the live offer expires; `Millis::MAX`: there is none that expires.
-    pub offer_expires: Millis,
-    /// When its priority goes into the next segment of the curve, while queued.
-    pub knee: Millis,
-    /// When the next delay of some agent ends, while queued.
-    pub delay_ends: Millis,
-    /// Arrived → first acceptance.
-    pub wait: Option<DurationMs>,
-    /// Arrived → first reply.
-    pub first_response: Option<DurationMs>,
-    /// Trace of the latest contact.
-    pub traceparent: TraceParent,
-    /// Number of the set of skills that the contact asks for.
-    pub skills: u32,
+    /// The agent who has it or its offer.
+    pub agent: u32,
     /// Its class in the waiting lists, while queued.
     pub class: u32,
     /// Segment of the curve, while queued.
     pub segment: u32,
-    /// The agent who has it or its offer.
-    pub agent: u32,
-    /// Offers made.
-    pub offers: u32,
-    /// Contacts.
-    pub contacts: u32,
-    /// Transfers.
-    pub transfers: u32,
-    /// Earlier attempts that failed.
-    pub failed_attempts: u32,
-    /// Block of earlier attempts.
-    pub attempts: u32,
-    /// Attempts in the block.
-    pub attempt_count: u32,
-    /// Number of the name of the agent of the latest reply or resolve.
-    pub last_agent: u32,
     /// Its queue.
     pub queue: QueueId,
-    /// Kinds by which the customer is known.
-    pub kinds: u16,
     /// Channel of the latest contact.
     pub channel: ChannelId,
     /// Where it is.
@@ -109,63 +65,122 @@ pub struct Conversation {
     pub customer_pause: bool,
     /// Bit `Objective as usize`: breached at least once.
     pub breached: u8,
-    /// Agents who may not take it yet, and until when.
-    pub exclusions: Vec<(u32, Millis)>,
+    /// By `Objective as usize`: when the next warning or the breach is to be told; `Millis::MAX`: never.
+    pub alarms: [Millis; 4],
+    /// While queued, when its priority goes into the next segment of the curve; while offered, when the offer
+    /// expires; `Millis::MAX`: never.
+    pub turn: Millis,
+    /// When the next delay of some agent ends, while queued.
+    pub delay_ends: Millis,
+    /// When the first of its exclusions ends; `Millis::MAX`: it has none.
+    pub exclusion_ends: Millis,
+    /// Clock of the last operation.
+    pub last: Millis,
+    /// By `Objective as usize`.
+    pub clocks: [ServiceClock; 4],
+    /// Open time left of the resolution, from its clock's anchor or while it stands.
+    pub resolution_left: DurationMs,
+    /// `arrived` of the oldest unanswered contact.
+    pub arrived: Millis,
+    /// Clock at which it entered its queue.
+    pub queued: Millis,
+    /// Clock at which it opened.
+    pub opened: Millis,
+    /// Arrived → first acceptance, or `UNSET`.
+    pub wait: DurationMs,
+    /// Arrived → first reply, or `UNSET`.
+    pub first_response: DurationMs,
+    /// Offers made.
+    pub offers: u32,
+    /// Contacts.
+    pub contacts: u32,
+    /// Transfers.
+    pub transfers: u32,
+    /// Its list of exclusions.
+    pub exclusions: u32,
+    /// What an assignment tells.
+    pub context: Context,
 }
 
-const _: () = assert!(size_of::<Conversation>() <= 480);
+/// What an assignment tells of the latest contact.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub struct Context {
+    /// Business value.
+    pub value: i64,
+    /// Keyed hash of the contact's language; 0: unknown.
+    pub lang_key: u64,
+    /// `arrived` of the contact that opened it.
+    pub first_contact: Millis,
+    /// Position of the latest message.
+    pub message: Position,
+    /// Number of the set of skills that the contact asks for.
+    pub skills: u32,
+    /// Earlier attempts that failed.
+    pub failed_attempts: u32,
+    /// Block of earlier attempts.
+    pub attempts: u32,
+    /// Attempts in the block.
+    pub attempt_count: u32,
+    /// Number of the name of the agent of the latest reply or resolve.
+    pub last_agent: u32,
+    /// Kinds by which the customer is known.
+    pub kinds: u16,
+    /// Trace of the latest contact.
+    pub traceparent: TraceParent,
+}
 
-impl Default for Conversation {
-    fn default() -> Self {
-        Conversation {
-            clocks: Default::default(),
-            id: ConversationId::NONE,
-            customer: CustomerId::default(),
-            arrived: Millis(0),
-            queued: Millis(0),
-            opened: Millis(0),
-            last: Millis(0),
-            first_contact: Millis(0),
+const _: () = assert!(size_of::<Conversation>() == 384);
+const _: () = assert!(std::mem::offset_of!(Conversation, alarms) == 64);
+const _: () = assert!(std::mem::offset_of!(Conversation, clocks) == 128);
+const _: () = assert!(std::mem::offset_of!(Conversation, wait) == 256);
+
+impl Conversation {
+    /// An empty place.
+    pub const FREE: Conversation = Conversation {
+        id: ConversationId::NONE,
+        customer: CustomerId { hash: 0, generation: 0 },
+        agent: NONE,
+        class: NONE,
+        segment: 0,
+        queue: QueueId(0),
+        channel: ChannelId(0),
+        state: State::Queued,
+        replied: false,
+        answered: false,
+        held_pause: false,
+        customer_pause: false,
+        breached: 0,
+        alarms: [Millis::MAX; 4],
+        turn: Millis::MAX,
+        delay_ends: Millis::MAX,
+        exclusion_ends: Millis::MAX,
+        last: Millis(0),
+        clocks: [ServiceClock::IDLE; 4],
+        resolution_left: DurationMs::ZERO,
+        arrived: Millis(0),
+        queued: Millis(0),
+        opened: Millis(0),
+        wait: UNSET,
+        first_response: UNSET,
+        offers: 0,
+        contacts: 0,
+        transfers: 0,
+        exclusions: NONE,
+        context: Context {
             value: 0,
-            message: Position::default(),
             lang_key: 0,
-            offer_expires: Millis::MAX,
-            knee: Millis::MAX,
-            delay_ends: Millis::MAX,
-            wait: None,
-            first_response: None,
-            traceparent: TraceParent::NONE,
+            first_contact: Millis(0),
+            message: Position { partition: 0, index: 0, offset: 0 },
             skills: NONE,
-            class: NONE,
-            segment: 0,
-            agent: NONE,
-            offers: 0,
-            contacts: 0,
-            transfers: 0,
             failed_attempts: 0,
             attempts: NONE,
             attempt_count: 0,
             last_agent: NONE,
-            queue: QueueId(0),
             kinds: 0,
-            channel: ChannelId(0),
-            state: State::Queued,
-            replied: false,
-            answered: false,
-            held_pause: false,
-            customer_pause: false,
-            breached: 0,
-            exclusions: Vec::new(),
-        }
-    }
-}
-
-impl Conversation {
-    /// Whether this agent may not take it at `at`.
-    #[inline]
-    pub fn excludes(&self, agent: u32, at: Millis) -> bool {
-        self.exclusions.iter().any(|(excluded, until)| *excluded == agent && at < *until)
-    }
+            traceparent: TraceParent::NONE,
+        },
+    };
 }
 
 /// Segments of the table of conversations, as a power of two: a million held at once make 16,000 each.
@@ -185,28 +200,35 @@ impl Default for Book {
 }
 
 impl Book {
-    /// The slot of a conversation that the division holds.
+    /// The slot of a conversation that the division holds; `guess` is looked at first.
     #[inline]
-    pub fn find(&self, id: ConversationId) -> Option<u32> {
+    pub fn find(&self, id: ConversationId, guess: u32) -> Option<u32> {
+        if self.slots.get(guess).is_some_and(|conversation| conversation.id == id) {
+            return Some(guess);
+        }
         self.table.find(hash_of(id), |slot| self.slots[slot].id == id)
     }
 
-    /// A slot for a conversation; everything in it is as by default.
+    /// A slot for a conversation; everything else in it is as in an empty place.
     pub fn enter(&mut self, id: ConversationId) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| self.slots.push(Conversation::default()));
-        self.slots[slot].id = id;
+        let fresh = Conversation { id, ..Conversation::FREE };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot] = fresh;
+                slot
+            }
+            None => self.slots.push(fresh),
+        };
         self.table.insert(hash_of(id), slot);
         slot
     }
 
-    /// Forgets a conversation; its list keeps its memory.
+    /// Forgets a conversation.
     pub fn leave(&mut self, slot: u32) {
         let conversation = &mut self.slots[slot];
-        let known = self.table.remove(hash_of(conversation.id), slot);
+        let id = std::mem::replace(&mut conversation.id, ConversationId::NONE);
+        let known = self.table.remove(hash_of(id), slot);
         assert!(known, "a conversation in the book is in its table");
-        let mut exclusions = std::mem::take(&mut conversation.exclusions);
-        exclusions.clear();
-        *conversation = Conversation { exclusions, ..Conversation::default() };
         self.free.push(slot);
     }
 
@@ -221,11 +243,24 @@ impl Book {
         self.table.prefetch(hash_of(id));
     }
 
-    /// Asks for the conversation itself, its place being fetched; the slot that it most likely has.
+    /// The slot that a conversation most likely has, its place in the table having been fetched; else `NONE`.
     #[inline]
-    pub fn prefetch_slot(&self, id: ConversationId) -> Option<u32> {
-        let slot = self.table.find(hash_of(id), |_| true);
-        slot.inspect(|slot| self.slots.prefetch(*slot))
+    pub fn guess(&self, id: ConversationId) -> u32 {
+        self.table.find(hash_of(id), |_| true).unwrap_or(NONE)
+    }
+
+    /// Asks for the lines of a conversation that every operation needs; `whole`: for all of them.
+    #[inline]
+    pub fn prefetch_slot(&self, slot: u32, whole: bool) {
+        let Some(conversation) = self.slots.get(slot) else { return };
+        line_of(conversation);
+        line_of(&conversation.alarms);
+        lines_of(&conversation.clocks);
+        if whole {
+            line_of(&conversation.wait);
+            line_of(&conversation.context.message);
+            line_of(&conversation.context.traceparent);
+        }
     }
 }
 

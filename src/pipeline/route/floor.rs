@@ -9,7 +9,7 @@ impl Division {
     /// Adds what waits and who is there.
     pub fn add_to(&self, floor: &mut Floor) {
         for class in &self.waiting.classes {
-            floor.waiting[class.queue.at()] += u64::from(class.waiting);
+            floor.waiting[class.queue.at()] += class.waiting() as u64;
         }
         let agents = &mut floor.agents[self.id.at()];
         for agent in &self.staff.agents {

@@ -4,16 +4,15 @@
 //! groups of those profiles, groups with room for a channel); what does (delays, exclusions) is tested where a head
 //! is looked at.
 
-use std::cmp::Ordering;
-
 use crate::rules::Strategy;
 use crate::types::decision::{Body, Offered};
 use crate::types::event::List;
-use crate::types::{AcceptMode, DurationMs, Millis, QueueId};
+use crate::types::{AcceptMode, DurationMs, Millis};
 
 use super::conversation::State;
-use super::staff::{Agent, BY_IDLE, OrderKey, Profile};
-use super::waiting::{WaitKey, points_shown, priority_at};
+use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
+use super::staff::{Profile, Serves};
+use super::waiting::{Head, Line, Served, WaitKey, points_shown, priority_at};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.
@@ -25,9 +24,8 @@ pub struct Scratch {
     pub(super) skills: Vec<(u64, u8)>,
     pub(super) profile: Profile,
     pub(super) offers: Vec<u32>,
-    frontier: Vec<u32>,
+    frontiers: [Vec<u32>; 2],
     groups: Vec<u32>,
-    freed: Vec<u32>,
 }
 
 /// What an agent found to take.
@@ -42,6 +40,9 @@ impl Division {
     /// After an event or a timer: one conversation that became takeable asks first who gets it, then the agents who
     /// became freer take; if several became takeable, every agent takes.
     pub(super) fn match_up(&mut self) {
+        if self.takeable.is_empty() && self.freed.is_empty() {
+            return;
+        }
         let mut takeable = std::mem::take(&mut self.takeable);
         takeable.sort_unstable();
         takeable.dedup();
@@ -50,123 +51,100 @@ impl Division {
         {
             self.who_gets(slot);
         }
-        let mut agents = std::mem::take(&mut self.scratch.freed);
-        if takeable.len() > 1 {
-            self.staff.takers(&mut agents);
-        } else {
-            agents.clear();
-            agents.extend_from_slice(&self.freed);
-            agents.sort_unstable_by_key(|agent| self.staff.agents[*agent as usize].label);
-            agents.dedup();
-        }
-        for agent in &agents {
-            while self.take_one(*agent) {}
-        }
-        self.scratch.freed = agents;
-        self.freed.clear();
+        let several = takeable.len() > 1;
         takeable.clear();
         self.takeable = takeable;
+        if several {
+            self.staff.takers(&mut self.freed);
+        } else if self.freed.len() > 1 {
+            let agents = &self.staff.agents;
+            self.freed.sort_unstable_by_key(|agent| agents[*agent as usize].label);
+            self.freed.dedup();
+        }
+        for place in 0..self.freed.len() {
+            while self.take_one(self.freed[place]) {}
+        }
+        self.freed.clear();
     }
 
     /// Offers a queued conversation to the best of those who may take it, if anybody may.
     fn who_gets(&mut self, slot: u32) {
-        let queue = self.book[slot].queue;
-        let candidates = self.candidates(slot);
-        if candidates == 0 {
-            return;
-        }
-        let mut frontier = std::mem::take(&mut self.scratch.frontier);
-        let best = match self.rules.queues[queue.at()].strategy {
-            Strategy::BestSkill => {
-                let skills = &self.waiting.classes[self.book[slot].class as usize].skills;
-                self.best_head(slot, BY_IDLE, |profile| -levels(profile, skills), &mut frontier)
-            }
-            Strategy::RoundRobin => self.longest_without_offer(slot),
-            strategy => self.best_head(slot, self.staff.order_of(strategy), |_| 0, &mut frontier),
-        };
-        self.scratch.frontier = frontier;
-        let agent = best.expect("somebody was counted");
-        self.offer(slot, agent, candidates);
-    }
-
-    /// Collects the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
-    /// ones left out, up to 1,000.
-    fn candidates(&mut self, slot: u32) -> u32 {
-        let conversation = &self.book[slot];
-        let class = &self.waiting.classes[conversation.class as usize];
-        let waited = self.clock.since(conversation.queued);
-        let roomy = &self.staff.roomy[conversation.channel.at()];
         let mut groups = std::mem::take(&mut self.scratch.groups);
         groups.clear();
+        let candidates = self.candidates(slot, |group| groups.push(group));
+        if candidates == 0 {
+            self.scratch.groups = groups;
+            return;
+        }
+        let conversation = &self.book[slot];
+        let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
+        let frontier = &mut frontiers[0];
+        let best = match self.rules.queues[conversation.queue.at()].strategy {
+            Strategy::BestSkill => {
+                let class = &self.waiting.classes[conversation.class as usize];
+                let skilled = |group: u32| -class.levels(self.staff.groups[group as usize].profile);
+                let order = self.staff.order_of(Strategy::LongestIdle);
+                best_head(order, &groups, skilled, self.who_fits(slot), frontier)
+            }
+            Strategy::RoundRobin => self.longest_without_offer(slot, &groups),
+            strategy => {
+                let order = self.staff.order_of(strategy);
+                best_head(order, &groups, |_| 0, self.who_fits(slot), frontier)
+            }
+        };
+        (self.scratch.groups, self.scratch.frontiers) = (groups, frontiers);
+        self.offer(slot, best.expect("somebody was counted"), candidates);
+    }
+
+    /// Whether an agent is not excluded from a conversation.
+    fn who_fits(&self, slot: u32) -> impl Fn(u32) -> bool {
+        let (conversation, any) = (&self.book[slot], self.exclusions.any(slot));
+        move |agent| !any || !self.exclusions.excludes(conversation, agent, self.clock)
+    }
+
+    /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
+    /// ones left out, up to 1,000.
+    fn candidates(&self, slot: u32, mut tell: impl FnMut(u32)) -> u32 {
+        let conversation = &self.book[slot];
+        let class = &self.waiting.classes[conversation.class as usize];
+        let delays = !self.waiting.lines[conversation.queue.at()].delays.is_empty();
+        let waited = self.clock.since(conversation.queued);
+        let roomy = &self.staff.roomy[conversation.channel.at()];
+        let may = |group: u32| {
+            let serves = || self.staff.profile_in(group).serves(conversation.queue);
+            !delays || serves().is_some_and(|serves| waited >= serves.delay)
+        };
         let mut count = 0;
         let words = class.groups.words().iter().zip(self.staff.staffed.words()).zip(roomy.words());
         for (word, ((fitting, staffed), roomy)) in words.enumerate() {
             let mut bits = fitting & staffed & roomy;
             while bits != 0 {
-                let number = word as u32 * 64 + bits.trailing_zeros();
+                let group = word as u32 * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                let group = &self.staff.groups[number as usize];
-                let serves = self.staff.profiles[group.profile as usize].serves(conversation.queue);
-                if serves.is_some_and(|serves| waited >= serves.delay) {
-                    groups.push(number);
-                    count += group.orders[BY_IDLE].len() as u32;
+                if may(group) {
+                    tell(group);
+                    count += self.staff.groups[group as usize].size;
                 }
             }
         }
-        for (agent, until) in &conversation.exclusions {
-            let counted = groups.contains(&self.staff.agents[*agent as usize].group);
+        for (agent, until) in self.exclusions.of(conversation) {
+            let group = self.staff.agents[*agent as usize].group;
+            let counted = class.groups.get(group) && roomy.get(group) && may(group);
             count -= u32::from(counted && self.clock < *until);
         }
-        self.scratch.groups = groups;
         count.min(CANDIDATES_MAX)
     }
 
-    /// Of the groups collected, those with the least merit of their profile, and of them the first in an order.
-    fn best_head(
-        &self,
-        slot: u32,
-        order: usize,
-        merit: impl Fn(&Profile) -> i64,
-        frontier: &mut Vec<u32>,
-    ) -> Option<u32> {
-        let conversation = &self.book[slot];
-        let mut best: Option<((i64, OrderKey), u32)> = None;
-        for number in &self.scratch.groups {
-            let group = &self.staff.groups[*number as usize];
-            let merit = merit(&self.staff.profiles[group.profile as usize]);
-            if best.is_some_and(|((least, _), _)| merit > least) {
-                continue;
-            }
-            let heap = &group.orders[order];
-            let head = if conversation.exclusions.is_empty() {
-                heap.peek().map(|(key, agent)| (*key, agent))
-            } else {
-                let fits = |agent: u32| !conversation.excludes(agent, self.clock);
-                let agent = heap.best_where(fits, frontier);
-                agent.and_then(|agent| Some((*self.staff.key_in(heap, order, agent)?, agent)))
-            };
-            if let Some((key, agent)) = head
-                && best.is_none_or(|(least, _)| (merit, key) < least)
-            {
-                best = Some(((merit, key), agent));
-            }
-        }
-        best.map(|(_, agent)| agent)
-    }
-
-    /// Of the groups collected, the agent longest without an offer from the conversation's queue: looks at each.
-    fn longest_without_offer(&self, slot: u32) -> Option<u32> {
-        let conversation = &self.book[slot];
+    /// Of some groups, the agent longest without an offer from the conversation's queue: looks at each.
+    fn longest_without_offer(&self, slot: u32, groups: &[u32]) -> Option<u32> {
+        let queue = self.book[slot].queue;
+        let fits = self.who_fits(slot);
+        let order = self.staff.order_of(Strategy::LongestIdle);
         let mut best: Option<(OrderKey, u32)> = None;
-        for group in &self.scratch.groups {
-            for ((_, idle_since, label), number) in
-                self.staff.groups[*group as usize].orders[BY_IDLE].members()
-            {
-                let last = self.staff.agents[number as usize].last_offer(conversation.queue);
-                let key = (last.unwrap_or(Millis::MIN).0, *idle_since, *label);
-                if best.is_none_or(|(least, _)| key < least) && !conversation.excludes(number, self.clock) {
-                    best = Some((key, number));
-                }
+        for (key, number) in groups.iter().flat_map(|group| order.members(*group)) {
+            let key = OrderKey { merit: self.staff.last_offer(queue, number).0, ..*key };
+            if best.is_none_or(|(least, _)| key < least) && fits(number) {
+                best = Some((key, number));
             }
         }
         best.map(|(_, agent)| agent)
@@ -174,79 +152,125 @@ impl Division {
 
     /// The agent takes the best of what it may take; whether there was anything.
     fn take_one(&mut self, agent: u32) -> bool {
-        let Some(found) = self.best_for(agent) else { return false };
-        let candidates = self.candidates(found.slot);
+        let Some(slot) = self.best_for(agent) else { return false };
+        self.book.prefetch_slot(slot, true);
+        let candidates = self.candidates(slot, |_| ());
         assert!(candidates > 0, "who takes a conversation is one of its candidates");
-        self.offer(found.slot, agent, candidates);
+        self.offer(slot, agent, candidates);
         true
     }
 
     /// What an agent takes: its lowest queue rank, then highest priority, then earliest arrived, then id.
-    fn best_for(&mut self, number: u32) -> Option<Found> {
+    fn best_for(&mut self, number: u32) -> Option<u32> {
         let agent = &self.staff.agents[number as usize];
         let group = self.staff.groups.get(agent.group as usize)?;
-        let (room, profile) = (group.room, &self.staff.profiles[group.profile as usize]);
         let mut best: Option<(u32, Found)> = None;
-        for serves in &profile.queues {
-            if best.is_some_and(|(rank, _)| rank < serves.rank) {
+        let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
+        for served in &self.waiting.served[group.profile as usize] {
+            let Serves { rank, queue, .. } = served.serves;
+            if best.is_some_and(|(least, _)| least < rank) {
                 break;
             }
-            for class in &self.waiting.live[serves.queue.at()] {
-                let class = &self.waiting.classes[*class as usize];
-                if room >> class.channel.0 & 1 == 0 || !class.profiles.get(group.profile) {
+            let line = &self.waiting.lines[queue.at()];
+            for (segment, front) in line.fronts.iter().enumerate() {
+                let Some((first, _)) = front.heads.peek() else { continue };
+                let bound = priority_at(*first, front.slope, self.clock);
+                if best.is_some_and(|(_, best)| bound < best.priority) {
                     continue;
                 }
-                let curve = &self.rules.queues[serves.queue.at()].curve;
-                for (segment, heap) in class.heaps.iter().enumerate() {
-                    let Some((first, slot)) = heap.peek() else { continue };
-                    let fits = |slot: u32| may_take_now(&self.book[slot], number, serves.delay, self.clock);
-                    let (key, slot) = if fits(slot) {
-                        (*first, slot)
-                    } else {
-                        let Some(slot) = heap.best_where(fits, &mut self.scratch.frontier) else { continue };
-                        (*heap.key(&self.waiting.positions, slot).expect("it was found in this heap"), slot)
-                    };
-                    let found = Found { slot, key, priority: priority_at(key, curve, segment, self.clock) };
-                    if best.is_none_or(|(_, best)| found.order(&best) == Ordering::Less) {
-                        best = Some((serves.rank, found));
-                    }
+                let head = self.best_of(line, segment, served, group.room, number, &mut frontiers);
+                let found = head.map(|Head { key, slot }| Found {
+                    slot,
+                    key,
+                    priority: priority_at(key, front.slope, self.clock),
+                });
+                if let Some(found) = found
+                    && best.is_none_or(|(_, best)| found.goes_before(&best))
+                {
+                    best = Some((rank, found));
                 }
             }
         }
-        best.map(|(_, found)| found)
+        self.scratch.frontiers = frontiers;
+        best.map(|(_, found)| found.slot)
+    }
+
+    /// The best of a queue's segment that an agent may take: the classes are asked in the order of their heads until
+    /// the head of one is for this agent. Of a class whose head is not, though the class is, the best behind it counts.
+    fn best_of(
+        &self,
+        line: &Line,
+        segment: usize,
+        served: &Served,
+        room: u16,
+        number: u32,
+        [outer, inner]: &mut [Vec<u32>; 2],
+    ) -> Option<Head> {
+        let delay = served.serves.delay;
+        let may_take = |slot: u32| {
+            let waits = delay > DurationMs::ZERO || self.exclusions.any(slot);
+            !waits || {
+                let conversation = &self.book[slot];
+                self.clock.since(conversation.queued) >= delay
+                    && !self.exclusions.excludes(conversation, number, self.clock)
+            }
+        };
+        let mut best: Option<Head> = None;
+        line.fronts[segment].heads.best_where(
+            |place| {
+                if !served.fits(place) || room >> line.channels[place as usize].0 & 1 == 0 {
+                    return false;
+                }
+                let class = line.classes[place as usize];
+                let head = self.waiting.first(class, segment);
+                let is_for_it = may_take(head.slot);
+                let found = if is_for_it {
+                    Some(head)
+                } else {
+                    self.waiting.best_where(class, segment, may_take, inner)
+                };
+                if let Some(found) = found
+                    && best.is_none_or(|best| found.key < best.key)
+                {
+                    best = Some(found);
+                }
+                is_for_it
+            },
+            outer,
+        );
+        best
     }
 
     /// Offers a queued conversation to an agent who may take it, or gives it straight away.
     fn offer(&mut self, slot: u32, number: u32, candidates: u32) {
-        let (clock, rules) = (self.clock, self.rules.clone());
+        let clock = self.clock;
+        self.staff.prefetch(number, false);
         let conversation = &mut self.book[slot];
-        let queue = &rules.queues[conversation.queue.at()];
-        let key = self.waiting.classes[conversation.class as usize].heaps[conversation.segment as usize]
-            .key(&self.waiting.positions, slot)
-            .expect("a queued conversation is in its class's heap");
-        let priority = points_shown(priority_at(*key, &queue.curve, conversation.segment as usize, clock));
+        let queue = &self.rules.queues[conversation.queue.at()];
+        let (auto, round_robin) = (queue.auto_accept, queue.strategy == Strategy::RoundRobin);
+        let slope = queue.curve.segments[conversation.segment as usize].slope;
+        let priority = points_shown(priority_at(self.waiting.key(slot, conversation), slope, clock));
         self.waiting.leave(slot, conversation);
         conversation.agent = number;
         conversation.offers += 1;
-        let expires = self.now.map_or(clock, |now| now.max(clock)).plus(queue.offer_timeout);
         let (channel, of) = (conversation.channel, conversation.queue);
-        if queue.auto_accept {
+        if auto {
             self.note_offer(slot, number, AcceptMode::Auto, priority, candidates, None);
         } else {
+            let expires = self.now.map_or(clock, |now| now.max(clock)).plus(queue.offer_timeout);
             conversation.state = State::Offered;
-            conversation.offer_expires = expires;
+            conversation.turn = expires;
             self.note_offer(slot, number, AcceptMode::Offer, priority, candidates, Some(expires));
         }
         self.staff.load(number, channel);
-        let agent = &mut self.staff.agents[number as usize];
-        agent.holds.push(slot);
-        if queue.strategy == Strategy::RoundRobin {
-            agent.offered_at(of, clock);
+        self.staff.agents[number as usize].holds.push(slot);
+        if round_robin {
+            self.staff.offered_at(of, number, clock);
         }
-        if queue.auto_accept {
+        if auto {
             self.accept(slot);
         } else {
-            self.settle(number);
+            self.settle(number, Moved::Load);
         }
         self.rearm(slot);
     }
@@ -275,10 +299,11 @@ impl Division {
         if accept == AcceptMode::Auto {
             due[0] = None;
         }
-        let attempts = &self.attempts.get(conversation.attempts)[..conversation.attempt_count as usize];
+        let attempts =
+            &self.attempts.get(conversation.context.attempts)[..conversation.context.attempt_count as usize];
         let start = self.batch.attempts.len() as u32;
         self.batch.attempts.extend_from_slice(attempts);
-        let last_agent = match conversation.last_agent {
+        let last_agent = match conversation.context.last_agent {
             NONE => Default::default(),
             name => self.batch.text(self.last_agents.get(name)),
         };
@@ -286,7 +311,7 @@ impl Division {
         let offered = Offered {
             agent,
             priority,
-            value: conversation.value,
+            value: conversation.context.value,
             waited: self.clock.since(conversation.arrived),
             accept,
             expires,
@@ -296,12 +321,12 @@ impl Division {
             relaxed: 0,
             affinity: None,
             candidates,
-            first_contact: conversation.first_contact,
-            failed_attempts: conversation.failed_attempts,
-            attempts: List { start, len: conversation.attempt_count },
+            first_contact: conversation.context.first_contact,
+            failed_attempts: conversation.context.failed_attempts,
+            attempts: List { start, len: conversation.context.attempt_count },
             last_agent,
-            kinds: conversation.kinds,
-            message: conversation.message,
+            kinds: conversation.context.kinds,
+            message: conversation.context.message,
         };
         self.decide(slot, Body::Offered(offered));
     }
@@ -309,32 +334,37 @@ impl Division {
 
 impl Found {
     /// Highest priority first, then earliest arrived, then id.
-    fn order(&self, other: &Found) -> Ordering {
-        let by_age = self.key.arrived.cmp(&other.key.arrived);
-        other.priority.cmp(&self.priority).then(by_age).then_with(|| self.key.id.cmp(&other.key.id))
+    #[inline]
+    fn goes_before(&self, other: &Found) -> bool {
+        if self.priority != other.priority {
+            return self.priority > other.priority;
+        }
+        (self.key.arrived, self.key.id) < (other.key.arrived, other.key.id)
     }
 }
 
-impl Agent {
-    fn offered_at(&mut self, queue: QueueId, clock: Millis) {
-        match self.last_offers.iter_mut().find(|(of, _)| *of == queue) {
-            Some((_, at)) => *at = clock,
-            None => self.last_offers.push((queue, clock)),
+/// Of some groups, those with the least merit, and of them the agent who is first in an order and for whom `fits` holds.
+fn best_head(
+    order: &AgentOrder,
+    groups: &[u32],
+    merit: impl Fn(u32) -> i64,
+    fits: impl Fn(u32) -> bool,
+    frontier: &mut Vec<u32>,
+) -> Option<u32> {
+    let mut best: Option<(i64, Foremost)> = None;
+    for group in groups {
+        let merit = merit(*group);
+        if best.is_some_and(|(least, _)| merit > least) {
+            continue;
+        }
+        let mut head = *order.head(*group);
+        if !fits(head.agent) {
+            let Some(other) = order.best_where(*group, &fits, frontier) else { continue };
+            head = other;
+        }
+        if best.is_none_or(|(least, best)| merit < least || head.key < best.key) {
+            best = Some((merit, head));
         }
     }
-}
-
-/// What of `may_take` changes with time: the delay since it was queued, and exclusion.
-fn may_take_now(
-    conversation: &super::conversation::Conversation,
-    agent: u32,
-    delay: DurationMs,
-    clock: Millis,
-) -> bool {
-    clock.since(conversation.queued) >= delay && !conversation.excludes(agent, clock)
-}
-
-/// Sum of a profile's levels over the skills that a class asks for.
-fn levels(profile: &Profile, skills: &[(u64, u8)]) -> i64 {
-    skills.iter().map(|(skill, _)| i64::from(profile.level(*skill))).sum()
+    best.map(|(_, head)| head.agent)
 }

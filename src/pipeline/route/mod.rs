@@ -4,16 +4,20 @@
 //! stand in groups, and after every event and every timer the two are matched until no agent may take anything that
 //! waits. Every decision is explained by what the division holds; nothing is read from another stage.
 //!
-//! Cost: a hash look-up, one conversation record, one heap move and one wheel move an operation. Invariants: a
+//! Cost: a hash look-up, one conversation record and one node of the wheel an operation; a heap move where something
+//! begins or ends to wait, or an agent's load changes. What an operation will touch is fetched ahead. Invariants: a
 //! conversation has at most one agent and one live offer; an agent's load is what it holds; what is queued is in
 //! exactly one heap; a conversation's or agent's earliest deadline is in the wheel.
 
 mod clocks;
+mod ahead;
 mod conversation;
+mod exclusions;
 mod floor;
 mod matching;
 mod operations;
 mod order;
+mod orders;
 mod staff;
 mod timers;
 mod waiting;
@@ -31,11 +35,13 @@ use crate::types::operation::Operations;
 use crate::types::tally::ObjectiveTally;
 use crate::types::{Cause, DivisionId, IgnoreReason, Millis, Tally, TraceParent};
 
+use ahead::Ahead;
 use conversation::{Book, NONE};
+use exclusions::Exclusions;
 use matching::Scratch;
 use order::Order;
 use staff::Staff;
-use timers::{Due, Handle};
+use timers::Due;
 use waiting::Waiting;
 
 /// One division.
@@ -49,6 +55,7 @@ pub struct Division {
     book: Book,
     staff: Staff,
     waiting: Waiting,
+    exclusions: Exclusions,
     wheel: Wheel,
     due: Due,
     attempts: Blocks<Attempt>,
@@ -60,6 +67,9 @@ pub struct Division {
     freed: Vec<u32>,
     scratch: Scratch,
     order: Order,
+    ahead: Ahead,
+    /// The slot that the conversation of the operation in hand most likely has.
+    guess: u32,
     /// What has been decided in this batch.
     pub batch: DecisionBatch,
     /// Operations without effect by reason.
@@ -87,6 +97,7 @@ impl Division {
             book: Book::default(),
             staff: Staff::new(&rules, id),
             waiting: Waiting::new(&rules, |name| keys.name(name.as_bytes())),
+            exclusions: Exclusions::default(),
             wheel: Wheel::default(),
             due: Due::default(),
             attempts: Blocks::new(rules.conversation.attempts_kept as usize),
@@ -95,6 +106,8 @@ impl Division {
             freed: Vec::new(),
             scratch: Scratch::default(),
             order: Order::default(),
+            ahead: Ahead::default(),
+            guess: NONE,
             batch: DecisionBatch { first_number: 1, ..DecisionBatch::default() },
             ignored: Default::default(),
             objectives: vec![Default::default(); rules.queues.len()],
@@ -108,16 +121,10 @@ impl Division {
         self.now = now;
         let mut order = std::mem::take(&mut self.order);
         order.merge(lists);
-        for place in 0..order.len() {
-            if let Some((_, later)) = order.get(lists, place + 2 * PREFETCH_AHEAD) {
-                self.book.prefetch(later.conversation);
-            }
-            if let Some((_, later)) = order.get(lists, place + PREFETCH_AHEAD)
-                && let Some(slot) = self.book.prefetch_slot(later.conversation)
-            {
-                self.wheel.prefetch(Handle::conversation(slot));
-            }
-            let (operations, operation) = order.get(lists, place).expect("a place of the order");
+        let operations = order.over(lists);
+        for place in 0..operations.len() {
+            self.look_ahead(events, operations, place);
+            let (list, operation) = operations.get(place).expect("a place of the order");
             let event = &events.rows[operation.row as usize];
             let clock = clocks[operation.row as usize];
             self.advance(clock);
@@ -127,7 +134,7 @@ impl Division {
                 traceparent: event.traceparent,
                 start: self.batch.decisions.len(),
             };
-            if let Err(reason) = self.carry_out(events, event, operation, operations) {
+            if let Err(reason) = self.carry_out(events, event, operation, list) {
                 self.ignored[reason as usize] += 1;
             }
             self.match_up();
@@ -183,7 +190,7 @@ impl Division {
     fn decide(&mut self, slot: u32, body: Body) {
         let conversation = &self.book[slot];
         let traceparent = match self.unit.cause {
-            Cause::Timer => conversation.traceparent,
+            Cause::Timer => conversation.context.traceparent,
             Cause::Event(_) => self.unit.traceparent,
         };
         let queue = match body {
@@ -241,9 +248,6 @@ impl Division {
         }
     }
 }
-
-/// How many operations ahead records are fetched: far enough to hide one miss behind the work between.
-const PREFETCH_AHEAD: usize = 3;
 
 /// Longer runs of decisions go through the library's stable sort, which allocates.
 const INSERTION_SORT_MAX: usize = 16;

@@ -6,7 +6,8 @@ use crate::types::event::{Event, Events, Span};
 use crate::types::operation::{Action, Contact, Operation, Operations, WrappedBy};
 use crate::types::{AgentPresence, ChannelId, CloseOutcome, IgnoreReason, Millis, Objective, WithdrawReason};
 
-use super::conversation::State;
+use super::conversation::{State, UNSET};
+use super::orders::Moved;
 use super::staff::{Presence, Profile, Serves, WrapUp};
 use super::timers::Handle;
 use super::{Division, NONE};
@@ -38,14 +39,15 @@ impl Division {
                 return Ok(());
             }
             Action::Renamed => {
-                if let Some(slot) = self.book.find(operation.conversation) {
+                if let Some(slot) = self.book.find(operation.conversation, self.guess) {
                     self.book[slot].customer = operation.customer;
                 }
                 return Ok(());
             }
             _ => {}
         }
-        let slot = self.book.find(operation.conversation).ok_or(IgnoreReason::UnknownConversation)?;
+        let slot =
+            self.book.find(operation.conversation, self.guess).ok_or(IgnoreReason::UnknownConversation)?;
         self.book[slot].last = self.clock;
         self.book[slot].customer = operation.customer;
         let done = match operation.action {
@@ -84,7 +86,7 @@ impl Division {
         at: u32,
     ) {
         let contact = &operations.contacts[at as usize];
-        let (slot, held) = match self.book.find(operation.conversation) {
+        let (slot, held) = match self.book.find(operation.conversation, self.guess) {
             Some(slot) => (slot, true),
             None => (self.book.enter(operation.conversation), false),
         };
@@ -120,10 +122,13 @@ impl Division {
             None => NONE,
         };
         let attempts = &operations.attempts[contact.attempts.range()];
-        if !attempts.is_empty() && self.book[slot].attempts == NONE {
-            self.book[slot].attempts = self.attempts.take();
+        if !attempts.is_empty() {
+            let block = &mut self.book[slot].context.attempts;
+            if *block == NONE {
+                *block = self.attempts.take();
+            }
+            self.attempts.get_mut(*block)[..attempts.len()].copy_from_slice(attempts);
         }
-        self.attempts.get_mut(self.book[slot].attempts)[..attempts.len()].copy_from_slice(attempts);
         let Span { start, len } = contact.last_agent;
         let last_agent = match len {
             0 => NONE,
@@ -133,20 +138,21 @@ impl Division {
             }
         };
         let conversation = &mut self.book[slot];
-        conversation.attempt_count = attempts.len() as u32;
-        conversation.last_agent = last_agent;
-        conversation.failed_attempts = contact.failed_attempts;
-        conversation.kinds = contact.kinds;
-        conversation.message = event.position;
-        conversation.traceparent = event.traceparent;
         conversation.contacts += 1;
         // What a waiting conversation asks for decides its place, so it leaves before that changes.
         if conversation.class != NONE {
             self.waiting.leave(slot, conversation);
         }
-        conversation.skills = skills;
-        conversation.lang_key = contact.lang_key;
-        conversation.value = contact.value;
+        let context = &mut conversation.context;
+        context.skills = skills;
+        context.lang_key = contact.lang_key;
+        context.value = contact.value;
+        context.attempt_count = attempts.len() as u32;
+        context.last_agent = last_agent;
+        context.failed_attempts = contact.failed_attempts;
+        context.kinds = contact.kinds;
+        context.message = event.position;
+        context.traceparent = event.traceparent;
     }
 
     fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
@@ -156,30 +162,30 @@ impl Division {
         conversation.queue = contact.queue.expect("a contact that opens names its queue");
         conversation.arrived = contact.arrived;
         conversation.opened = clock;
-        conversation.first_contact = contact.first_contact;
+        conversation.context.first_contact = contact.first_contact;
         let thread = self.batch.text(events.text(event.thread));
         self.decide(slot, Body::Opened { value: contact.value, thread, reopened: !contact.opens });
         if contact.blocked && contact.opens {
             self.close(slot, CloseOutcome::Automated, None);
             return;
         }
-        let (rules, tally) = (self.rules.clone(), &mut self.objectives);
+        let (rules, tally) = (&*self.rules, &mut self.objectives);
         let conversation = &mut self.book[slot];
-        conversation.start(Objective::FirstResponse, contact.arrived, clock, &rules, tally);
-        conversation.start(Objective::Resolution, contact.arrived, clock, &rules, tally);
+        conversation.start(Objective::FirstResponse, contact.arrived, clock, rules, tally);
+        conversation.start(Objective::Resolution, contact.arrived, clock, rules, tally);
         self.enter_queue(slot);
         self.rearm(slot);
     }
 
     fn join(&mut self, slot: u32, contact: &Contact) {
-        let (clock, rules) = (self.clock, self.rules.clone());
+        let clock = self.clock;
         let conversation = &mut self.book[slot];
         if conversation.replied {
             conversation.replied = false;
             conversation.arrived = contact.arrived;
         }
         (conversation.held_pause, conversation.customer_pause) = (false, false);
-        conversation.settle_resolution(clock, &rules);
+        conversation.settle_resolution(clock, &self.rules);
         let elsewhere = contact.queue.filter(|queue| *queue != conversation.queue);
         if conversation.state == State::Offered && elsewhere.is_some() {
             self.withdraw(slot, WithdrawReason::Superseded);
@@ -203,7 +209,8 @@ impl Division {
         let waits =
             conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
         if conversation.answered && !waits {
-            conversation.start(Objective::NextResponse, contact.arrived, clock, &rules, &mut self.objectives);
+            let (rules, tally) = (&*self.rules, &mut self.objectives);
+            conversation.start(Objective::NextResponse, contact.arrived, clock, rules, tally);
         }
     }
 
@@ -218,29 +225,28 @@ impl Division {
     }
 
     fn replied(&mut self, slot: u32) {
-        let (clock, rules) = (self.clock, self.rules.clone());
+        let clock = self.clock;
         let conversation = &mut self.book[slot];
         if conversation.answered {
             conversation.meet(Objective::NextResponse, &mut self.objectives);
         } else {
             conversation.meet(Objective::FirstResponse, &mut self.objectives);
-            conversation.first_response = Some(clock.since(conversation.arrived));
+            conversation.first_response = clock.since(conversation.arrived);
         }
         conversation.answered = true;
         conversation.replied = true;
         conversation.customer_pause = true;
-        conversation.settle_resolution(clock, &rules);
+        conversation.settle_resolution(clock, &self.rules);
     }
 
     fn held(&mut self, slot: u32, from: State, to: State) -> Result<(), IgnoreReason> {
-        let rules = self.rules.clone();
         let conversation = &mut self.book[slot];
         if conversation.state != from {
             return Err(IgnoreReason::WrongState);
         }
         conversation.state = to;
         conversation.held_pause = to == State::Held;
-        conversation.settle_resolution(self.clock, &rules);
+        conversation.settle_resolution(self.clock, &self.rules);
         Ok(())
     }
 
@@ -259,14 +265,13 @@ impl Division {
             self.scratch
                 .skills
                 .extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
-            self.book[slot].skills = self.waiting.skill_set(&mut self.scratch.skills);
+            self.book[slot].context.skills = self.waiting.skill_set(&mut self.scratch.skills);
         }
-        let rules = self.rules.clone();
         let conversation = &mut self.book[slot];
         conversation.transfers += 1;
         conversation.queue = queue;
         conversation.held_pause = false;
-        conversation.settle_resolution(self.clock, &rules);
+        conversation.settle_resolution(self.clock, &self.rules);
         self.enter_queue(slot);
     }
 
@@ -328,16 +333,16 @@ impl Division {
         let clock = self.clock;
         let conversation = &mut self.book[slot];
         conversation.state = State::Active;
-        conversation.offer_expires = Millis::MAX;
-        if conversation.wait.is_none() {
-            conversation.wait = Some(clock.since(conversation.arrived));
+        conversation.turn = Millis::MAX;
+        if conversation.wait == UNSET {
+            conversation.wait = clock.since(conversation.arrived);
         }
         conversation.meet(Objective::QueueWait, &mut self.objectives);
         let number = conversation.agent;
         let agent = &mut self.staff.agents[number as usize];
         agent.idle_since = clock;
         agent.handled += 1;
-        self.settle(number);
+        self.settle(number, Moved::All);
     }
 
     /// An offer fails: the conversation waits on in its place, not for this agent.
@@ -363,10 +368,7 @@ impl Division {
         let agent = &mut self.staff.agents[number as usize];
         agent.profile = place;
         agent.budget = event.budget.unwrap_or(self.rules.divisions[self.id.at()].agents_budget);
-        agent.capacity = Default::default();
-        for (channel, most) in &events.capacities[event.capacity.range()] {
-            agent.capacity[channel.at()] = (*most).min(u32::from(u16::MAX)) as u16;
-        }
+        agent.define_capacity(events.capacities[event.capacity.range()].iter().copied());
         self.free(number);
         Ok(())
     }
@@ -393,7 +395,7 @@ impl Division {
             self.free(number);
             return Ok(());
         }
-        self.settle(number);
+        self.settle(number, Moved::All);
         let mut offers = std::mem::take(&mut self.scratch.offers);
         offers.clear();
         offers.extend(
@@ -446,11 +448,11 @@ impl Division {
 
     /// Enters the queue that it names: the place in the queue begins anew, the place in line does not.
     pub(super) fn enter_queue(&mut self, slot: u32) {
-        let (clock, rules) = (self.clock, self.rules.clone());
+        let clock = self.clock;
         let conversation = &mut self.book[slot];
         conversation.queued = clock;
         conversation.cancel(Objective::QueueWait, &mut self.objectives);
-        conversation.start(Objective::QueueWait, clock, clock, &rules, &mut self.objectives);
+        conversation.start(Objective::QueueWait, clock, clock, &self.rules, &mut self.objectives);
         self.wait(slot);
     }
 
@@ -475,7 +477,7 @@ impl Division {
         let conversation = &mut self.book[slot];
         let engaged = matches!(conversation.state, State::Active | State::Held);
         let number = std::mem::replace(&mut conversation.agent, NONE);
-        conversation.offer_expires = Millis::MAX;
+        conversation.turn = Millis::MAX;
         let (channel, queue) = (conversation.channel, conversation.queue);
         let wrap_up = WrapUp {
             conversation: conversation.id,
@@ -515,15 +517,16 @@ impl Division {
         let closed = Closed {
             outcome,
             disposition,
-            wait: conversation.wait,
-            first_response: conversation.first_response,
+            wait: Some(conversation.wait).filter(|wait| *wait != UNSET),
+            first_response: Some(conversation.first_response).filter(|first| *first != UNSET),
             open: self.clock.since(conversation.opened),
             contacts: conversation.contacts,
             transfers: conversation.transfers,
             offers: conversation.offers,
             breached: conversation.breached,
         };
-        let attempts = std::mem::replace(&mut conversation.attempts, NONE);
+        let attempts = conversation.context.attempts;
+        self.exclusions.forget(slot, conversation);
         self.decide(slot, Body::Closed(closed));
         self.attempts.give_back(attempts);
         self.wheel.disarm(Handle::conversation(slot));
@@ -532,13 +535,13 @@ impl Division {
 
     /// An agent became freer: it stands where it belongs now and will be asked what it takes.
     pub(super) fn free(&mut self, agent: u32) {
-        self.settle(agent);
+        self.settle(agent, Moved::All);
         self.freed.push(agent);
     }
 
     /// An agent stands where it belongs now.
-    pub(super) fn settle(&mut self, agent: u32) {
-        if let Some(group) = self.staff.settle(agent) {
+    pub(super) fn settle(&mut self, agent: u32, moved: Moved) {
+        if let Some(group) = self.staff.settle(agent, moved) {
             self.waiting.meet_group(group, self.staff.groups[group as usize].profile);
         }
     }

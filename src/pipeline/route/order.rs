@@ -31,6 +31,20 @@ impl Order {
         }
     }
 
+    /// The operations in order.
+    pub fn over<'o>(&'o self, lists: &'o [&'o Operations]) -> Ordered<'o> {
+        Ordered { lists, places: &self.places }
+    }
+}
+
+/// Operations of several lists, in order.
+#[derive(Copy, Clone)]
+pub struct Ordered<'o> {
+    lists: &'o [&'o Operations],
+    places: &'o [(u32, u32)],
+}
+
+impl<'o> Ordered<'o> {
     /// Operations in all.
     #[inline]
     pub fn len(&self) -> usize {
@@ -39,9 +53,9 @@ impl Order {
 
     /// An operation and the list that it is from.
     #[inline]
-    pub fn get<'o>(&self, lists: &[&'o Operations], at: usize) -> Option<(&'o Operations, &'o Operation)> {
+    pub fn get(&self, at: usize) -> Option<(&'o Operations, &'o Operation)> {
         let (list, place) = *self.places.get(at)?;
-        let operations = lists[list as usize];
+        let operations = self.lists[list as usize];
         Some((operations, &operations.rows[place as usize]))
     }
 }
@@ -74,12 +88,13 @@ mod tests {
         let mut order = Order::default();
         for _ in 0..2 {
             order.merge(&lists);
+            let ordered = order.over(&lists);
             let rows: Vec<u32> =
-                (0..order.len()).map(|at| order.get(&lists, at).expect("a place").1.row).collect();
+                (0..ordered.len()).map(|at| ordered.get(at).expect("a place").1.row).collect();
             assert_eq!(rows, [0, 3, 3, 4, 5, 7, 9]);
         }
-        assert!(order.get(&lists, 7).is_none());
+        assert!(order.over(&lists).get(7).is_none());
         order.merge(&[]);
-        assert_eq!(order.len(), 0);
+        assert_eq!(order.over(&[]).len(), 0);
     }
 }

@@ -1,19 +1,22 @@
 //! The agents of a division: definitions, presence, load, and who has room for what.
 //!
 //! Equal definitions (skills, languages, queues) are one *profile*. Available agents of one profile with room for
-//! the same channels are one *group*, a heap by longest idle; so "who may take this?" is a few bit operations over
-//! groups, and counting candidates is adding up their sizes. Agents are compared by name through labels: numbers
+//! the same channels are one *group*; so "who may take this?" is a few bit operations over groups, and counting
+//! candidates is adding up their sizes. Agents are compared by name through labels: numbers
 //! that ascend as the names do.
 
 use crate::collections::bits::Bits;
-use crate::collections::heap::{Heap, Positions};
+use crate::collections::few::Few;
 use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
+use crate::collections::pages::Pages;
+use crate::collections::prefetch::{line_of, lines_of};
 use crate::rules::{Rules, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
 use super::conversation::NONE;
+use super::orders::{AgentOrder, Moved, OrderKey};
 
 /// Presence, as route sees it.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -29,7 +32,7 @@ pub enum Presence {
 }
 
 /// Work after a conversation that still holds capacity.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Default)]
 pub struct WrapUp {
     /// Which conversation.
     pub conversation: ConversationId,
@@ -41,8 +44,16 @@ pub struct WrapUp {
     pub channel: ChannelId,
 }
 
-/// An agent.
+/// An agent, laid out so that taking and finishing work needs the first three lines.
+///
+/// | bytes | holds |
+/// |---|---|
+/// | 0–45 | definition, presence, sums |
+/// | 46–109 | load and capacity by channel |
+/// | 112–175 | what it holds |
+/// | 176–263 | wrap-ups |
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Agent {
     /// Ascends as names do.
     pub label: u64,
@@ -58,42 +69,82 @@ pub struct Agent {
     pub used: u32,
     /// Its budget.
     pub budget: u32,
-    /// Conversations, offers and wrap-ups held by channel.
-    pub load: [u16; CHANNELS_MAX],
-    /// Most of each.
-    pub capacity: [u16; CHANNELS_MAX],
+    /// What it holds in all, wrap-ups included.
+    pub held: u32,
+    /// Bit c: it holds something of channel c.
+    holding: u16,
+    /// Bit c: it holds less of channel c than its capacity.
+    below: u16,
     /// Its presence.
     pub presence: Presence,
     /// Whether it has ever been available.
     pub known_idle: bool,
+    /// Conversations, offers and wrap-ups held by channel.
+    load: [u16; CHANNELS_MAX],
+    /// Most of each.
+    capacity: [u16; CHANNELS_MAX],
     /// Slots of the conversations that it has or was offered.
-    pub holds: Vec<u32>,
+    pub holds: Few<u32, HOLDS>,
     /// Its wrap-ups.
-    pub wrap_ups: Vec<WrapUp>,
-    /// When it was last offered something from a `round_robin` queue.
-    pub last_offers: Vec<(QueueId, Millis)>,
+    pub wrap_ups: Few<WrapUp, 1>,
 }
 
+/// Conversations that an agent's record has room for: more than most have at a time.
+const HOLDS: usize = 8;
+
+const _: () = assert!(size_of::<Agent>() == 320);
+const _: () = assert!(std::mem::offset_of!(Agent, wrap_ups) == 176);
+
 impl Agent {
-    /// What it holds in all, wrap-ups included.
-    pub fn held(&self) -> u32 {
-        self.load.iter().map(|load| u32::from(*load)).sum()
+    /// Someone of whom nothing is known, offline.
+    fn new() -> Agent {
+        Agent {
+            label: 0,
+            idle_since: Millis::MAX,
+            profile: NONE,
+            group: NONE,
+            handled: 0,
+            used: 0,
+            budget: 0,
+            held: 0,
+            holding: 0,
+            below: 0,
+            presence: Presence::Offline,
+            known_idle: false,
+            load: [0; CHANNELS_MAX],
+            capacity: [0; CHANNELS_MAX],
+            holds: Few::default(),
+            wrap_ups: Few::default(),
+        }
+    }
+
+    /// A definition's capacities by channel; none of those that it does not name.
+    pub fn define_capacity(&mut self, named: impl Iterator<Item = (ChannelId, u32)>) {
+        self.capacity = Default::default();
+        for (channel, most) in named {
+            self.capacity[channel.at()] = most.min(u32::from(u16::MAX)) as u16;
+        }
+        (0..CHANNELS_MAX).for_each(|channel| self.note_load(channel));
+    }
+
+    /// Notes how a channel's load stands to its capacity.
+    #[inline]
+    fn note_load(&mut self, channel: usize) {
+        let bit = 1 << channel;
+        let put = |bits: u16, set: bool| if set { bits | bit } else { bits & !bit };
+        self.holding = put(self.holding, self.load[channel] > 0);
+        self.below = put(self.below, self.load[channel] < self.capacity[channel]);
     }
 
     /// Its place in the order of a strategy.
     pub fn key(&self, strategy: Strategy) -> OrderKey {
         let merit = match strategy {
-            Strategy::LeastBusy => i64::from(self.held()),
+            Strategy::LeastBusy => i64::from(self.held),
             Strategy::MostSpare => i64::from(self.used) - i64::from(self.budget),
             Strategy::FewestHandled => i64::from(self.handled),
             Strategy::LongestIdle | Strategy::BestSkill | Strategy::RoundRobin => 0,
         };
-        (merit, self.idle_since, self.label)
-    }
-
-    /// When it was last offered something from this queue.
-    pub fn last_offer(&self, queue: QueueId) -> Option<Millis> {
-        self.last_offers.iter().find(|(of, _)| *of == queue).map(|(_, at)| *at)
+        OrderKey { merit, idle_since: self.idle_since, label: self.label }
     }
 }
 
@@ -163,12 +214,6 @@ impl Mixer {
     }
 }
 
-/// Order among the agents of a group: what the strategy compares, then longest idle, then name.
-pub type OrderKey = (i64, Millis, u64);
-
-/// Place of the order by longest idle in `Group::orders`.
-pub const BY_IDLE: usize = 0;
-
 /// Available agents of one profile with room for the same channels.
 #[derive(Debug, Default)]
 pub struct Group {
@@ -176,8 +221,8 @@ pub struct Group {
     pub profile: u32,
     /// Bit c: room for channel c.
     pub room: u16,
-    /// They, in each order that a queue of the division asks for; first by longest idle.
-    pub orders: Vec<Heap<OrderKey>>,
+    /// How many there are.
+    pub size: u32,
 }
 
 /// All agents of a division.
@@ -193,10 +238,11 @@ pub struct Staff {
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
     group_table: IndexTable,
-    /// By order: the strategy that asks for it.
-    strategies: Vec<Strategy>,
-    /// By order: places of agents in their group's heap.
-    positions: Vec<Positions>,
+    /// By queue of all divisions, for those that go round robin: by agent, when it was last offered something from it;
+    /// `Millis::MIN`: never.
+    last_offers: Vec<Pages<Millis>>,
+    /// The orders that queues of the division ask for; first by longest idle.
+    pub orders: Vec<AgentOrder>,
     /// Groups that are not empty.
     pub staffed: Bits,
     /// By channel: groups with room for it.
@@ -205,7 +251,9 @@ pub struct Staff {
     by_name: Vec<u32>,
     /// By channel: weight.
     weights: Vec<u32>,
-    /// By channel: channels that cannot be held beside it, either way.
+    /// Weights, each with the channels that have it.
+    by_weight: Vec<(u32, u16)>,
+    /// By channel: other channels that cannot be held beside it, either way.
     excluded_by: Vec<u16>,
 }
 
@@ -226,15 +274,23 @@ impl Staff {
         let excludes = |one: usize, other: usize| rules.channels[one].excludes >> other & 1 == 1;
         let either = |one: usize| {
             (0..count)
-                .filter(|other| excludes(one, *other) || excludes(*other, one))
+                .filter(|other| *other != one && (excludes(one, *other) || excludes(*other, one)))
                 .fold(0, |bits, c| bits | 1 << c)
         };
+        let mut by_weight: Vec<(u32, u16)> = Vec::new();
+        for (channel, rule) in rules.channels.iter().enumerate() {
+            match by_weight.iter_mut().find(|(weight, _)| *weight == rule.weight) {
+                Some((_, channels)) => *channels |= 1 << channel,
+                None => by_weight.push((rule.weight, 1 << channel)),
+            }
+        }
         Staff {
+            last_offers: rules.queues.iter().map(|_| Pages::new()).collect(),
+            by_weight,
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
-            positions: strategies.iter().map(|_| Positions::default()).collect(),
-            strategies,
+            orders: strategies.into_iter().map(AgentOrder::new).collect(),
             profile_table: IndexTable::with_segment_bits(0),
             group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
@@ -255,22 +311,7 @@ impl Staff {
         let agent = self.names.number(key, name);
         let place = self.by_name.partition_point(|other| self.names.get(*other) < name);
         self.by_name.insert(place, agent);
-        self.agents.push(Agent {
-            label: 0,
-            idle_since: Millis::MAX,
-            profile: NONE,
-            group: NONE,
-            handled: 0,
-            used: 0,
-            budget: 0,
-            load: [0; CHANNELS_MAX],
-            capacity: [0; CHANNELS_MAX],
-            presence: Presence::Offline,
-            known_idle: false,
-            holds: Vec::new(),
-            wrap_ups: Vec::new(),
-            last_offers: Vec::new(),
-        });
+        self.agents.push(Agent::new());
         self.label(place);
         agent
     }
@@ -295,12 +336,33 @@ impl Staff {
         &self.profiles[self.agents[agent as usize].profile as usize]
     }
 
+    /// When an agent was last offered something from a queue that goes round robin.
+    #[inline]
+    pub fn last_offer(&self, queue: QueueId, number: u32) -> Millis {
+        self.last_offers[queue.at()].get(number).copied().unwrap_or(Millis::MIN)
+    }
+
+    /// Notes that an agent is offered something from a queue that goes round robin.
+    pub fn offered_at(&mut self, queue: QueueId, number: u32, clock: Millis) {
+        let last = &mut self.last_offers[queue.at()];
+        last.grow(number + 1, Millis::MIN);
+        last[number] = clock;
+    }
+
+    /// The profile of a group.
+    #[inline]
+    pub fn profile_in(&self, group: u32) -> &Profile {
+        &self.profiles[self.groups[group as usize].profile as usize]
+    }
+
     /// Adds an item of a channel to an agent's load.
     pub fn load(&mut self, agent: u32, channel: ChannelId) {
         let weight = self.weights[channel.at()];
         let agent = &mut self.agents[agent as usize];
         agent.load[channel.at()] += 1;
+        agent.held += 1;
         agent.used += weight;
+        agent.note_load(channel.at());
     }
 
     /// Takes an item of a channel off an agent's load.
@@ -309,75 +371,87 @@ impl Staff {
         let agent = &mut self.agents[agent as usize];
         assert!(agent.load[channel.at()] > 0 && agent.used >= weight, "an agent's load is what it holds");
         agent.load[channel.at()] -= 1;
+        agent.held -= 1;
         agent.used -= weight;
+        agent.note_load(channel.at());
     }
 
     /// Puts an agent where its presence, load and idle time belong; to be called after each change. Gives the
     /// number of a group that is new, if there is one.
-    pub fn settle(&mut self, number: u32) -> Option<u32> {
+    pub fn settle(&mut self, number: u32, moved: Moved) -> Option<u32> {
         let agent = &self.agents[number as usize];
         let room = if agent.presence == Presence::Available { self.room(agent) } else { 0 };
-        let (old, profile) = (agent.group, agent.profile);
-        let mut created = None;
-        let new = if room == 0 {
-            NONE
-        } else if old != NONE
-            && self.groups[old as usize].room == room
-            && self.groups[old as usize].profile == profile
-        {
-            old
-        } else {
-            let (group, is_new) = self.group(profile, room);
-            created = is_new.then_some(group);
-            group
-        };
-        if old == new {
-            self.reorder(number);
+        let (from, profile) = (agent.group, agent.profile);
+        if from != NONE {
+            let group = &self.groups[from as usize];
+            if group.room == room && group.profile == profile {
+                self.reorder(number, moved);
+                return None;
+            }
+            self.leave_group(number, from);
+        }
+        if room == 0 {
+            self.agents[number as usize].group = NONE;
             return None;
         }
-        let Staff { agents, groups, strategies, positions, staffed, .. } = self;
-        let orders = strategies.iter().zip(positions).enumerate();
-        for (order, (strategy, positions)) in orders {
-            if old != NONE {
-                groups[old as usize].orders[order].remove(positions, number);
-            }
-            if new != NONE {
-                let key = agents[number as usize].key(*strategy);
-                groups[new as usize].orders[order].push(positions, key, number);
-            }
+        let (to, is_new) = self.group(profile, room);
+        self.enter_group(number, to);
+        is_new.then_some(to)
+    }
+
+    fn leave_group(&mut self, number: u32, from: u32) {
+        for order in &mut self.orders {
+            order.leave(from, number);
         }
-        if old != NONE && groups[old as usize].orders[BY_IDLE].is_empty() {
-            staffed.clear(old);
+        let group = &mut self.groups[from as usize];
+        group.size -= 1;
+        if group.size == 0 {
+            self.staffed.clear(from);
         }
-        if new != NONE {
-            staffed.set(new);
+    }
+
+    fn enter_group(&mut self, number: u32, to: u32) {
+        let agent = &mut self.agents[number as usize];
+        agent.group = to;
+        for order in &mut self.orders {
+            order.enter(to, number, agent);
         }
-        self.agents[number as usize].group = new;
-        created
+        let group = &mut self.groups[to as usize];
+        group.size += 1;
+        if group.size == 1 {
+            self.staffed.set(to);
+        }
     }
 
     /// The order of a strategy; by longest idle where the strategy is none of the orders kept.
-    pub fn order_of(&self, strategy: Strategy) -> usize {
-        self.strategies.iter().position(|kept| *kept == strategy).unwrap_or(BY_IDLE)
+    pub fn order_of(&self, strategy: Strategy) -> &AgentOrder {
+        let kept = self.orders.iter().find(|order| order.strategy() == strategy);
+        kept.unwrap_or(&self.orders[0])
     }
 
-    /// The key of an agent in a heap of an order.
-    pub fn key_in<'a>(&self, heap: &'a Heap<OrderKey>, order: usize, agent: u32) -> Option<&'a OrderKey> {
-        heap.key(&self.positions[order], agent)
-    }
-
-    /// An agent takes its place anew in each order of its group.
-    fn reorder(&mut self, number: u32) {
+    /// An agent takes its place anew in the orders of its group that what has changed can move it in.
+    fn reorder(&mut self, number: u32, moved: Moved) {
         let agent = &self.agents[number as usize];
         if agent.group == NONE {
             return;
         }
-        let group = &mut self.groups[agent.group as usize];
-        for ((strategy, positions), order) in
-            self.strategies.iter().zip(&mut self.positions).zip(&mut group.orders)
-        {
-            order.change(positions, agent.key(*strategy), number);
+        for order in &mut self.orders {
+            order.reorder(agent.group, number, agent, moved);
         }
+    }
+
+    /// Asks for an agent's record, name and places; `all`: also for its wrap-ups.
+    #[inline]
+    pub fn prefetch(&self, number: u32, all: bool) {
+        let Some(agent) = self.agents.get(number as usize) else { return };
+        line_of(agent);
+        line_of(&agent.holds);
+        line_of(&agent.wrap_ups);
+        if all {
+            lines_of(&agent.wrap_ups);
+        }
+        self.names.prefetch_name(number);
+        self.orders.iter().for_each(|order| order.prefetch(number));
     }
 
     /// Agents who can take something now, by name.
@@ -388,16 +462,18 @@ impl Staff {
 
     /// Bit c: room for channel c: below capacity, within the budget, nothing held that excludes it.
     fn room(&self, agent: &Agent) -> u16 {
-        let mut held: u16 = 0;
-        for (channel, load) in agent.load.iter().enumerate() {
-            held |= u16::from(*load > 0) << channel;
+        let mut room = agent.below;
+        let mut held = agent.holding;
+        while held != 0 {
+            room &= !self.excluded_by[held.trailing_zeros() as usize];
+            held &= held - 1;
         }
-        let fits = |channel: usize| {
-            agent.load[channel] < agent.capacity[channel]
-                && agent.used + self.weights[channel] <= agent.budget
-                && held & self.excluded_by[channel] & !(1 << channel) == 0
-        };
-        (0..self.weights.len()).filter(|channel| fits(*channel)).fold(0, |room, channel| room | 1 << channel)
+        for (weight, channels) in &self.by_weight {
+            if agent.used + weight > agent.budget {
+                room &= !channels;
+            }
+        }
+        room
     }
 
     fn group(&mut self, profile: u32, room: u16) -> (u32, bool) {
@@ -410,8 +486,8 @@ impl Staff {
             return (number, false);
         }
         let number = self.groups.len() as u32;
-        let orders = self.strategies.iter().map(|_| Heap::default()).collect();
-        self.groups.push(Group { profile, room, orders });
+        self.orders.iter_mut().for_each(AgentOrder::add_group);
+        self.groups.push(Group { profile, room, size: 0 });
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {
             if room >> channel & 1 == 1 {
@@ -435,7 +511,7 @@ impl Staff {
         for place in 0..self.by_name.len() {
             let agent = self.by_name[place];
             self.agents[agent as usize].label = (place as u64 + 1) * LABEL_STEP;
-            self.reorder(agent);
+            self.reorder(agent, Moved::All);
         }
     }
 }

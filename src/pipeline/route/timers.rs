@@ -1,10 +1,8 @@
-//! Deadlines of a division. Each conversation and each agent has one node in the wheel, at or before its earliest
-//! deadline; what is due at one instant fires one by one in the order (kind, id, number), newly armed ones included.
+//! Deadlines of a division. Each conversation and each agent has one node in the wheel, at its earliest deadline; what is due at one instant fires one by one in the order (kind, id, number), newly armed ones included.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::rules::Rules;
 use crate::types::decision::Body;
 use crate::types::{
     Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis, Objective, TraceParent,
@@ -72,27 +70,21 @@ impl Handle {
 impl Division {
     /// Makes sure that the wheel knows of a conversation's earliest deadline.
     pub(super) fn rearm(&mut self, slot: u32) {
-        let deadline = self.book[slot].earliest(self.rules.conversation.idle_close).0;
-        self.arm(Handle::conversation(slot), deadline);
+        let deadline = self.book[slot].earliest(self.rules.conversation.idle_close);
+        self.wheel.arm(Handle::conversation(slot), deadline.0);
     }
 
     /// Makes sure that the wheel knows of an agent's earliest deadline.
     pub(super) fn arm_agent(&mut self, number: u32) {
         if let Some((ends, _)) = self.staff.agents[number as usize].next_wrap_up() {
-            self.arm(Handle::agent(number), ends);
-        }
-    }
-
-    fn arm(&mut self, handle: u32, deadline: Millis) {
-        if self.wheel.deadline(handle).is_none_or(|armed| armed > deadline.0) {
-            self.wheel.arm(handle, deadline.0);
+            self.wheel.arm(Handle::agent(number), ends.0);
         }
     }
 
     /// Finds when the next delay of an agent ends for a queued conversation.
     pub(super) fn arm_delay(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
-        let delays = &self.waiting.delays[conversation.queue.at()];
+        let delays = &self.waiting.lines[conversation.queue.at()].delays;
         let waited = self.clock.since(conversation.queued);
         let next = delays.get(delays.partition_point(|delay| *delay <= waited));
         conversation.delay_ends = next.map_or(Millis::MAX, |delay| conversation.queued.plus(*delay));
@@ -101,12 +93,10 @@ impl Division {
     /// A new definition with delays: what waits in its queues learns of them.
     pub(super) fn meet_delays(&mut self, profile: &Profile) {
         for serves in profile.queues.iter().filter(|serves| serves.delay > DurationMs::ZERO) {
-            let delays = &mut self.waiting.delays[serves.queue.at()];
+            let delays = &mut self.waiting.lines[serves.queue.at()].delays;
             let Err(place) = delays.binary_search(&serves.delay) else { continue };
             delays.insert(place, serves.delay);
-            let classes = self.waiting.live[serves.queue.at()].iter();
-            let heaps = classes.flat_map(|class| &self.waiting.classes[*class as usize].heaps);
-            let mut slots: Vec<u32> = heaps.flat_map(|heap| heap.members().map(|(_, slot)| slot)).collect();
+            let mut slots: Vec<u32> = self.waiting.members(serves.queue).collect();
             slots.sort_unstable();
             for slot in slots {
                 self.arm_delay(slot);
@@ -120,12 +110,7 @@ impl Division {
         if span == DurationMs::ZERO {
             return;
         }
-        let until = self.clock.plus(span);
-        let exclusions = &mut self.book[slot].exclusions;
-        match exclusions.iter_mut().find(|(excluded, _)| *excluded == agent) {
-            Some(exclusion) => exclusion.1 = exclusion.1.max(until),
-            None => exclusions.push((agent, until)),
-        }
+        self.exclusions.add(slot, &mut self.book[slot], agent, self.clock.plus(span));
     }
 
     /// Fires everything that is due at one instant, the least first.
@@ -153,11 +138,13 @@ impl Division {
 
     /// Takes what the wheel has for this instant into the order of firing.
     fn collect(&mut self, at: Millis) {
-        while self.wheel.next(at.0).is_some() {
+        while let Some(deadline) = self.wheel.next(at.0) {
             let mut handles = std::mem::take(&mut self.due.handles);
             handles.clear();
-            let deadline = self.wheel.next(at.0).expect("just seen");
             self.wheel.take(deadline, &mut handles);
+            for handle in handles.iter().filter(|handle| **handle & 1 == 0) {
+                self.book.prefetch_slot(handle >> 1, true);
+            }
             for handle in &handles {
                 self.remind(*handle, at);
             }
@@ -197,19 +184,13 @@ impl Division {
         if !conversation.id.is_some() {
             return None;
         }
-        let (deadline, kind) = conversation.earliest(self.rules.conversation.idle_close);
-        let number = self.number(conversation, kind, deadline);
-        (deadline <= at).then_some(DueKey { kind, id: conversation.id, number, handle })
-    }
-
-    /// What tells deadlines of one kind and conversation apart.
-    fn number(&self, conversation: &Conversation, kind: TimerKind, deadline: Millis) -> u64 {
-        match kind {
-            TimerKind::Warning | TimerKind::Breach => conversation
-                .objective_at(kind, deadline)
-                .map_or(0, |(objective, number)| objective as u64 * 1_000 + number),
-            _ => 0,
+        let idle_close = self.rules.conversation.idle_close;
+        let deadline = conversation.earliest(idle_close);
+        if deadline > at {
+            return None;
         }
+        let (kind, number) = conversation.first_at(deadline, idle_close);
+        Some(DueKey { kind, id: conversation.id, number, handle })
     }
 
     fn fire(&mut self, key: DueKey) {
@@ -229,9 +210,8 @@ impl Division {
                 self.free(slot);
             }
             TimerKind::Exclusion => {
-                let clock = self.clock;
                 let conversation = &mut self.book[slot];
-                conversation.exclusions.retain(|(_, until)| *until > clock);
+                self.exclusions.expire(slot, conversation, self.clock);
                 if conversation.state == State::Queued {
                     self.takeable.push(slot);
                 }
@@ -261,24 +241,15 @@ impl Division {
     }
 
     fn warn(&mut self, slot: u32) {
-        let rules: &Rules = &self.rules;
         let conversation = &mut self.book[slot];
-        let (objective, _) =
-            conversation.objective_at(TimerKind::Warning, self.clock).expect("a warning is due");
-        let service = &mut conversation.clocks[objective as usize];
-        let target =
-            rules.queues[service.queue.at()].sla[objective as usize].as_ref().expect("a clock has a target");
-        let percent = target.warn[usize::from(service.next_warning)];
-        let due = service.due;
-        service.next_warning += 1;
-        service.arm_warning(rules, target);
+        let objective = conversation.alarmed(self.clock, true).expect("a warning is due");
+        let (percent, due) = conversation.warn(objective, self.clock, &self.rules);
         self.decide(slot, Body::Warning { objective, due, percent });
     }
 
     fn breach(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
-        let (objective, _) =
-            conversation.objective_at(TimerKind::Breach, self.clock).expect("a breach is due");
+        let objective = conversation.alarmed(self.clock, false).expect("a breach is due");
         let due = conversation.clocks[objective as usize].due;
         conversation.breach(objective, &mut self.objectives);
         self.decide(slot, Body::Breached { objective, due, late: self.clock.since(due) });
@@ -290,38 +261,43 @@ impl Division {
 const REMINDED_TWICE_CHECK: usize = 8;
 
 impl Conversation {
-    /// Its earliest deadline and what it is; of several at one instant the one that fires first.
-    pub(super) fn earliest(&self, idle_close: DurationMs) -> (Millis, TimerKind) {
-        let mut least = (self.knee, TimerKind::Knee);
-        let mut consider = |deadline: Millis, kind: TimerKind| {
-            if (deadline, kind) < least {
-                least = (deadline, kind);
-            }
-        };
-        consider(self.offer_expires, TimerKind::OfferExpiry);
-        for (_, until) in &self.exclusions {
-            consider(*until, TimerKind::Exclusion);
-        }
-        consider(self.delay_ends, TimerKind::Delay);
-        for clock in &self.clocks {
-            consider(clock.warn_at, TimerKind::Warning);
-            consider(clock.breach_at(), TimerKind::Breach);
-        }
-        consider(self.last.plus(idle_close), TimerKind::IdleClose);
-        least
+    /// Its earliest deadline.
+    #[inline]
+    pub(super) fn earliest(&self, idle_close: DurationMs) -> Millis {
+        let alarms = self.alarms[0].min(self.alarms[1]).min(self.alarms[2].min(self.alarms[3]));
+        let waits = self.turn.min(self.delay_ends).min(self.exclusion_ends);
+        alarms.min(waits).min(self.last.plus(idle_close))
     }
 
-    /// The first objective with a warning or breach at or before an instant, and the place of the warning.
-    fn objective_at(&self, kind: TimerKind, at: Millis) -> Option<(Objective, u64)> {
+    /// What its earliest deadline is; of several at that instant the one that fires first. The number tells
+    /// deadlines of one kind and conversation apart.
+    fn first_at(&self, deadline: Millis, idle_close: DurationMs) -> (TimerKind, u64) {
+        let offered = self.state == State::Offered;
+        if self.turn == deadline {
+            return (if offered { TimerKind::OfferExpiry } else { TimerKind::Knee }, 0);
+        }
+        if self.exclusion_ends == deadline {
+            return (TimerKind::Exclusion, 0);
+        }
+        if self.delay_ends == deadline {
+            return (TimerKind::Delay, 0);
+        }
+        for (warns, kind) in [(true, TimerKind::Warning), (false, TimerKind::Breach)] {
+            if let Some(objective) = self.alarmed(deadline, warns) {
+                let next_warning = self.clocks[objective as usize].next_warning;
+                return (kind, objective as u64 * 1_000 + u64::from(next_warning));
+            }
+        }
+        debug_assert_eq!(self.last.plus(idle_close), deadline, "the earliest is one of them");
+        (TimerKind::IdleClose, 0)
+    }
+
+    /// The first objective with a warning, or with a breach, at or before an instant.
+    fn alarmed(&self, at: Millis, warns: bool) -> Option<Objective> {
         let due = |objective: &&Objective| {
-            let clock = &self.clocks[**objective as usize];
-            let deadline = if kind == TimerKind::Warning { clock.warn_at } else { clock.breach_at() };
-            deadline <= at
+            self.alarms[**objective as usize] <= at && self.clocks[**objective as usize].warns == warns
         };
-        Objective::ALL
-            .iter()
-            .find(due)
-            .map(|objective| (*objective, u64::from(self.clocks[*objective as usize].next_warning)))
+        Objective::ALL.iter().find(due).copied()
     }
 }
 

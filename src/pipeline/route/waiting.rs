@@ -6,17 +6,21 @@
 //! in wrapping 64-bit arithmetic, exact because true priorities lie within ±2⁶² (`check` bounds curves). So the
 //! best of a class is the best of the heads of its few heaps; when a conversation's age passes a knee of the curve it
 //! moves to the next heap.
+//!
+//! The heads of a queue's classes stand in heaps themselves, one a segment, and each profile knows by a bit a class what
+//! of its queues fits it. So an agent who looks for work asks the classes of a queue in the order of their heads until one
+//! fits, and passes over a queue whose best is not better than what it has found.
 
 use std::cmp::Ordering;
 
 use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::rules::{Curve, Rules};
+use crate::rules::{Curve, Rules, Segment, Strategy};
 use crate::types::{ChannelId, ConversationId, DurationMs, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
-use super::staff::{Mixer, Profile, Staff};
+use super::staff::{Mixer, Profile, Serves, Staff};
 
 /// Order within a heap: highest static key, then earliest arrived, then id.
 #[derive(Copy, Clone, Debug)]
@@ -42,6 +46,33 @@ impl PartialOrd for WaitKey {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        let ahead = self.key.wrapping_sub(other.key);
+        if ahead != 0 {
+            return ahead > 0;
+        }
+        if self.arrived != other.arrived {
+            return self.arrived < other.arrived;
+        }
+        self.id < other.id
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        !other.lt(self)
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        other.lt(self)
+    }
+
+    #[inline]
+    fn ge(&self, other: &Self) -> bool {
+        !self.lt(other)
+    }
 }
 
 impl PartialEq for WaitKey {
@@ -59,18 +90,70 @@ pub struct Class {
     pub queue: QueueId,
     /// Its channel.
     pub channel: ChannelId,
+    /// Its place among the classes of its queue.
+    place: u32,
     /// Language that an agent must speak; 0: any.
-    pub lang_key: u64,
-    /// Keyed skills and levels that an agent must have, ascending by skill.
-    pub skills: Vec<(u64, u8)>,
+    lang_key: u64,
+    /// Number of the set of skills that its contacts ask for.
+    set: u32,
+    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's.
+    skills: Vec<(u64, u8)>,
     /// Profiles that serve the queue and meet the rest.
-    pub profiles: Bits,
+    profiles: Bits,
+    /// By profile, if the queue's strategy asks for it: sum of its levels over the skills asked for.
+    levels: Vec<u32>,
+    /// Whether it does.
+    compares_levels: bool,
     /// Groups of those profiles.
     pub groups: Bits,
     /// By segment of the curve.
-    pub heaps: Vec<Heap<WaitKey>>,
-    /// Conversations in all heaps.
-    pub waiting: u32,
+    heaps: Vec<Heap<WaitKey>>,
+}
+
+/// Something that waits.
+#[derive(Copy, Clone, Debug)]
+pub struct Head {
+    /// Its key.
+    pub key: WaitKey,
+    /// Its slot.
+    pub slot: u32,
+}
+
+/// The heads of all classes of a queue in one segment of its curve.
+#[derive(Debug, Default)]
+pub struct Front {
+    /// 2⁻³² points a millisecond.
+    pub slope: i64,
+    /// The classes in which something waits, by place, in the order of their heads.
+    pub heads: Heap<WaitKey>,
+    positions: Positions,
+}
+
+/// One queue.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// Its classes, by place.
+    pub classes: Vec<u32>,
+    /// By place: the channel.
+    pub channels: Vec<ChannelId>,
+    /// By segment.
+    pub fronts: Vec<Front>,
+    /// Profiles that serve it.
+    profiles: Vec<u32>,
+    /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
+    /// nobody.
+    pub delays: Vec<DurationMs>,
+    /// Keyed skills that it requires, ascending.
+    skills: Vec<(u64, u8)>,
+}
+
+/// A queue that agents of a profile serve.
+#[derive(Debug)]
+pub struct Served {
+    /// How.
+    pub serves: Serves,
+    /// Bit by place of a class in the queue, 64 a word: agents of the profile fit it.
+    fits: Vec<u64>,
 }
 
 /// All classes of a division.
@@ -79,18 +162,14 @@ pub struct Waiting {
     pub classes: Vec<Class>,
     table: IndexTable,
     /// Places of conversations in their class's heap.
-    pub positions: Positions,
-    /// By queue: classes with something waiting.
-    pub live: Vec<Vec<u32>>,
-    /// By queue: the delays that agents' definitions have named, ascending; one that nobody has any more costs a
-    /// timer that finds nobody.
-    pub delays: Vec<Vec<DurationMs>>,
-    /// By queue: keyed skills that it requires, ascending.
-    queue_skills: Vec<Vec<(u64, u8)>>,
+    positions: Positions,
+    /// By queue of all divisions.
+    pub lines: Vec<Line>,
+    /// By profile: its queues in the order of its definition.
+    pub served: Vec<Vec<Served>>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
-    merged: Vec<(u64, u8)>,
 }
 
 impl Waiting {
@@ -102,16 +181,19 @@ impl Waiting {
             skills.sort_unstable();
             skills
         };
+        let line = |queue: &crate::rules::Queue| Line {
+            skills: skills_of(queue),
+            fronts: queue.curve.segments.iter().map(Front::of).collect(),
+            ..Line::default()
+        };
         Waiting {
-            live: rules.queues.iter().map(|_| Vec::new()).collect(),
-            delays: rules.queues.iter().map(|_| Vec::new()).collect(),
-            queue_skills: rules.queues.iter().map(skills_of).collect(),
+            lines: rules.queues.iter().map(line).collect(),
+            served: Vec::new(),
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
             skill_sets: Vec::new(),
             skill_table: IndexTable::with_segment_bits(0),
-            merged: Vec::new(),
         }
     }
 
@@ -137,63 +219,87 @@ impl Waiting {
     /// The class of a conversation in its queue, a new one if need be.
     pub fn class_of(&mut self, conversation: &Conversation, rules: &Rules, staff: &Staff) -> u32 {
         let queue = conversation.queue;
-        let lang_key = if rules.queues[queue.at()].match_lang { conversation.lang_key } else { 0 };
+        let lang_key = if rules.queues[queue.at()].match_lang { conversation.context.lang_key } else { 0 };
         let mut hash = Mixer::default();
         hash.add(
             u64::from(queue.0)
                 | u64::from(conversation.channel.0) << 16
-                | u64::from(conversation.skills) << 32,
+                | u64::from(conversation.context.skills) << 32,
         );
         hash.add(lang_key);
-        self.merge_skills(queue, conversation.skills);
-        let merged = &self.merged;
+        let set = conversation.context.skills;
         let is_it = |number: u32| {
             let class = &self.classes[number as usize];
             class.queue == queue
                 && class.channel == conversation.channel
                 && class.lang_key == lang_key
-                && class.skills == *merged
+                && class.set == set
         };
         if let Some(number) = self.table.find(hash.0, is_it) {
             return number;
         }
-        let number = self.classes.len() as u32;
-        let mut class = Class {
+        let class = Class {
             queue,
             channel: conversation.channel,
             lang_key,
-            skills: merged.clone(),
-            heaps: rules.queues[queue.at()].curve.segments.iter().map(|_| Heap::default()).collect(),
+            set,
+            skills: self.merged_skills(queue, set),
+            compares_levels: rules.queues[queue.at()].strategy == Strategy::BestSkill,
+            heaps: self.lines[queue.at()].fronts.iter().map(|_| Heap::default()).collect(),
             ..Class::default()
         };
-        for (profile, definition) in staff.profiles.iter().enumerate() {
-            class.profiles.put(profile as u32, class.fits(definition));
-        }
-        for (group, members) in staff.groups.iter().enumerate() {
-            class.groups.put(group as u32, class.profiles.get(members.profile));
-        }
-        self.classes.push(class);
+        let number = self.classes.len() as u32;
+        self.add_class(number, class, staff);
         self.table.insert(hash.0, number);
         number
     }
 
-    /// A new profile: every class learns whether it fits.
+    /// A new class: it and the profiles learn of each other.
+    fn add_class(&mut self, number: u32, mut class: Class, staff: &Staff) {
+        let line = &mut self.lines[class.queue.at()];
+        class.place = line.classes.len() as u32;
+        line.classes.push(number);
+        line.channels.push(class.channel);
+        for profile in &line.profiles {
+            let at = *profile as usize;
+            class.meet(*profile, &staff.profiles[at], &mut self.served[at]);
+        }
+        for (group, members) in (0..).zip(&staff.groups) {
+            if class.profiles.get(members.profile) {
+                class.groups.set(group);
+            }
+        }
+        self.classes.push(class);
+    }
+
+    /// A new profile: the classes of its queues learn whether it fits.
     pub fn meet_profile(&mut self, number: u32, profile: &Profile) {
-        for class in &mut self.classes {
-            let fits = class.fits(profile);
-            class.profiles.put(number, fits);
+        let unknown = |serves: &Serves| Served { serves: *serves, fits: Vec::new() };
+        let mut served: Vec<Served> = profile.queues.iter().map(unknown).collect();
+        for queue in &profile.queues {
+            let line = &mut self.lines[queue.queue.at()];
+            line.profiles.push(number);
+            for class in &line.classes {
+                self.classes[*class as usize].meet(number, profile, &mut served);
+            }
         }
+        debug_assert_eq!(self.served.len(), number as usize, "profiles come in the order of their numbers");
+        self.served.push(served);
     }
 
-    /// A new group: every class learns whether it fits.
+    /// A new group: the classes that fit its profile learn of it.
     pub fn meet_group(&mut self, number: u32, profile: u32) {
-        for class in &mut self.classes {
-            let fits = class.profiles.get(profile);
-            class.groups.put(number, fits);
+        for served in &self.served[profile as usize] {
+            for class in &self.lines[served.serves.queue.at()].classes {
+                let class = &mut self.classes[*class as usize];
+                if class.profiles.get(profile) {
+                    class.groups.set(number);
+                }
+            }
         }
     }
 
-    /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `knee` are set.
+    /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `turn` are set.
     pub fn enter(
         &mut self,
         slot: u32,
@@ -208,46 +314,138 @@ impl Waiting {
         let key = place_in_curve(conversation, curve, at);
         let class = &mut self.classes[number as usize];
         class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
-        class.waiting += 1;
-        if class.waiting == 1 {
-            self.live[class.queue.at()].push(number);
-        }
+        self.lines[class.queue.at()].fronts[conversation.segment as usize].note(class, conversation.segment);
     }
 
     /// Takes a conversation out.
     pub fn leave(&mut self, slot: u32, conversation: &mut Conversation) {
         let number = std::mem::replace(&mut conversation.class, NONE);
-        conversation.knee = Millis::MAX;
+        conversation.turn = Millis::MAX;
         conversation.delay_ends = Millis::MAX;
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
-        class.waiting -= 1;
-        if class.waiting == 0 {
-            let live = &mut self.live[class.queue.at()];
-            let place =
-                live.iter().position(|live| *live == number).expect("a class with something waiting is live");
-            live.swap_remove(place);
-        }
+        self.lines[class.queue.at()].fronts[conversation.segment as usize].note(class, conversation.segment);
+    }
+
+    /// The first of a class in a segment in which something waits.
+    #[inline]
+    pub fn first(&self, class: u32, segment: usize) -> Head {
+        let first = self.classes[class as usize].heaps[segment].peek();
+        first.map(|(key, slot)| Head { key: *key, slot }).expect("a class in a front has a head")
+    }
+
+    /// The first of a class in a segment for which `fits` holds.
+    pub fn best_where(
+        &self,
+        class: u32,
+        segment: usize,
+        fits: impl FnMut(u32) -> bool,
+        frontier: &mut Vec<u32>,
+    ) -> Option<Head> {
+        let heap = &self.classes[class as usize].heaps[segment];
+        let slot = heap.best_where(fits, frontier)?;
+        heap.key(&self.positions, slot).map(|key| Head { key: *key, slot })
+    }
+
+    /// The key of a queued conversation.
+    pub fn key(&self, slot: u32, conversation: &Conversation) -> WaitKey {
+        let heap = &self.classes[conversation.class as usize].heaps[conversation.segment as usize];
+        *heap.key(&self.positions, slot).expect("a queued conversation is in its class's heap")
+    }
+
+    /// Whatever waits in a queue, in no particular order.
+    pub fn members(&self, queue: QueueId) -> impl Iterator<Item = u32> {
+        let classes = self.lines[queue.at()].classes.iter();
+        let heaps = classes.flat_map(|class| &self.classes[*class as usize].heaps);
+        heaps.flat_map(|heap| heap.members().map(|(_, slot)| slot))
+    }
+
+    /// Asks for the place of a conversation ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, slot: u32) {
+        self.positions.prefetch(slot);
     }
 
     /// The queue's and the contact's requirements joined: the higher level counts.
-    fn merge_skills(&mut self, queue: QueueId, set: u32) {
-        self.merged.clear();
-        self.merged.extend_from_slice(&self.queue_skills[queue.at()]);
+    fn merged_skills(&self, queue: QueueId, set: u32) -> Vec<(u64, u8)> {
+        let mut merged = self.lines[queue.at()].skills.clone();
         if set == NONE {
-            return;
+            return merged;
         }
         for (key, level) in &self.skill_sets[set as usize] {
-            match self.merged.binary_search_by_key(key, |(known, _)| *known) {
-                Ok(place) => self.merged[place].1 = self.merged[place].1.max(*level),
-                Err(place) => self.merged.insert(place, (*key, *level)),
+            match merged.binary_search_by_key(key, |(known, _)| *known) {
+                Ok(place) => merged[place].1 = merged[place].1.max(*level),
+                Err(place) => merged.insert(place, (*key, *level)),
             }
+        }
+        merged
+    }
+}
+
+impl Front {
+    /// Of a segment in which nothing waits.
+    fn of(segment: &Segment) -> Front {
+        Front { slope: segment.slope, ..Front::default() }
+    }
+
+    /// A class's heap of this segment has changed.
+    fn note(&mut self, class: &Class, segment: u32) {
+        let Front { heads, positions, .. } = self;
+        let first = class.heaps[segment as usize].peek().map(|(key, _)| *key);
+        match (first, heads.key(positions, class.place).copied()) {
+            (Some(first), Some(known)) if first != known => {
+                heads.change(positions, first, class.place);
+            }
+            (Some(first), None) => heads.push(positions, first, class.place),
+            (None, Some(_)) => {
+                heads.remove(positions, class.place);
+            }
+            _ => {}
         }
     }
 }
 
+impl Served {
+    /// Whether the class at a place in the queue is for agents of the profile.
+    #[inline]
+    pub fn fits(&self, place: u32) -> bool {
+        let word = self.fits.get(place as usize / 64);
+        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+}
+
 impl Class {
+    /// Conversations that wait in it.
+    pub fn waiting(&self) -> usize {
+        self.heaps.iter().map(Heap::len).sum()
+    }
+
+    /// Learns of a profile, and the profile of it.
+    fn meet(&mut self, number: u32, profile: &Profile, served: &mut [Served]) {
+        if !self.fits(profile) {
+            return;
+        }
+        if self.compares_levels {
+            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
+            self.levels.resize(self.levels.len().max(number as usize + 1), 0);
+            self.levels[number as usize] = levels.sum();
+        }
+        self.profiles.set(number);
+        let queue = |served: &&mut Served| served.serves.queue == self.queue;
+        for served in served.iter_mut().filter(queue) {
+            let word = self.place as usize / 64;
+            served.fits.resize(served.fits.len().max(word + 1), 0);
+            served.fits[word] |= 1 << (self.place % 64);
+        }
+    }
+
+    /// Sum of a fitting profile's levels over the skills asked for; kept where the strategy compares them.
+    #[inline]
+    pub fn levels(&self, profile: u32) -> i64 {
+        i64::from(self.levels[profile as usize])
+    }
+
     /// Whether agents of a profile serve the queue and meet skills and language.
     fn fits(&self, profile: &Profile) -> bool {
         profile.serves(self.queue).is_some()
@@ -256,24 +454,25 @@ impl Class {
     }
 }
 
-/// Sets segment and knee for an instant and gives the key.
+/// Sets segment and turn for an instant and gives the key.
 fn place_in_curve(conversation: &mut Conversation, curve: &Curve, at: Millis) -> WaitKey {
     let age = at.since(conversation.arrived).max(DurationMs::ZERO);
     let segment = curve.segments.partition_point(|segment| segment.from <= age) - 1;
     let from = curve.segments[segment];
     conversation.segment = segment as u32;
-    conversation.knee =
+    conversation.turn =
         curve.segments.get(segment + 1).map_or(Millis::MAX, |next| conversation.arrived.plus(next.from));
     let start = conversation.arrived.0.wrapping_add(from.from.0);
-    let key =
-        (conversation.value + from.points).wrapping_shl(32).wrapping_sub(from.slope.wrapping_mul(start));
+    let key = (conversation.context.value + from.points)
+        .wrapping_shl(32)
+        .wrapping_sub(from.slope.wrapping_mul(start));
     WaitKey { key, arrived: conversation.arrived, id: conversation.id }
 }
 
-/// Priority in 2⁻³² points at an instant of something that waits with this key in this segment of the curve.
+/// Priority in 2⁻³² points at an instant of something that waits with this key in a segment of this slope.
 #[inline]
-pub fn priority_at(key: WaitKey, curve: &Curve, segment: usize, at: Millis) -> i64 {
-    key.key.wrapping_add(curve.segments[segment].slope.wrapping_mul(at.0))
+pub fn priority_at(key: WaitKey, slope: i64, at: Millis) -> i64 {
+    key.key.wrapping_add(slope.wrapping_mul(at.0))
 }
 
 /// Priority in points, rounded: `floor(p / 2³² + ½)`.
@@ -284,7 +483,7 @@ pub fn points_shown(priority: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{CURVE_AGE_MAX, Segment};
+    use crate::rules::CURVE_AGE_MAX;
 
     fn naive(curve: &Curve, value: i64, arrived: Millis, at: Millis) -> i128 {
         let age = at.since(arrived).max(DurationMs::ZERO).min(CURVE_AGE_MAX);
@@ -310,12 +509,13 @@ mod tests {
             [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000, 7_777_777, CURVE_AGE_MAX.0, CURVE_AGE_MAX.0 + 5]
         {
             for value in [-VALUE, 0, VALUE] {
-                let mut conversation = Conversation { value, arrived, ..Conversation::default() };
+                let mut conversation = Conversation { arrived, ..Conversation::FREE };
+                conversation.context.value = value;
                 let at = Millis(arrived.0 + age);
                 let key = place_in_curve(&mut conversation, &curve, at);
-                let exact = priority_at(key, &curve, conversation.segment as usize, at);
+                let exact = priority_at(key, curve.segments[conversation.segment as usize].slope, at);
                 assert_eq!(i128::from(exact), naive(&curve, value, arrived, at), "age {age}, value {value}");
-                assert!(conversation.knee > at);
+                assert!(conversation.turn > at);
             }
         }
     }

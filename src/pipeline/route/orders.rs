@@ -1,0 +1,167 @@
+//! Agents of a group in order: for each strategy that a queue of the division asks for, one heap a group, and the first
+//! of each heap once more, side by side, because that is what everybody looks at.
+
+use std::cmp::Ordering;
+
+use crate::collections::heap::{Heap, Positions};
+use crate::rules::Strategy;
+use crate::types::Millis;
+
+use super::conversation::NONE;
+use super::staff::Agent;
+
+/// Order among the agents of a group: what the strategy compares, then longest idle, then name.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct OrderKey {
+    /// What the strategy compares, the least first.
+    pub merit: i64,
+    /// Start of the longest idle.
+    pub idle_since: Millis,
+    /// Ascends as names do.
+    pub label: u64,
+}
+
+impl Ord for OrderKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_merit = self.merit.cmp(&other.merit);
+        by_merit.then(self.idle_since.cmp(&other.idle_since)).then(self.label.cmp(&other.label))
+    }
+}
+
+impl PartialOrd for OrderKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        if self.merit != other.merit {
+            return self.merit < other.merit;
+        }
+        if self.idle_since != other.idle_since {
+            return self.idle_since < other.idle_since;
+        }
+        self.label < other.label
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        !other.lt(self)
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        other.lt(self)
+    }
+
+    #[inline]
+    fn ge(&self, other: &Self) -> bool {
+        !self.lt(other)
+    }
+}
+
+/// The first of a group in an order.
+#[derive(Copy, Clone, Debug)]
+pub struct Foremost {
+    /// Its key.
+    pub key: OrderKey,
+    /// Its number; `NONE`: the group is empty.
+    pub agent: u32,
+}
+
+const NOBODY: Foremost =
+    Foremost { key: OrderKey { merit: 0, idle_since: Millis(0), label: 0 }, agent: NONE };
+
+/// One order of all groups.
+#[derive(Debug)]
+pub struct AgentOrder {
+    strategy: Strategy,
+    /// Places of agents in their group's heap.
+    positions: Positions,
+    /// By group.
+    heaps: Vec<Heap<OrderKey>>,
+    /// By group.
+    heads: Vec<Foremost>,
+}
+
+/// What of an agent has changed, if it stays in its group.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Moved {
+    /// Its load.
+    Load,
+    /// Anything.
+    All,
+}
+
+impl AgentOrder {
+    /// The order of a strategy; nobody yet.
+    pub fn new(strategy: Strategy) -> AgentOrder {
+        AgentOrder { strategy, positions: Positions::default(), heaps: Vec::new(), heads: Vec::new() }
+    }
+
+    /// Whose order it is.
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// One more group.
+    pub fn add_group(&mut self) {
+        self.heaps.push(Heap::default());
+        self.heads.push(NOBODY);
+    }
+
+    /// An agent comes into a group.
+    pub fn enter(&mut self, group: u32, number: u32, agent: &Agent) {
+        self.heaps[group as usize].push(&mut self.positions, agent.key(self.strategy), number);
+        self.note_head(group);
+    }
+
+    /// An agent leaves a group.
+    pub fn leave(&mut self, group: u32, number: u32) {
+        self.heaps[group as usize].remove(&mut self.positions, number);
+        self.note_head(group);
+    }
+
+    /// An agent takes its place in its group anew, if what has changed can move it.
+    pub fn reorder(&mut self, group: u32, number: u32, agent: &Agent, moved: Moved) {
+        let by_load = matches!(self.strategy, Strategy::LeastBusy | Strategy::MostSpare);
+        if moved == Moved::All || by_load {
+            self.heaps[group as usize].change(&mut self.positions, agent.key(self.strategy), number);
+            self.note_head(group);
+        }
+    }
+
+    /// The first of a group.
+    #[inline]
+    pub fn head(&self, group: u32) -> &Foremost {
+        &self.heads[group as usize]
+    }
+
+    /// All of a group, in no particular order.
+    pub fn members(&self, group: u32) -> impl Iterator<Item = (&OrderKey, u32)> {
+        self.heaps[group as usize].members()
+    }
+
+    /// The first of a group for whom `fits` holds.
+    pub fn best_where(
+        &self,
+        group: u32,
+        fits: impl FnMut(u32) -> bool,
+        frontier: &mut Vec<u32>,
+    ) -> Option<Foremost> {
+        let heap = &self.heaps[group as usize];
+        let agent = heap.best_where(fits, frontier)?;
+        heap.key(&self.positions, agent).map(|key| Foremost { key: *key, agent })
+    }
+
+    /// Asks for an agent's place ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, number: u32) {
+        self.positions.prefetch(number);
+    }
+
+    fn note_head(&mut self, group: u32) {
+        let first = self.heaps[group as usize].peek();
+        self.heads[group as usize] = first.map_or(NOBODY, |(key, agent)| Foremost { key: *key, agent });
+    }
+}
