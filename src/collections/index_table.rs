@@ -106,6 +106,17 @@ impl IndexTable {
         self.len += 1;
     }
 
+    /// Adds an index under this hash in the place of one that is `dead`, if one stands near. Before a segment grows, its
+    /// dead entries are taken out; it grows only if those that are left fill three quarters of it.
+    #[inline]
+    pub fn insert_over(&mut self, hash: u64, index: u32, dead: impl Fn(u32) -> bool) {
+        assert!(index < u32::MAX, "an index below 2^32 - 1");
+        let (segment, tag) = self.locate(hash);
+        let before = self.segments[segment].len;
+        self.segments[segment].insert_over(slot_of(tag, index), segment, dead);
+        self.len = self.len - before + self.segments[segment].len;
+    }
+
     /// Takes one entry out; whether it was there.
     #[inline]
     pub fn remove(&mut self, hash: u64, index: u32) -> bool {
@@ -162,6 +173,70 @@ impl Segment {
         let behind_home = self.behind_home(tag_of(slot));
         let before = behind_home.iter().position(|other| *other >= slot)?;
         (behind_home[before] == slot).then(|| self.home(tag_of(slot)) + before)
+    }
+
+    #[inline]
+    fn insert_over(&mut self, slot: u64, number: usize, dead: impl Fn(u32) -> bool) {
+        if self.capacity > 0 && self.take_place(slot, &dead) {
+            return;
+        }
+        if u64::from(self.len) * 5 >= u64::from(self.capacity) * 4 {
+            self.purge(dead);
+            if u64::from(self.len) * 4 >= u64::from(self.capacity) * 3 {
+                self.grow(number);
+            }
+        }
+        self.insert(slot, number);
+    }
+
+    /// Puts the slot in the place of a dead one between its home and the next empty place, if there is one. Those between
+    /// the two move by one towards the dead one's place; none comes to stand before its home, since whoever stands
+    /// between the slot's home and the slot has no later home.
+    #[inline]
+    fn take_place(&mut self, slot: u64, dead: &impl Fn(u32) -> bool) -> bool {
+        let home = self.home(tag_of(slot));
+        let slots = &mut self.slots[home..];
+        let mut at = None;
+        for place in 0..slots.len() {
+            let other = slots[place];
+            if other == EMPTY {
+                return false;
+            }
+            if other >= slot && at.is_none() {
+                at = Some(place);
+            }
+            if dead(index_of(other)) {
+                let at = at.unwrap_or(place);
+                if at < place {
+                    slots.copy_within(at..place, at + 1);
+                    slots[at] = slot;
+                } else {
+                    // All up to here are smaller; the next ones may be, too.
+                    let behind = slots[place + 1..].iter();
+                    let smaller = behind.take_while(|other| **other < slot).count();
+                    slots.copy_within(place + 1..place + 1 + smaller, place);
+                    slots[place + smaller] = slot;
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes all dead entries out: the others move back towards their homes, in order.
+    #[cold]
+    fn purge(&mut self, dead: impl Fn(u32) -> bool) {
+        let (mut next, mut kept) = (0, 0);
+        for place in 0..self.slots.len() {
+            let slot = std::mem::replace(&mut self.slots[place], EMPTY);
+            if slot != EMPTY && !dead(index_of(slot)) {
+                let at = next.max(home(tag_of(slot), self.capacity));
+                self.slots[at] = slot;
+                next = at + 1;
+                kept += 1;
+            }
+        }
+        self.len = kept;
     }
 
     #[inline]
@@ -345,6 +420,28 @@ mod tests {
                 table.prefetch(hash);
             }
             check(&table);
+        }
+    }
+
+    #[test]
+    fn takes_the_places_of_the_dead() {
+        for seed in 0..seeds(12) {
+            let mut random = Seeded(seed);
+            let mut table = IndexTable::with_segment_bits([0, 1, 4][seed as usize % 3]);
+            let mut live = BTreeSet::new();
+            let lifetime = [10, 300, 2_000][seed as usize / 3 % 3];
+            for index in 0..12_000 {
+                let hash = hash(&mut random, 100_000);
+                let first = index - lifetime.min(index);
+                table.insert_over(hash, index, |index| index < first);
+                live.insert((index, hash));
+                live = live.split_off(&(first, 0));
+                let (index, hash) = *live.iter().nth(random.below(live.len() as u64) as usize).unwrap();
+                assert_eq!(table.find(hash, |it| it == index), Some(index));
+            }
+            assert!(live.iter().all(|(index, hash)| table.find(*hash, |it| it == *index).is_some()));
+            check(&table);
+            assert!(table.len() < 2 * lifetime + 1_000, "{} for {lifetime}", table.len());
         }
     }
 

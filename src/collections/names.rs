@@ -105,6 +105,11 @@ impl Names {
         prefetch(&self.names, number as usize);
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.names.capacity() * size_of::<Name>() + self.bytes.capacity()
+    }
+
     /// Names known.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -105,6 +105,11 @@ impl Understand {
         }
     }
 
+    /// Bytes allocated: customers with their attempts, conversations with their threads.
+    pub fn bytes(&self) -> [usize; 2] {
+        self.shards.iter().map(Shard::bytes).fold([0; 2], |[a, b], [c, d]| [a + c, b + d])
+    }
+
     fn customer_event(
         &mut self,
         place: Place,

@@ -13,10 +13,13 @@ use super::customer::{Conversation, Customer, KeptAttempt, NONE};
 use super::threads::Threads;
 use super::value::{Appraiser, Facts};
 
+/// Records of a page: all shards begin a page at about the same time, together 4 MB.
+const PAGE_BITS: u32 = 10;
+
 /// A logical shard.
 pub struct Shard {
-    pub(super) customers: Pages<Customer>,
-    pub(super) conversations: Pages<Conversation>,
+    pub(super) customers: Pages<Customer, PAGE_BITS>,
+    pub(super) conversations: Pages<Conversation, PAGE_BITS>,
     /// Places of conversations that are not open.
     pub(super) free: Vec<u32>,
     /// Where the search for conversations that have gone idle goes on.
@@ -59,6 +62,15 @@ impl Shard {
     #[inline]
     pub fn begin(&mut self, clock: Millis) {
         self.horizon = clock;
+    }
+
+    /// Bytes allocated: customers with their attempts and last agents' names, conversations with their threads.
+    pub fn bytes(&self) -> [usize; 2] {
+        let free = self.free.capacity() * size_of::<u32>();
+        [
+            self.customers.bytes() + self.blocks.bytes() + self.agents.bytes(),
+            self.conversations.bytes() + self.threads.bytes() + free,
+        ]
     }
 
     /// Asks for a customer's record ahead of its use, and for the place of the event's agent among the names.

@@ -7,7 +7,7 @@ use super::customer::NONE;
 /// Lists of threads: linked entries of 32 bytes.
 #[derive(Default)]
 pub struct Threads {
-    entries: Pages<Entry>,
+    entries: Pages<Entry, 6>,
     /// Entries that are in no list.
     free: Vec<u32>,
 }
@@ -19,6 +19,11 @@ struct Entry {
 }
 
 impl Threads {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.entries.bytes() + self.free.capacity() * size_of::<u32>()
+    }
+
     /// Puts a thread before a list (`NONE`: the empty one); the longer list.
     pub fn add(&mut self, list: u32, thread: u128) -> u32 {
         let entry = Entry { thread, next: list };
