@@ -51,6 +51,7 @@ pub struct People {
     open: Vec<(u32, ConversationId)>,
     /// Number of the next event, and what the keys of earlier ones were made from.
     number: u64,
+    live_keys: u64,
     /// Clocks of the batches, each with the events accepted by then.
     accepted: Vec<(Millis, u64)>,
 }
@@ -91,6 +92,7 @@ impl People {
             micros: 0,
             open: Vec::new(),
             number: 0,
+            live_keys: 0,
             accepted: Vec::new(),
         }
     }
@@ -139,8 +141,12 @@ impl People {
         Took { identify: identified - begun, understand: understood - identified }
     }
 
-    /// Events accepted within the window of deduplication: its live keys.
+    /// The most events accepted within a window of deduplication so far: the most live keys.
     pub fn live_keys(&self) -> u64 {
+        self.live_keys
+    }
+
+    fn live_keys_now(&self) -> u64 {
         let Some((clock, accepted)) = self.accepted.last() else { return 0 };
         let since = clock.minus(self.rules.dedup.window);
         let before = self.accepted.partition_point(|(clock, _)| *clock < since);
@@ -262,6 +268,7 @@ impl People {
         }
         if let Some(clock) = self.clocks.last() {
             self.accepted.push((*clock, self.number - self.duplicates));
+            self.live_keys = self.live_keys.max(self.live_keys_now());
         }
     }
 

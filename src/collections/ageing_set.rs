@@ -74,7 +74,11 @@ impl AgeingSet {
             return false;
         }
         let index = log.append(key, clock);
-        table.insert_over(key as u64, index, |index| !log.is_live(index));
+        if u64::from(table.len()) < log.live {
+            table.insert(key as u64, index);
+        } else {
+            table.insert_over(key as u64, index, |index| !log.is_live(index));
+        }
         true
     }
 

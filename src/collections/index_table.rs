@@ -106,7 +106,7 @@ impl IndexTable {
         self.len += 1;
     }
 
-    /// Adds an index under this hash in the place of one that is `dead`, if one stands near. Before a segment grows, its
+    /// Adds an index under this hash in the place of one that is `dead`, if one stands in its way. Before a segment grows, its
     /// dead entries are taken out; it grows only if those that are left fill three quarters of it.
     #[inline]
     pub fn insert_over(&mut self, hash: u64, index: u32, dead: impl Fn(u32) -> bool) {
@@ -177,55 +177,21 @@ impl Segment {
 
     #[inline]
     fn insert_over(&mut self, slot: u64, number: usize, dead: impl Fn(u32) -> bool) {
-        if self.capacity > 0 && self.take_place(slot, &dead) {
-            return;
-        }
         if u64::from(self.len) * 5 >= u64::from(self.capacity) * 4 {
-            self.purge(dead);
+            self.purge(&dead);
             if u64::from(self.len) * 4 >= u64::from(self.capacity) * 3 {
                 self.grow(number);
             }
         }
-        self.insert(slot, number);
-    }
-
-    /// Puts the slot in the place of a dead one between its home and the next empty place, if there is one. Those between
-    /// the two move by one towards the dead one's place; none comes to stand before its home, since whoever stands
-    /// between the slot's home and the slot has no later home.
-    #[inline]
-    fn take_place(&mut self, slot: u64, dead: &impl Fn(u32) -> bool) -> bool {
-        let home = self.home(tag_of(slot));
-        let slots = &mut self.slots[home..];
-        let mut at = None;
-        for place in 0..slots.len() {
-            let other = slots[place];
-            if other == EMPTY {
-                return false;
-            }
-            if other >= slot && at.is_none() {
-                at = Some(place);
-            }
-            if dead(index_of(other)) {
-                let at = at.unwrap_or(place);
-                if at < place {
-                    slots.copy_within(at..place, at + 1);
-                    slots[at] = slot;
-                } else {
-                    // All up to here are smaller; the next ones may be, too.
-                    let behind = slots[place + 1..].iter();
-                    let smaller = behind.take_while(|other| **other < slot).count();
-                    slots.copy_within(place + 1..place + 1 + smaller, place);
-                    slots[place + smaller] = slot;
-                }
-                return true;
-            }
+        self.len += 1;
+        while !self.open(slot, &dead) {
+            self.resize(self.capacity, self.spare() * 2);
         }
-        false
     }
 
     /// Takes all dead entries out: the others move back towards their homes, in order.
     #[cold]
-    fn purge(&mut self, dead: impl Fn(u32) -> bool) {
+    fn purge(&mut self, dead: &impl Fn(u32) -> bool) {
         let (mut next, mut kept) = (0, 0);
         for place in 0..self.slots.len() {
             let slot = std::mem::replace(&mut self.slots[place], EMPTY);
@@ -244,15 +210,16 @@ impl Segment {
         if u64::from(self.len) * 5 >= u64::from(self.capacity) * 4 {
             self.grow(number);
         }
-        while !self.open(slot) {
+        self.len += 1;
+        while !self.open(slot, &|_| false) {
             self.resize(self.capacity, self.spare() * 2);
         }
-        self.len += 1;
     }
 
-    /// Moves what is larger to the right and puts the slot in; `false` if there is no room at the end.
+    /// Moves what is larger to the right, up to the first that is dead, and puts the slot in; `false` if there is no room
+    /// at the end.
     #[inline]
-    fn open(&mut self, slot: u64) -> bool {
+    fn open(&mut self, slot: u64, dead: &impl Fn(u32) -> bool) -> bool {
         let home = self.home(tag_of(slot));
         let slots = &mut self.slots[home..];
         let at = slots.iter().position(|other| *other >= slot).expect("the last slot is empty");
@@ -264,6 +231,10 @@ impl Segment {
                     return true;
                 }
                 break;
+            }
+            if dead(index_of(moved)) {
+                self.len -= 1;
+                return true;
             }
         }
         // The last slot was taken, which must stay empty: all are moved back.

@@ -7,7 +7,7 @@ use crate::types::{ConversationId, CustomerId, DivisionId, Millis};
 use super::customer::{Conversation, NONE};
 use super::shard::Shard;
 
-/// Places looked at for room before the conversations get one more: at most a quarter of them are idle in the long run.
+/// Most places looked at for room at a time.
 const LOOKED_AT: u32 = 4;
 
 impl Shard {
@@ -101,13 +101,16 @@ impl Shard {
         }
     }
 
-    /// Looks at the next few places, none of which is free, and takes out what is idle for every event of the batch.
+    /// Looks at the next place, and on while they are idle for every event of the batch, and takes those out. No place is
+    /// free. So the conversations get one place more only while less than half of them are idle.
     fn seek_room(&mut self) {
         for _ in 0..LOOKED_AT.min(self.conversations.len()) {
             self.hand = if self.hand + 1 < self.conversations.len() { self.hand + 1 } else { 0 };
-            if self.horizon.since(self.conversations[self.hand].last) >= self.idle_close {
-                self.close(self.hand);
+            if self.horizon.since(self.conversations[self.hand].last) < self.idle_close {
+                break;
             }
+            self.close(self.hand);
         }
+        self.conversations.prefetch(self.hand + 1);
     }
 }
