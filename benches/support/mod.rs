@@ -7,6 +7,7 @@ pub mod answer;
 pub mod hashes;
 pub mod log;
 pub mod options;
+pub mod people;
 pub mod report;
 pub mod stopwatch;
 pub mod typed;

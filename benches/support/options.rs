@@ -24,10 +24,9 @@ pub struct Options {
     pub instructions: bool,
 }
 
-impl Options {
-    /// Reads the command line; a word that is not understood ends the program with code 2.
-    pub fn read() -> Options {
-        let mut options = Options {
+impl Default for Options {
+    fn default() -> Options {
+        Options {
             events: 2_000_000,
             rounds: 5,
             batch: 512,
@@ -36,7 +35,19 @@ impl Options {
             agents: 20_000,
             json: None,
             instructions: false,
-        };
+        }
+    }
+}
+
+impl Options {
+    /// Reads the command line; a word that is not understood ends the program with code 2.
+    pub fn read() -> Options {
+        Options::default().words()
+    }
+
+    /// Reads the command line over these.
+    pub fn words(self) -> Options {
+        let mut options = self;
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().unwrap_or_else(|| refuse(&format!("{word} needs a value")));

@@ -1,9 +1,11 @@
 //! The set of the latest keys: what deduplication asks whether an event came before. Exact at both ends, by age and
-//! by number, and aged out two keys a call, so no call is long.
+//! by number. A key that no longer counts is never cleared away by itself: its slot in the table tells that it is dead
+//! to whoever comes by, and the next key that is put in near it takes its place. So an event touches one line of the
+//! table.
 //!
 //! Keys stand in the order of their acceptance, in pages of 4,096 with the clock as a distance from that of the
-//! page: 16 bytes a key, 4 bytes of clock, 11.2 bytes of index. Whether a key counts is decided from its clock and
-//! number when it is asked for; what has aged out merely has not been cleared away yet.
+//! page: 16 bytes a key, 4 bytes of clock, about 12 bytes of table. A slot of the table holds the key's place in that
+//! order, so comparing it with the place of the oldest key that counts says whether it is alive.
 
 use std::collections::VecDeque;
 
@@ -13,23 +15,34 @@ use crate::collections::IndexTable;
 #[derive(Clone, Debug, Default)]
 pub struct AgeingSet {
     table: IndexTable,
-    pages: Vec<Page>,
-    /// The pages in use, oldest first.
-    order: VecDeque<u32>,
-    free: Vec<u32>,
-    /// Number of the oldest key kept.
+    log: Log,
+}
+
+/// The keys in the order of their acceptance. A place is a number from 0 that a key keeps, `PAGE` to a page; places of
+/// a page that was closed early stay empty. The table holds places modulo `TURN`.
+#[derive(Clone, Debug, Default)]
+struct Log {
+    /// Oldest first; the first holds the oldest key that counts, if any does.
+    pages: VecDeque<Page>,
+    /// Pages to be used again.
+    spare: Vec<Page>,
+    /// Number of the first page: how many there were before it.
+    first: u64,
+    /// Place of the oldest key that counts.
     oldest: u64,
-    /// Keys accepted so far: the number of the next.
-    accepted: u64,
+    /// Keys that count.
+    live: u64,
+    /// Place of the next key.
+    next: u64,
+    /// The same modulo `TURN`.
+    next_in_turn: u32,
     /// Clock of the last call.
     clock: i64,
 }
 
-/// Keys with their clocks, in the order of acceptance.
+/// Keys with their clocks.
 #[derive(Clone, Debug, Default)]
 struct Page {
-    /// Number of the first key.
-    first: u64,
     /// Clock of the first key.
     clock: i64,
     keys: Vec<u128>,
@@ -38,10 +51,9 @@ struct Page {
 }
 
 const PAGE: usize = 4_096;
-/// Keys cleared away a call: more than one, so that the set becomes smaller when the window holds fewer.
-const RETIRED: usize = 2;
-/// How far ahead of clearing away the table's lines are asked for.
-const AHEAD: usize = 16;
+
+/// The table's indices are below this.
+const TURN: u32 = u32::MAX;
 
 impl AgeingSet {
     /// An empty set.
@@ -51,25 +63,22 @@ impl AgeingSet {
 
     /// Accepts a key, unless its last acceptance was at `clock - window` or later and it is among the last `max`
     /// accepted: then `false`, and nothing is renewed. `clock` is never less than in the call before. A window or a
-    /// `max` that grows between two calls does not bring back what has been cleared away.
+    /// `max` that grows between two calls does not bring back what no longer counted.
     #[inline]
     pub fn insert(&mut self, key: u128, clock: i64, window: i64, max: u64) -> bool {
-        debug_assert!(self.accepted == 0 || clock >= self.clock, "the clock does not go back");
-        self.clock = clock;
-        let since = clock.saturating_sub(window);
-        self.retire(since, max);
-        let pages = &self.pages;
-        let known = self
-            .table
-            .find(key as u64, |index| pages[index as usize / PAGE].keys[index as usize % PAGE] == key);
-        if known.is_some_and(|index| self.counts(index, since, max)) {
+        let AgeingSet { table, log } = self;
+        debug_assert!(log.next == 0 || clock >= log.clock, "the clock does not go back");
+        log.clock = clock;
+        log.retire(clock.saturating_sub(window), max);
+        if table.find(key as u64, |index| log.holds(index, key)).is_some() {
             return false;
         }
-        if let Some(index) = known {
-            self.table.remove(key as u64, index);
+        let index = log.append(key, clock);
+        if u64::from(table.len()) < log.live {
+            table.insert(key as u64, index);
+        } else {
+            table.insert_over(key as u64, index, |index| !log.is_live(index));
         }
-        let index = self.append(key, clock);
-        self.table.insert(key as u64, index);
         true
     }
 
@@ -79,91 +88,115 @@ impl AgeingSet {
         self.table.prefetch(key as u64);
     }
 
-    /// Keys kept, those included that have aged out and wait to be cleared away.
+    /// Keys that counted at the last call.
     #[inline]
-    pub fn len(&self) -> u32 {
-        self.table.len()
+    pub fn len(&self) -> u64 {
+        self.log.live
     }
 
-    /// Whether no key is kept.
+    /// Whether no key counted at the last call.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.log.live == 0
     }
 
     /// Bytes allocated.
     pub fn bytes(&self) -> usize {
-        self.table.bytes()
-            + self.pages.len() * (PAGE * (size_of::<u128>() + size_of::<u32>()) + size_of::<Page>())
+        let page = PAGE * (size_of::<u128>() + size_of::<u32>()) + size_of::<Page>();
+        self.table.bytes() + (self.log.pages.len() + self.log.spare.len()) * page
     }
+}
 
+impl Log {
+    /// How far a place in the table lies behind the next one.
     #[inline]
-    fn counts(&self, index: u32, since: i64, max: u64) -> bool {
-        let (page, place) = (&self.pages[index as usize / PAGE], index as usize % PAGE);
-        page.clock_of(place) >= since && self.accepted - (page.first + place as u64) <= max
+    fn behind(&self, index: u32) -> u64 {
+        let turned = if index >= self.next_in_turn { TURN } else { 0 };
+        u64::from(self.next_in_turn.wrapping_sub(index).wrapping_add(turned))
     }
 
-    fn append(&mut self, key: u128, clock: i64) -> u32 {
-        let last = self.order.back().map(|number| &self.pages[*number as usize]);
-        let fits = last.is_some_and(|page| page.keys.len() < PAGE && page.distance(clock).is_some());
-        if !fits {
-            self.open_page(clock);
+    /// Whether a place in the table is that of a key that counts. Of a key that died more than `TURN` places ago this may
+    /// be said, too, until its slot is taken: `holds` compares the key itself.
+    #[inline]
+    fn is_live(&self, index: u32) -> bool {
+        self.behind(index) <= self.next - self.oldest
+    }
+
+    /// Whether a place in the table is that of this key, and the key counts.
+    #[inline]
+    fn holds(&self, index: u32, key: u128) -> bool {
+        if !self.is_live(index) {
+            return false;
         }
-        let number = *self.order.back().expect("a page was just made sure of");
-        let page = &mut self.pages[number as usize];
-        page.after.push(page.distance(clock).expect("a page that the clock fits"));
-        page.keys.push(key);
-        self.accepted += 1;
-        number * PAGE as u32 + page.keys.len() as u32 - 1
+        let place = self.next - self.behind(index);
+        let page = self.pages.get((place / PAGE as u64 - self.first) as usize);
+        page.is_some_and(|page| page.keys.get(place as usize % PAGE) == Some(&key))
     }
 
+    /// Appends a key; its place in the table.
+    #[inline]
+    fn append(&mut self, key: u128, clock: i64) -> u32 {
+        let last = self.pages.back_mut().filter(|page| page.keys.len() < PAGE);
+        let Some((page, after)) = last.and_then(|page| page.distance(clock).map(|after| (page, after)))
+        else {
+            self.open_page(clock);
+            return self.append(key, clock);
+        };
+        page.keys.push(key);
+        page.after.push(after);
+        let index = self.next_in_turn;
+        self.live += 1;
+        self.advance(1);
+        index
+    }
+
+    fn advance(&mut self, places: u64) {
+        assert!(self.next - self.oldest < u64::from(TURN / 2), "fewer than 2^31 keys within the window");
+        self.next += places;
+        self.next_in_turn = (self.next % u64::from(TURN)) as u32;
+    }
+
+    #[cold]
     fn open_page(&mut self, clock: i64) {
-        let number = self.free.pop().unwrap_or_else(|| {
-            assert!(self.pages.len() < u32::MAX as usize / PAGE, "fewer than 2^32 keys within the window");
-            let page =
-                Page { keys: Vec::with_capacity(PAGE), after: Vec::with_capacity(PAGE), ..Page::default() };
-            self.pages.push(page);
-            self.pages.len() as u32 - 1
+        if !self.pages.is_empty() {
+            self.advance((PAGE as u64 - self.next % PAGE as u64) % PAGE as u64);
+        }
+        let mut page = self.spare.pop().unwrap_or_else(|| Page {
+            keys: Vec::with_capacity(PAGE),
+            after: Vec::with_capacity(PAGE),
+            ..Page::default()
         });
-        let page = &mut self.pages[number as usize];
-        page.first = self.accepted;
         page.clock = clock;
         page.keys.clear();
         page.after.clear();
-        self.order.push_back(number);
+        self.pages.push_back(page);
     }
 
-    /// Clears away some of the oldest keys that no longer count.
+    /// Passes over the keys that no longer count: whole pages first, then some of one page.
     #[inline]
     fn retire(&mut self, since: i64, max: u64) {
-        for _ in 0..RETIRED {
-            if self.oldest == self.accepted {
+        while let Some(page) = self.pages.front() {
+            let counts =
+                |place: usize, before: u64| page.clock_of(place) >= since && self.live - before <= max;
+            let at = (self.oldest - self.first * PAGE as u64) as usize;
+            if at < page.keys.len() && counts(at, 0) {
                 return;
             }
-            self.free_page();
-            let number = *self.order.front().expect("a page holds the oldest key");
-            let page = &self.pages[number as usize];
-            let place = (self.oldest - page.first) as usize;
-            if page.clock_of(place) >= since && self.accepted - self.oldest <= max {
+            let rest = page.keys.len() - at;
+            if rest > 0 && counts(page.keys.len() - 1, rest as u64 - 1) {
+                let dead = (1..rest).take_while(|dead| !counts(at + dead, *dead as u64)).count() as u64 + 1;
+                self.oldest += dead;
+                self.live -= dead;
                 return;
             }
-            if let Some(key) = page.keys.get(place + AHEAD) {
-                self.table.prefetch(*key as u64);
+            self.live -= rest as u64;
+            if self.pages.len() == 1 && page.keys.len() < PAGE {
+                self.oldest += rest as u64;
+                return;
             }
-            // Not there if the key was accepted again since.
-            self.table.remove(page.keys[place] as u64, number * PAGE as u32 + place as u32);
-            self.oldest += 1;
-        }
-    }
-
-    /// Frees the first page if all of its keys have been cleared away; there is a later one then.
-    #[inline]
-    fn free_page(&mut self) {
-        let number = *self.order.front().expect("a page holds the oldest key");
-        let page = &self.pages[number as usize];
-        if page.first + page.keys.len() as u64 == self.oldest {
-            self.order.pop_front();
-            self.free.push(number);
+            self.first += 1;
+            self.oldest = self.first * PAGE as u64;
+            self.spare.extend(self.pages.pop_front());
         }
     }
 }
@@ -259,13 +292,13 @@ mod tests {
             assert!(set.insert(key(number), number as i64 / 10, 40_000, u64::MAX));
             largest = largest.max(set.len());
         }
-        assert!((400_000..=400_020).contains(&largest), "{largest}");
+        assert_eq!(largest, 400_010, "the window is inclusive at both ends");
         assert!(set.bytes() / 400_000 <= 34, "{} bytes", set.bytes());
         let bytes = set.bytes();
         for number in 1_500_000..2_000_000 {
             set.insert(key(number), number as i64, 0, u64::MAX);
         }
         assert!(set.bytes() < bytes + bytes / 50, "pages are used again");
-        assert!(set.len() < 4, "two are cleared away for each that comes");
+        assert_eq!(set.len(), 1, "each millisecond has a key of its own");
     }
 }

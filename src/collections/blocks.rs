@@ -31,6 +31,12 @@ impl<T: Copy + Default> Blocks<T> {
         self.stride
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        let page = PAGE * self.stride * size_of::<T>() + size_of::<Box<[T]>>();
+        self.pages.len() * page + self.free.capacity() * size_of::<u32>()
+    }
+
     /// A block; what it holds is left from before.
     pub fn take(&mut self) -> u32 {
         if let Some(block) = self.free.pop() {

@@ -106,6 +106,17 @@ impl IndexTable {
         self.len += 1;
     }
 
+    /// Adds an index under this hash in the place of one that is `dead`, if one stands in its way. Before a segment grows, its
+    /// dead entries are taken out; it grows only if those that are left fill three quarters of it.
+    #[inline]
+    pub fn insert_over(&mut self, hash: u64, index: u32, dead: impl Fn(u32) -> bool) {
+        assert!(index < u32::MAX, "an index below 2^32 - 1");
+        let (segment, tag) = self.locate(hash);
+        let before = self.segments[segment].len;
+        self.segments[segment].insert_over(slot_of(tag, index), segment, dead);
+        self.len = self.len - before + self.segments[segment].len;
+    }
+
     /// Takes one entry out; whether it was there.
     #[inline]
     pub fn remove(&mut self, hash: u64, index: u32) -> bool {
@@ -165,19 +176,50 @@ impl Segment {
     }
 
     #[inline]
+    fn insert_over(&mut self, slot: u64, number: usize, dead: impl Fn(u32) -> bool) {
+        if u64::from(self.len) * 5 >= u64::from(self.capacity) * 4 {
+            self.purge(&dead);
+            if u64::from(self.len) * 4 >= u64::from(self.capacity) * 3 {
+                self.grow(number);
+            }
+        }
+        self.len += 1;
+        while !self.open(slot, &dead) {
+            self.resize(self.capacity, self.spare() * 2);
+        }
+    }
+
+    /// Takes all dead entries out: the others move back towards their homes, in order.
+    #[cold]
+    fn purge(&mut self, dead: &impl Fn(u32) -> bool) {
+        let (mut next, mut kept) = (0, 0);
+        for place in 0..self.slots.len() {
+            let slot = std::mem::replace(&mut self.slots[place], EMPTY);
+            if slot != EMPTY && !dead(index_of(slot)) {
+                let at = next.max(home(tag_of(slot), self.capacity));
+                self.slots[at] = slot;
+                next = at + 1;
+                kept += 1;
+            }
+        }
+        self.len = kept;
+    }
+
+    #[inline]
     fn insert(&mut self, slot: u64, number: usize) {
         if u64::from(self.len) * 5 >= u64::from(self.capacity) * 4 {
             self.grow(number);
         }
-        while !self.open(slot) {
+        self.len += 1;
+        while !self.open(slot, &|_| false) {
             self.resize(self.capacity, self.spare() * 2);
         }
-        self.len += 1;
     }
 
-    /// Moves what is larger to the right and puts the slot in; `false` if there is no room at the end.
+    /// Moves what is larger to the right, up to the first that is dead, and puts the slot in; `false` if there is no room
+    /// at the end.
     #[inline]
-    fn open(&mut self, slot: u64) -> bool {
+    fn open(&mut self, slot: u64, dead: &impl Fn(u32) -> bool) -> bool {
         let home = self.home(tag_of(slot));
         let slots = &mut self.slots[home..];
         let at = slots.iter().position(|other| *other >= slot).expect("the last slot is empty");
@@ -189,6 +231,10 @@ impl Segment {
                     return true;
                 }
                 break;
+            }
+            if dead(index_of(moved)) {
+                self.len -= 1;
+                return true;
             }
         }
         // The last slot was taken, which must stay empty: all are moved back.
@@ -345,6 +391,28 @@ mod tests {
                 table.prefetch(hash);
             }
             check(&table);
+        }
+    }
+
+    #[test]
+    fn takes_the_places_of_the_dead() {
+        for seed in 0..seeds(12) {
+            let mut random = Seeded(seed);
+            let mut table = IndexTable::with_segment_bits([0, 1, 4][seed as usize % 3]);
+            let mut live = BTreeSet::new();
+            let lifetime = [10, 300, 2_000][seed as usize / 3 % 3];
+            for index in 0..12_000 {
+                let hash = hash(&mut random, 100_000);
+                let first = index - lifetime.min(index);
+                table.insert_over(hash, index, |index| index < first);
+                live.insert((index, hash));
+                live = live.split_off(&(first, 0));
+                let (index, hash) = *live.iter().nth(random.below(live.len() as u64) as usize).unwrap();
+                assert_eq!(table.find(hash, |it| it == index), Some(index));
+            }
+            assert!(live.iter().all(|(index, hash)| table.find(*hash, |it| it == *index).is_some()));
+            check(&table);
+            assert!(table.len() < 2 * lifetime + 1_000, "{} for {lifetime}", table.len());
         }
     }
 

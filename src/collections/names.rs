@@ -112,6 +112,12 @@ impl Names {
         prefetch(&self.records, number as usize);
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        let records = self.records.capacity() * size_of::<Name>() + self.keys.capacity() * size_of::<u64>();
+        self.table.bytes() + records + self.bytes.capacity()
+    }
+
     /// Names known.
     pub fn len(&self) -> usize {
         self.records.len()

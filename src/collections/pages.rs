@@ -1,32 +1,34 @@
-//! A list in pages of 4,096 items: growth allocates one page and copies nothing, so no call is ever long, and an
+//! A list in pages, usually of 4,096 items: growth allocates one page and copies nothing, so no call is ever long, and an
 //! item never moves. Costs one more load an access than `Vec`, from a table that stays in the cache.
 
 use std::ops::{Index, IndexMut};
 
 use crate::collections::prefetch;
 
-/// Items a page: large enough that the table of pages of 10 M items is 60 KB.
-pub const PAGE: usize = 1 << PAGE_BITS;
-const PAGE_BITS: u32 = 12;
-
-/// A list that only grows, indexed by `u32`.
+/// A list that only grows, indexed by `u32`, in pages of 2^`BITS` items. With the usual 12 the table of pages of 10 M
+/// items is 60 KB; where many lists grow side by side smaller pages spread their growth.
 #[derive(Clone, Debug)]
-pub struct Pages<T> {
+pub struct Pages<T, const BITS: u32 = 12> {
     pages: Vec<Vec<T>>,
     len: u32,
 }
 
-impl<T> Default for Pages<T> {
+impl<T, const BITS: u32> Default for Pages<T, BITS> {
     fn default() -> Self {
         Pages { pages: Vec::new(), len: 0 }
     }
 }
 
 impl<T> Pages<T> {
-    /// An empty list.
+    /// An empty list with pages of the usual size.
     pub fn new() -> Pages<T> {
         Pages::default()
     }
+}
+
+impl<T, const BITS: u32> Pages<T, BITS> {
+    /// Items of a page.
+    pub const PAGE: usize = 1 << BITS;
 
     /// Items.
     #[inline]
@@ -45,8 +47,8 @@ impl<T> Pages<T> {
     pub fn push(&mut self, item: T) -> u32 {
         let index = self.len;
         assert!(index < u32::MAX, "fewer than 2^32 - 1 items");
-        if place(index) == 0 {
-            self.pages.push(Vec::with_capacity(PAGE));
+        if Self::place(index) == 0 {
+            self.pages.push(Vec::with_capacity(Self::PAGE));
         }
         self.pages.last_mut().expect("a page was just made sure of").push(item);
         self.len += 1;
@@ -56,13 +58,13 @@ impl<T> Pages<T> {
     /// The item, if the index was given.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
-        self.pages.get(page(index))?.get(place(index))
+        self.pages.get(Self::page(index))?.get(Self::place(index))
     }
 
     /// The item to change, if the index was given.
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.pages.get_mut(page(index))?.get_mut(place(index))
+        self.pages.get_mut(Self::page(index))?.get_mut(Self::place(index))
     }
 
     /// Asks for the item's cache lines.
@@ -73,6 +75,16 @@ impl<T> Pages<T> {
         }
     }
 
+    #[inline]
+    const fn page(index: u32) -> usize {
+        (index >> BITS) as usize
+    }
+
+    #[inline]
+    const fn place(index: u32) -> usize {
+        index as usize % Self::PAGE
+    }
+
     /// All items in the order of their indices.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()
@@ -80,11 +92,11 @@ impl<T> Pages<T> {
 
     /// Bytes allocated.
     pub fn bytes(&self) -> usize {
-        self.pages.len() * PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
+        self.pages.len() * Self::PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
     }
 }
 
-impl<T: Clone> Pages<T> {
+impl<T: Clone, const BITS: u32> Pages<T, BITS> {
     /// Appends copies of `fill` until there are at least `len` items.
     #[inline]
     pub fn grow(&mut self, len: u32, fill: T) {
@@ -94,35 +106,27 @@ impl<T: Clone> Pages<T> {
     }
 }
 
-#[inline]
-const fn page(index: u32) -> usize {
-    (index >> PAGE_BITS) as usize
-}
-
-#[inline]
-const fn place(index: u32) -> usize {
-    index as usize % PAGE
-}
-
-impl<T> Index<u32> for Pages<T> {
+impl<T, const BITS: u32> Index<u32> for Pages<T, BITS> {
     type Output = T;
 
     #[inline]
     fn index(&self, index: u32) -> &T {
-        &self.pages[page(index)][place(index)]
+        &self.pages[Self::page(index)][Self::place(index)]
     }
 }
 
-impl<T> IndexMut<u32> for Pages<T> {
+impl<T, const BITS: u32> IndexMut<u32> for Pages<T, BITS> {
     #[inline]
     fn index_mut(&mut self, index: u32) -> &mut T {
-        &mut self.pages[page(index)][place(index)]
+        &mut self.pages[Self::page(index)][Self::place(index)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PAGE: usize = Pages::<u32>::PAGE;
 
     #[test]
     fn is_a_list() {
@@ -151,6 +155,9 @@ mod tests {
         assert!(pages.iter().copied().eq((0..count).map(expected)));
         assert_eq!((pages.get(count), pages.get(u32::MAX)), (None, None));
         pages.prefetch(count);
+        let mut small: Pages<u32, 3> = Pages::default();
+        (0..100).for_each(|number| assert_eq!(small.push(number), number));
+        assert!(small.iter().copied().eq(0..100) && small[99] == 99 && small.bytes() >= 400);
     }
 
     #[test]

@@ -38,8 +38,9 @@ pub const DIVISIONS_MAX: usize = 256;
 /// that were founded before under the same 64 bits.
 ///
 /// Text form: 13 Crockford base32 characters (upper case, most significant first), then `~g` if `generation > 0`.
-/// Ordered as the text form is, bytewise.
+/// Ordered as the text form is, bytewise. 12 bytes, so that a conversation's id has 16: rows are full of them.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(C, packed(4))]
 pub struct CustomerId {
     /// The 64 bits.
     pub hash: u64,
@@ -78,6 +79,8 @@ impl ConversationId {
         (ordinal > 0).then_some(ConversationId { customer, ordinal })
     }
 }
+
+const _: () = assert!(size_of::<CustomerId>() == 12 && size_of::<ConversationId>() == 16);
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// By character: its value; 255 for what is none of the alphabet.
@@ -144,7 +147,7 @@ fn decimal(digits: &[u8]) -> Option<u32> {
 impl Ord for CustomerId {
     fn cmp(&self, other: &Self) -> Ordering {
         // Base32 with an ascending alphabet keeps the order of the bits; generations are compared as text.
-        self.hash.cmp(&other.hash).then_with(|| {
+        { self.hash }.cmp(&{ other.hash }).then_with(|| {
             if self.generation == other.generation {
                 Ordering::Equal
             } else if self.generation == 0 || other.generation == 0 {

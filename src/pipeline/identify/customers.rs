@@ -2,7 +2,7 @@
 //! index. Who was absorbed points to its survivor, and ways are halved as they are walked (disjoint sets linked by
 //! index instead of by size, so that the result does not depend on how events were cut into batches).
 //!
-//! 56 bytes a customer and 11.2 of the table of ids in the mean. Absorbed customers stay: their ids are aliases.
+//! 32 bytes a customer and 11.2 of the table of ids in the mean. Absorbed customers stay: their ids are aliases.
 
 use crate::collections::{IndexTable, Pages};
 use crate::rules::keys::founding_bits;
@@ -14,6 +14,8 @@ use crate::types::{CustomerId, KindId};
 pub(super) struct Customers {
     records: Pages<Customer>,
     ids: IndexTable,
+    /// Identifiers owned by kind, of customers for whom four bits a kind do not suffice.
+    many: Pages<[u16; KINDS_MAX]>,
 }
 
 /// | bytes | field |
@@ -21,25 +23,30 @@ pub(super) struct Customers {
 /// | 0–7 | the id's 64 bits |
 /// | 8–11 | the id's generation |
 /// | 12–15 | itself, or who absorbed it |
-/// | 16–17 | bit k: owns identifiers of kind k |
-/// | 18–19 | identifiers owned |
-/// | 20–51 | identifiers owned by kind |
-/// | 52–55 | unused |
+/// | 16–23 | identifiers owned by kind, four bits each, unless in `many` |
+/// | 24–27 | place in `many`, or `FEW` |
+/// | 28–29 | identifiers owned |
+/// | 30–31 | bit k: owns identifiers of kind k |
 ///
-/// What every event reads comes first, within one cache line more often than not. Of an absorbed customer only the
-/// id and the way to the survivor count.
+/// Half a cache line, never across two. Of an absorbed customer only the id and the way to the survivor count.
 #[derive(Copy, Clone, Debug)]
-#[repr(C)]
+#[repr(C, align(32))]
 pub(super) struct Customer {
     hash: u64,
     generation: u32,
     parent: u32,
-    kinds: u16,
+    counts: u64,
+    many: u32,
     total: u16,
-    counts: [u16; KINDS_MAX],
+    kinds: u16,
 }
 
-const _: () = assert!(size_of::<Customer>() == 56 && align_of::<Customer>() == 8);
+const _: () = assert!(size_of::<Customer>() == 32 && KINDS_MAX <= 16);
+
+/// Four bits a kind suffice.
+const FEW: u32 = u32::MAX;
+/// The most that four bits hold.
+const FOUR_BITS: u32 = 15;
 
 impl Customers {
     /// Customers founded.
@@ -49,7 +56,7 @@ impl Customers {
 
     /// Bytes allocated.
     pub fn bytes(&self) -> usize {
-        self.records.bytes() + self.ids.bytes()
+        self.records.bytes() + self.ids.bytes() + self.many.bytes()
     }
 
     /// Asks for a record.
@@ -83,8 +90,7 @@ impl Customers {
         };
         self.ids.find(bits, every_one);
         let parent = self.records.len();
-        let customer =
-            Customer { hash: bits, generation, parent, kinds: 0, total: 0, counts: [0; KINDS_MAX] };
+        let customer = Customer { hash: bits, generation, parent, counts: 0, many: FEW, total: 0, kinds: 0 };
         let index = self.records.push(customer);
         self.ids.insert(bits, index);
         index
@@ -132,7 +138,12 @@ impl Customers {
     /// Identifiers of a kind that a root owns.
     #[inline]
     pub fn count(&self, root: u32, kind: KindId) -> u32 {
-        u32::from(self.records[root].counts[kind.at()])
+        let customer = &self.records[root];
+        if customer.many == FEW {
+            (customer.counts >> (4 * kind.0)) as u32 & FOUR_BITS
+        } else {
+            u32::from(self.many[customer.many][kind.at()])
+        }
     }
 
     /// Identifiers that a root owns.
@@ -148,7 +159,7 @@ impl Customers {
         assert!(customer.total < u16::MAX && customer.parent == root, "a root within the limits");
         customer.kinds |= 1 << kind.0;
         customer.total += 1;
-        customer.counts[kind.at()] += 1;
+        self.count_more(root, kind, 1);
     }
 
     /// Lets a root absorb a later one.
@@ -156,13 +167,28 @@ impl Customers {
         assert!(survivor < absorbed, "who was founded first survives");
         let other = self.records[absorbed];
         assert!(other.parent == absorbed, "a root is absorbed once");
+        for kind in 0..KINDS_MAX as u8 {
+            self.count_more(survivor, KindId(kind), self.count(absorbed, KindId(kind)));
+        }
         self.records[absorbed].parent = survivor;
         let customer = &mut self.records[survivor];
         assert!(customer.parent == survivor, "a root survives");
         customer.kinds |= other.kinds;
         customer.total = customer.total.checked_add(other.total).expect("a union within the limits");
-        for (count, more) in customer.counts.iter_mut().zip(other.counts) {
-            *count += more;
+    }
+
+    #[inline]
+    fn count_more(&mut self, root: u32, kind: KindId, more: u32) {
+        let count = self.count(root, kind) + more;
+        if count > FOUR_BITS && self.records[root].many == FEW {
+            let counts = std::array::from_fn(|kind| self.count(root, KindId(kind as u8)) as u16);
+            self.records[root].many = self.many.push(counts);
+        }
+        let customer = &mut self.records[root];
+        if customer.many == FEW {
+            customer.counts += u64::from(more) << (4 * kind.0);
+        } else {
+            self.many[customer.many][kind.at()] = count as u16;
         }
     }
 
@@ -177,14 +203,12 @@ impl Customers {
         }
         for (index, customer) in self.records.iter().enumerate() {
             if customer.parent as usize == index {
-                let kinds = customer.counts.iter().enumerate();
+                let told: [u16; KINDS_MAX] =
+                    std::array::from_fn(|kind| self.count(index as u32, KindId(kind as u8)) as u16);
+                let kinds = told.iter().enumerate();
                 let mask = kinds.fold(0, |mask, (kind, count)| mask | u16::from(*count > 0) << kind);
-                assert_eq!(customer.counts, counts[index], "identifiers by kind of customer {index}");
-                assert_eq!(
-                    customer.total,
-                    customer.counts.iter().sum::<u16>(),
-                    "identifiers of customer {index}"
-                );
+                assert_eq!(told, counts[index], "identifiers by kind of customer {index}");
+                assert_eq!(customer.total, told.iter().sum::<u16>(), "identifiers of customer {index}");
                 assert_eq!(customer.kinds, mask, "kinds of customer {index}");
             }
         }

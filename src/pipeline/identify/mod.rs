@@ -1,12 +1,12 @@
 //! The second stage: drops what came before, and says whose each event is. One writer over one flat state; the
 //! decision of an event depends on the events before it and on nothing else, so batches may be cut anywhere.
 //!
-//! A batch goes through in groups of 32 rows and in four passes: ask for the lines of the tables; read them and ask
-//! for the entries; read those and ask for the customers; apply the rows in order. Only reads are moved ahead, and
-//! what they found is used only where it cannot have changed since (an entry, once there, stays), so the result is
-//! that of one event after another.
+//! A batch goes through in groups of 32 rows and in three passes: ask for the lines of the tables; read those and ask
+//! for the customers; apply the rows in order. Only reads are moved ahead, and what they found is used only where it
+//! cannot have changed since (who got an identifier may have been absorbed, but stays the one to begin with), so the
+//! result is that of one event after another.
 //!
-//! State: 31.3 bytes a key of the deduplication window, 36 an identifier, 68 a customer (means; `AgeingSet`,
+//! State: 32 bytes a key of the deduplication window, 26 an identifier, 43 a customer (means; `AgeingSet`,
 //! `Identifiers`, `Customers`). Invariants: an identifier has one owner; a root's counts are those of its
 //! identifiers; no count passes its limit (`Identify::audit`, and assertions where they change).
 //!
@@ -41,7 +41,7 @@ pub struct Identify {
     resolver: Resolver,
     /// The identifiers of a group's rows, one after another.
     flat: Vec<Identifier>,
-    /// Their entries, found ahead.
+    /// The customers who got them, found ahead, or `NONE`.
     known: Vec<u32>,
     /// Hashes of the customer ids that the group's rows name.
     named: Vec<u64>,
@@ -129,7 +129,7 @@ impl Identify {
         self.registry.customers.audit(self.registry.identifiers.owners());
     }
 
-    /// The three passes of reading: fills `known` and brings into the cache what the rows will need.
+    /// The two passes of reading: fills `known` and brings into the cache what the rows will need.
     fn look_ahead(&mut self, events: &Events, rows: &[Event]) {
         let Registry { customers, identifiers } = &self.registry;
         self.flat.clear();
@@ -149,18 +149,16 @@ impl Identify {
                 self.flat.push(*identifier);
             }
         }
-        for identifier in &self.flat {
-            self.known.push(identifiers.candidate(*identifier));
-        }
         for hash in &self.named {
             customers.prefetch_of_id(*hash);
         }
-        for (entry, identifier) in self.known.iter_mut().zip(&self.flat) {
-            if identifiers.is_of(*entry, *identifier) {
-                customers.prefetch(identifiers.customer(*entry));
-            } else {
-                *entry = NONE;
+        for identifier in &self.flat {
+            let customer = identifiers.find(*identifier);
+            self.known.push(customer);
+            if customer == NONE {
                 customers.prefetch_id(founding_bits(identifier.hash));
+            } else {
+                customers.prefetch(customer);
             }
         }
     }
@@ -182,7 +180,9 @@ impl Identify {
                 Resolved::NoCustomer
             }
             kind if founds(kind) => {
-                if self.resolver.rank(identifiers, known, &mut self.registry, &self.limits) {
+                if let Some(owner) = self.registry.owner_of_all(identifiers, known) {
+                    self.resolved(owner)
+                } else if self.resolver.rank(identifiers, known, &mut self.registry, &self.limits) {
                     self.resolve(place, output)
                 } else if kind == EventType::ContactReceived {
                     self.without_identifier(event, output.tally)
@@ -193,6 +193,8 @@ impl Identify {
             _ => {
                 let customer = if event.conversation.is_some() {
                     self.registry.customers.of_id(event.conversation.customer)
+                } else if let Some(owner) = self.registry.owner_of_all(identifiers, known) {
+                    Some(owner)
                 } else {
                     self.resolver.rank(identifiers, known, &mut self.registry, &self.limits);
                     self.resolver.owner_of_best()

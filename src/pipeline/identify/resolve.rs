@@ -35,8 +35,8 @@ impl Limits {
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Member {
     identifier: Identifier,
-    /// Its entry, or `NONE`: nobody owns it.
-    entry: u32,
+    /// The customer who got it, or `NONE`: to be looked for.
+    known: u32,
     /// The root who owns it, or `NONE`.
     owner: u32,
     /// Why it was set aside.
@@ -64,6 +64,30 @@ pub(super) struct Registry {
 }
 
 impl Registry {
+    /// The root of the customer who is known to have got an identifier; the way is shortened.
+    #[inline]
+    pub fn owner(&mut self, identifier: Identifier, customer: u32) -> u32 {
+        let root = self.customers.root(customer);
+        if root != customer {
+            self.identifiers.set_customer(identifier, root);
+        }
+        root
+    }
+
+    /// The common case, in which neither ranks nor limits matter: the one owner of all of these identifiers, the
+    /// customers who got them being known.
+    #[inline]
+    pub fn owner_of_all(&mut self, identifiers: &[Identifier], known: &[u32]) -> Option<u32> {
+        let (first, others) = known.split_first().filter(|(first, _)| **first != NONE)?;
+        let owner = self.owner(identifiers[0], *first);
+        for (identifier, customer) in identifiers[1..].iter().zip(others) {
+            if *customer != owner && (*customer == NONE || self.owner(*identifier, *customer) != owner) {
+                return None;
+            }
+        }
+        Some(owner)
+    }
+
     fn attach(&mut self, customer: u32, identifier: Identifier) {
         self.identifiers.insert(identifier, customer);
         self.customers.add(customer, identifier.kind);
@@ -91,8 +115,8 @@ impl Registry {
 }
 
 impl Resolver {
-    /// Takes an event's identifiers with the entries known so far (`NONE`: to be looked for): each once, best first,
-    /// with their owners. `false` if there are none.
+    /// Takes an event's identifiers with the customers known to have got them (`NONE`: to be looked for): each once,
+    /// best first, with their owners. `false` if there are none.
     pub fn rank(
         &mut self,
         identifiers: &[Identifier],
@@ -101,7 +125,7 @@ impl Resolver {
         limits: &Limits,
     ) -> bool {
         self.members.clear();
-        for (identifier, entry) in identifiers.iter().zip(known) {
+        for (identifier, known) in identifiers.iter().zip(known) {
             let rank = (limits.ranks[identifier.kind.at()], identifier.hash, identifier.kind);
             let better = |member: &Member| {
                 let Identifier { hash, kind } = member.identifier;
@@ -109,20 +133,16 @@ impl Resolver {
             };
             let place = self.members.iter().position(|member| !better(member)).unwrap_or(self.members.len());
             if self.members.get(place).is_none_or(|member| member.identifier != *identifier) {
-                let member = Member { identifier: *identifier, entry: *entry, owner: NONE, aside: None };
+                let member = Member { identifier: *identifier, known: *known, owner: NONE, aside: None };
                 self.members.insert(place, member);
             }
         }
         for member in &mut self.members {
-            if member.entry == NONE {
-                member.entry = registry.identifiers.find(member.identifier);
+            if member.known == NONE {
+                member.known = registry.identifiers.find(member.identifier);
             }
-            if member.entry != NONE {
-                let customer = registry.identifiers.customer(member.entry);
-                member.owner = registry.customers.root(customer);
-                if member.owner != customer {
-                    registry.identifiers.set_customer(member.entry, member.owner);
-                }
+            if member.known != NONE {
+                member.owner = registry.owner(member.identifier, member.known);
             }
         }
         !self.members.is_empty()
@@ -140,8 +160,9 @@ impl Resolver {
         self.absorbed.clear();
         self.refused.clear();
         self.founded = false;
-        if let Some(customer) = self.nothing_new() {
-            return customer;
+        let owner = self.members[0].owner;
+        if owner != NONE && self.members.iter().all(|member| member.owner == owner) {
+            return owner;
         }
         let mut rest = self.members.len();
         let customer = loop {
@@ -159,13 +180,6 @@ impl Resolver {
         };
         self.finish(customer, registry, limits);
         customer
-    }
-
-    /// One existing owner of all: the common case, which always passes.
-    #[inline]
-    fn nothing_new(&self) -> Option<u32> {
-        let owner = self.members[0].owner;
-        (owner != NONE && self.members.iter().all(|member| member.owner == owner)).then_some(owner)
     }
 
     /// The owners of the best `rest` members, founded first first.

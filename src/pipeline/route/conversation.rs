@@ -32,10 +32,10 @@ pub enum State {
 ///
 /// | line | holds |
 /// |---|---|
-/// | 0 | which, whose, where, flags |
+/// | 0 | which, whose, where, counts, flags |
 /// | 1 | deadlines |
 /// | 2, 3 | service clocks, place in line |
-/// | 4, 5 | counts, what an assignment tells of the latest contact |
+/// | 4, 5 | spans, what an assignment tells of the latest contact |
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Conversation {
@@ -49,6 +49,12 @@ pub struct Conversation {
     pub class: u32,
     /// Segment of the curve, while queued.
     pub segment: u32,
+    /// Offers made.
+    pub offers: u32,
+    /// Contacts.
+    pub contacts: u32,
+    /// Transfers.
+    pub transfers: u32,
     /// Its queue.
     pub queue: QueueId,
     /// Channel of the latest contact.
@@ -90,12 +96,6 @@ pub struct Conversation {
     pub wait: DurationMs,
     /// Arrived → first reply, or `UNSET`.
     pub first_response: DurationMs,
-    /// Offers made.
-    pub offers: u32,
-    /// Contacts.
-    pub contacts: u32,
-    /// Transfers.
-    pub transfers: u32,
     /// Its list of exclusions.
     pub exclusions: u32,
     /// What an assignment tells.

@@ -51,7 +51,7 @@ pub struct WrapUp {
 /// | 0–45 | definition, presence, sums |
 /// | 46–109 | load and capacity by channel |
 /// | 112–175 | what it holds |
-/// | 176–263 | wrap-ups |
+/// | 176–247 | wrap-ups |
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Agent {
@@ -92,7 +92,7 @@ pub struct Agent {
 /// Conversations that an agent's record has room for: more than most have at a time.
 const HOLDS: usize = 8;
 
-const _: () = assert!(size_of::<Agent>() == 320);
+const _: () = assert!(size_of::<Agent>() == 256);
 const _: () = assert!(std::mem::offset_of!(Agent, wrap_ups) == 176);
 
 impl Agent {

@@ -7,12 +7,16 @@
 //! The shards are dealt out to one or more parts, each of which may run in its own thread; a batch's merges, which move
 //! records between shards, are carried out after the parts by whoever holds them all (`apply_jointly`).
 //!
-//! Cost: one customer record and one conversation record an event; about 300 bytes of state a customer with
-//! a conversation. Invariants: an open conversation is in its customer's list and in its shard's ageing list; an
-//! attempt refers to a conversation only while that is open.
+//! Cost: a customer's record and a conversation's an event, one cache line each; 64 bytes a customer, 16 for each kept
+//! attempt beyond two, 64 a conversation. What an event does to its customer depends on no other customer of the shard.
+//! Invariants: an open conversation is in its customer's list; an attempt refers to a conversation only while that is
+//! in the list.
 
 mod customer;
+mod open;
+mod parcel;
 mod shard;
+mod threads;
 mod value;
 
 use std::sync::Arc;
@@ -23,7 +27,8 @@ use crate::types::event::{Event, Events};
 use crate::types::operation::{Action, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy};
 use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
 
-use shard::{Parcel, Shard};
+use parcel::Parcel;
+use shard::Shard;
 use value::Appraiser;
 
 /// Logical shards: fixed, so that state does not depend on the number of threads.
@@ -99,10 +104,12 @@ impl<'a> Sequence<'a> {
         Place { events: self.events, event: &self.events.rows[at], row, clock: self.clocks[at] }
     }
 
+    /// Customer and event of a row that comes later.
     #[inline]
-    fn index(&self, row: Option<&u32>) -> Option<u32> {
-        match self.resolutions.rows[*row? as usize] {
-            Resolved::Customer { index, .. } => Some(index),
+    fn ahead(&self, row: Option<&u32>) -> Option<(u32, &'a Event)> {
+        let at = *row? as usize;
+        match self.resolutions.rows[at] {
+            Resolved::Customer { index, .. } => Some((index, &self.events.rows[at])),
             _ => None,
         }
     }
@@ -129,14 +136,17 @@ impl Understand {
     /// Turns rows of this part's customers into operations; `out` is by division. With one part, the batch's merges as
     /// well.
     pub fn apply(&mut self, batch: Sequence<'_>, rows: &[u32], out: &mut [Operations]) {
+        if let Some(first) = batch.clocks.first() {
+            self.shards.shards.iter_mut().for_each(|shard| shard.begin(*first));
+        }
         let merges: &[Merge] = if self.shards.parts == 1 { &batch.resolutions.merges } else { &[] };
         let mut merges = merges.iter().peekable();
         for (at, row) in rows.iter().enumerate() {
-            if let Some(index) = batch.index(rows.get(at + PREFETCH_AHEAD)) {
-                self.shards.home(index).prefetch(local_of(index));
+            if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD)) {
+                self.shards.home(index).prefetch(local_of(index), event);
             }
-            if let Some(index) = batch.index(rows.get(at + PREFETCH_AHEAD / 2)) {
-                self.shards.home(index).prefetch_lists(local_of(index));
+            if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD / 2)) {
+                self.shards.home(index).prefetch_lists(local_of(index), event);
             }
             let Understand { context, parcel, shards, ignored } = self;
             let place = batch.place(*row);
@@ -148,6 +158,11 @@ impl Understand {
                 ignored[reason as usize] += 1;
             }
         }
+    }
+
+    /// Bytes allocated: customers with their attempts, conversations with their threads.
+    pub fn bytes(&self) -> [usize; 2] {
+        self.shards.shards.iter().map(Shard::bytes).fold([0; 2], |[a, b], [c, d]| [a + c, b + d])
     }
 
     /// Carries out a batch's merges and the rows of those who merge, all parts having done theirs.
@@ -191,11 +206,10 @@ impl Context {
         };
         let shard = shards.home(index);
         let local = local_of(index);
-        shard.sweep(place.clock);
-        shard.meet(local, id);
+        shard.meet(local, place.clock);
         match place.event.event_type {
             EventType::ContactReceived => shard
-                .contact(place, local, kinds, &self.rules, &self.appraiser, out)
+                .contact(place, local, (id, kinds), &self.rules, &self.appraiser, out)
                 .map_err(|()| IgnoreReason::Unsupported),
             EventType::CustomerUpdated => {
                 shard.update_profile(place, local);
@@ -240,11 +254,10 @@ fn join(
     out: &mut [Operations],
 ) {
     let absorbed = shards.home(merge.absorbed);
-    absorbed.sweep(place.clock);
+    absorbed.meet(local_of(merge.absorbed), place.clock);
     absorbed.part(local_of(merge.absorbed), parcel);
     let survivor = shards.home(merge.survivor);
-    survivor.sweep(place.clock);
-    survivor.meet(local_of(merge.survivor), merge.survivor_id);
+    survivor.meet(local_of(merge.survivor), place.clock);
     survivor.receive(
         local_of(merge.survivor),
         parcel,
@@ -263,7 +276,7 @@ type Done = Result<(), IgnoreReason>;
 
 /// How many rows ahead a customer's record is fetched, and half as many ahead what it leads to: far enough to hide a miss
 /// behind the work of the rows between.
-const PREFETCH_AHEAD: usize = 6;
+const PREFETCH_AHEAD: usize = 12;
 
 /// The part that a customer's shard belongs to.
 #[inline]

@@ -1,0 +1,116 @@
+//! A shard's open conversations: each in its customer's list, and nowhere else. One that had no event for `idle_close`
+//! is taken out when its customer is met, or when room is sought for another, whichever comes first; since nobody
+//! looks at a customer's conversations without meeting the customer, it makes no difference which.
+
+use crate::types::{ConversationId, CustomerId, DivisionId, Millis};
+
+use super::customer::{Conversation, NONE};
+use super::shard::Shard;
+
+/// Most places looked at for room at a time.
+const LOOKED_AT: u32 = 4;
+
+impl Shard {
+    /// Of a customer's open conversations that meet `meant`: the most recently active, then the smallest id.
+    #[inline]
+    pub(super) fn best(&self, local: u32, meant: impl Fn(&Conversation) -> bool) -> Option<u32> {
+        let mut best: Option<u32> = None;
+        let mut slot = self.customers[local].conversations;
+        while slot != NONE {
+            let conversation = &self.conversations[slot];
+            if meant(conversation) {
+                let better = best.is_none_or(|best| {
+                    let other = &self.conversations[best];
+                    (other.last, conversation.id) < (conversation.last, other.id)
+                });
+                best = if better { Some(slot) } else { best };
+            }
+            slot = conversation.next;
+        }
+        best
+    }
+
+    /// Opens a conversation of the customer who has this id.
+    pub(super) fn open(
+        &mut self,
+        local: u32,
+        id: CustomerId,
+        division: DivisionId,
+        first_contact: Millis,
+        clock: Millis,
+    ) -> u32 {
+        let customer = &mut self.customers[local];
+        customer.opened += 1;
+        let id = ConversationId { customer: id, ordinal: customer.opened };
+        self.adopt(
+            local,
+            Conversation { id, last: clock, first_contact, division, ..Conversation::default() },
+        )
+    }
+
+    /// Puts a conversation into a customer's list; its place.
+    pub(super) fn adopt(&mut self, local: u32, conversation: Conversation) -> u32 {
+        if self.free.is_empty() {
+            self.seek_room();
+        }
+        let next = self.customers[local].conversations;
+        let conversation = Conversation { customer: local, next, ..conversation };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.conversations[slot] = conversation;
+                slot
+            }
+            None => self.conversations.push(conversation),
+        };
+        self.customers[local].conversations = slot;
+        slot
+    }
+
+    /// Takes a conversation out.
+    pub(super) fn close(&mut self, slot: u32) {
+        let Conversation { customer: local, next, more_threads, .. } = self.conversations[slot];
+        let customer = &mut self.customers[local];
+        for attempt in customer.attempts_mut(&mut self.blocks) {
+            if attempt.conversation == slot {
+                attempt.conversation = NONE;
+            }
+        }
+        if customer.conversations == slot {
+            customer.conversations = next;
+        } else {
+            let mut link = customer.conversations;
+            while self.conversations[link].next != slot {
+                link = self.conversations[link].next;
+            }
+            self.conversations[link].next = next;
+        }
+        self.threads.give_back(more_threads);
+        self.free.push(slot);
+    }
+
+    /// Takes a customer's idle conversations out.
+    #[inline]
+    pub(super) fn close_idle(&mut self, local: u32, clock: Millis) {
+        let mut slot = self.customers[local].conversations;
+        while slot != NONE {
+            let Conversation { next, last, .. } = self.conversations[slot];
+            if clock.since(last) >= self.idle_close {
+                self.close(slot);
+            }
+            slot = next;
+        }
+    }
+
+    /// Looks at the next place, and on while they are idle for every event of the batch, and takes those out. No place is
+    /// free. So the conversations get one place more only while less than half of them are idle.
+    fn seek_room(&mut self) {
+        for _ in 0..LOOKED_AT.min(self.conversations.len()) {
+            self.hand = if self.hand + 1 < self.conversations.len() { self.hand + 1 } else { 0 };
+            if self.horizon.since(self.conversations[self.hand].last) < self.idle_close {
+                break;
+            }
+            self.close(self.hand);
+        }
+        self.conversations.prefetch(self.hand + 1);
+    }
+}
