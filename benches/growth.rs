@@ -138,7 +138,7 @@ fn waiting(rules: &Arc<Rules>, customers: u32) -> (f64, u32) {
         people.run();
         for (division, operations) in divisions.iter_mut().zip(&people.operations) {
             division.batch.clear();
-            division.apply(&people.events, &people.clocks, None, operations);
+            division.apply(&people.events, &people.clocks, None, &[operations]);
         }
     }
     let held: usize = divisions.iter().map(|division| division.size().0).sum();

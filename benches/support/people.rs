@@ -2,7 +2,7 @@
 //! of customers can be founded and asked for while nothing but the stage is measured.
 
 use trunkline::pipeline::identify::Identify;
-use trunkline::pipeline::understand::Understand;
+use trunkline::pipeline::understand::{Sequence, Understand, agent_event};
 use trunkline::rules::Rules;
 use trunkline::rules::keys::{HashKey, Keys, founding_bits};
 use trunkline::types::decision::IdentityBatch;
@@ -39,6 +39,8 @@ pub struct People {
     pub founded: u32,
     rules: Arc<Rules>,
     resolutions: Resolutions,
+    /// Customers' rows.
+    rows: Vec<u32>,
     identities: IdentityBatch,
     tally: Tally,
     /// By row: whose it has to be.
@@ -77,13 +79,14 @@ impl People {
     pub fn new(rules: &Arc<Rules>) -> People {
         People {
             identify: Identify::new(rules),
-            understand: Understand::new(rules.clone(), &Keys::new(&HashKey::PUBLIC, rules)),
+            understand: Understand::new(rules, &Keys::new(&HashKey::PUBLIC, rules)),
             operations: rules.divisions.iter().map(|_| Operations::default()).collect(),
             events: Events::default(),
             clocks: Vec::new(),
             founded: 0,
             rules: rules.clone(),
             resolutions: Resolutions::default(),
+            rows: Vec::new(),
             identities: IdentityBatch::default(),
             tally: Tally::new(rules.queues.len()),
             expected: Vec::new(),
@@ -135,7 +138,19 @@ impl People {
         let (events, clocks) = (&self.events, &self.clocks);
         self.identify.apply(events, clocks, &mut self.resolutions, &mut self.identities, &mut self.tally);
         let identified = thread_nanos();
-        self.understand.apply(events, clocks, &self.resolutions, &mut self.operations);
+        // Agents' events go past understand.
+        self.rows.clear();
+        for (row, resolved) in self.resolutions.rows.iter().enumerate() {
+            match resolved {
+                Resolved::Customer { .. } => self.rows.push(row as u32),
+                Resolved::NoCustomer => {
+                    agent_event(&events.rows[row], row as u32, None, &mut self.operations);
+                }
+                Resolved::Duplicate | Resolved::Ignored(_) => {}
+            }
+        }
+        let sequence = Sequence { events, clocks, resolutions: &self.resolutions };
+        self.understand.apply(sequence, &self.rows, &mut self.operations);
         let understood = thread_nanos();
         self.check();
         Took { identify: identified - begun, understand: understood - identified }

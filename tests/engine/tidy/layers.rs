@@ -168,7 +168,7 @@ fn stages(source: &Source) -> Vec<Finding> {
         return Vec::new();
     };
     // The sequencer joins identify to the rest; no stage may know it.
-    if stage == SEQUENCE {
+    if *stage == SEQUENCE {
         return Vec::new();
     }
     let other = |path: &[String]| {
