@@ -98,3 +98,51 @@ impl<M: Meter> Engine for FlowEngine<M> {
         self.flow.floor(&mut readings.floor);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pipeline::Pipeline;
+    use crate::rules::compile;
+    use crate::rules::keys::HashKey;
+    use crate::runtime::gauges::{Gauges, Series};
+
+    const RULES: &str = r#"
+        version = "laps"
+        [identity.kinds.email]
+        rank = 1
+        form = "email"
+        [channels.chat]
+        [divisions.care]
+        [queues.help]
+        division = "care"
+        [[routes]]
+        queue = "help"
+    "#;
+
+    const CONTACT: &[u8] = br#"{"specversion":"1.0","id":"1","source":"t","type":"trunkline.contact.received","time":"2026-11-16T09:00:00Z","data":{"channel":"chat","from":{"email":"c@example.org"}}}"#;
+
+    #[test]
+    fn every_stage_is_recorded_once_a_batch_and_once_an_event() {
+        let gauges = Gauges::default();
+        let rules = Arc::new(compile(RULES, "rules.toml").unwrap());
+        let mut pipeline = Pipeline::new(rules, &HashKey::PUBLIC, "t");
+        let time = Cell::new(0);
+        // Each look at the clock is 100 ns after the one before.
+        let mut laps = Laps::new(gauges.recorder(), || time.replace(time.get() + 100));
+        let now = Millis(1_795_000_000_000);
+        let records = [0, 1, 2].map(|offset| Record::kafka(0, offset, now, CONTACT));
+        let mut out = Output::default();
+        laps.batch(records.len() as u64);
+        pipeline.apply_watched(&records, Some(now), &mut out, &mut laps).unwrap();
+        for stage in Stage::ALL {
+            let tasks = gauges.histogram(Series::Task(stage));
+            assert_eq!((tasks.len(), tasks.min(), tasks.max()), (1, 100, 100), "{stage:?}");
+            let events = gauges.histogram(Series::Event(stage));
+            assert_eq!((events.len(), events.min(), events.max()), (3, 33, 33), "{stage:?}");
+        }
+    }
+}
