@@ -60,6 +60,15 @@ pub struct States {
     pub divisions: Vec<Mutex<Division>>,
 }
 
+/// What a step came to.
+#[derive(Copy, Clone, Debug)]
+pub struct Done {
+    /// Of `Sequence`: whether customers merge in the batch (and there are parts to join).
+    pub joins: bool,
+    /// Events that it worked at: decode all, understand a part's, route the operations of a division, emit the outputs.
+    pub events: usize,
+}
+
 /// What each thread has for itself.
 pub struct Tools {
     pub decoder: Decoder,
@@ -84,11 +93,6 @@ impl Batch {
             back: (0..divisions).map(|_| Mutex::default()).collect(),
             ..Batch::default()
         }
-    }
-
-    /// Events that it holds, refused ones and duplicates included.
-    pub fn len(&self) -> usize {
-        self.front.read().expect(UNLOCKED).events.entries.len()
     }
 }
 
@@ -130,12 +134,13 @@ impl States {
         }
     }
 
-    /// Does one step of a batch; of `Sequence`, whether customers merge in it (and there are parts to join).
-    pub fn run(&self, task: Task, batch: &Batch, tools: &mut Tools) -> bool {
-        match task {
+    /// Does one step of a batch.
+    pub fn run(&self, task: Task, batch: &Batch, tools: &mut Tools) -> Done {
+        let events = match task {
             Task::Decode => {
                 let mut front = batch.front.write().expect(UNLOCKED);
                 tools.decoder.decode_taken(&mut front.events);
+                front.events.entries.len()
             }
             Task::Sequence => return self.sequence(batch),
             Task::Understand(part) => self.understand(usize::from(part), batch),
@@ -146,6 +151,7 @@ impl States {
                 let Back { decisions, lines } = &mut *back;
                 lines.clear();
                 tools.emitter.division(DivisionId(division), decisions, lines);
+                lines.len()
             }
             Task::EmitIdentity => {
                 let front = batch.front.read().expect(UNLOCKED);
@@ -154,9 +160,10 @@ impl States {
                 rejected.clear();
                 identity.clear();
                 front.sequenced.emit(&mut tools.emitter, &front.events, rejected, identity);
+                rejected.len() + identity.len()
             }
-        }
-        false
+        };
+        Done { joins: false, events }
     }
 
     /// What was counted so far, no batch being under way.
@@ -171,7 +178,7 @@ impl States {
         tally
     }
 
-    fn sequence(&self, batch: &Batch) -> bool {
+    fn sequence(&self, batch: &Batch) -> Done {
         let mut sequencer = self.sequencer.lock().expect(UNLOCKED);
         let mut front = batch.front.write().expect(UNLOCKED);
         let Front { events, sequenced, now, tick, jump } = &mut *front;
@@ -179,18 +186,20 @@ impl States {
         if let Some(clock) = *tick {
             *tick = Some(sequencer.advance(clock));
         }
-        !sequenced.joint.is_empty()
+        Done { joins: !sequenced.joint.is_empty(), events: events.rows.len() }
     }
 
-    fn understand(&self, part: usize, batch: &Batch) {
+    fn understand(&self, part: usize, batch: &Batch) -> usize {
         let front = batch.front.read().expect(UNLOCKED);
         let mut out = batch.operations[part].write().expect(UNLOCKED);
         out.iter_mut().for_each(Operations::clear);
         let mut understand = self.understand[part].lock().expect(UNLOCKED);
-        understand.apply(front.sequenced.of(&front.events), &front.sequenced.rows[part], &mut out);
+        let rows = &front.sequenced.rows[part];
+        understand.apply(front.sequenced.of(&front.events), rows, &mut out);
+        rows.len()
     }
 
-    fn join(&self, batch: &Batch) {
+    fn join(&self, batch: &Batch) -> usize {
         let front = batch.front.read().expect(UNLOCKED);
         let mut out = batch.operations[self.understand.len()].write().expect(UNLOCKED);
         out.iter_mut().for_each(Operations::clear);
@@ -199,9 +208,10 @@ impl States {
         let mut parts: Vec<&mut Understand> = guards.iter_mut().map(|guard| &mut **guard).collect();
         let (sequence, rows) = (front.sequenced.of(&front.events), &front.sequenced.joint);
         Understand::apply_jointly(&mut parts, sequence, rows, &mut out);
+        rows.len()
     }
 
-    fn route(&self, at: usize, batch: &Batch) {
+    fn route(&self, at: usize, batch: &Batch) -> usize {
         let front = batch.front.read().expect(UNLOCKED);
         let Front { events, sequenced, now, tick, .. } = &*front;
         let joined = usize::from(!sequenced.joint.is_empty());
@@ -220,5 +230,6 @@ impl States {
             division.tick(clock, *now);
         }
         division.hand_over(&mut batch.back[at].lock().expect(UNLOCKED).decisions);
+        lists.iter().map(|list| list.rows.len()).sum()
     }
 }

@@ -30,7 +30,7 @@ use crate::types::{DurationMs, Floor, Jump, Millis, Output, Tally};
 
 pub use shuffled::Shuffled;
 
-use batch::{Batch, States, Tools, UNLOCKED};
+use batch::{Batch, Done, States, Tools, UNLOCKED};
 use plan::{Plan, Step, Task};
 
 /// How the stages are spread.
@@ -58,7 +58,7 @@ pub trait Meter: Send {
     /// A step of a batch begins.
     fn begin(&mut self);
 
-    /// It ends; the batch holds so many events.
+    /// It ends; it was about so many events (of emit: outputs).
     fn end(&mut self, stage: Stage, events: usize);
 }
 
@@ -409,8 +409,8 @@ impl Shared {
     fn run(&self, step: Step, tools: &mut Tools, meter: &mut impl Meter) -> bool {
         let batch = self.batch(step.batch);
         meter.begin();
-        let joins = self.states.run(step.task, batch, tools);
-        meter.end(stage_of(step.task), batch.len());
+        let Done { joins, events } = self.states.run(step.task, batch, tools);
+        meter.end(stage_of(step.task), events);
         joins
     }
 

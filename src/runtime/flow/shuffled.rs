@@ -62,7 +62,7 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
     pub fn step(&mut self) -> bool {
         let Some(step) = self.plan.begin_any(&mut self.choose) else { return false };
         let batch = &self.batches[step.batch as usize % self.batches.len()];
-        let joins = self.states.run(step.task, batch, &mut self.tools);
+        let joins = self.states.run(step.task, batch, &mut self.tools).joins;
         self.plan.done(step, joins && step.task == Task::Sequence);
         true
     }
