@@ -162,7 +162,7 @@ impl<M: Meter> Flow<M> {
             let thread = thread::Builder::new().name(format!("trunkline-{number}"));
             let life = move || {
                 (threads.start)(number);
-                shared.work(tools, meter);
+                shared.work(number, tools, meter);
             };
             thread.spawn(life).expect("the system gives a thread")
         };
@@ -284,7 +284,7 @@ impl<M: Meter> Flow<M> {
                 drop(desk);
                 return Some(self.take(into));
             }
-            if let Some(step) = desk.plan.begin() {
+            if let Some(step) = desk.plan.begin(0) {
                 let woken = shared.change(&mut desk, |_| ());
                 drop(desk);
                 wake(woken);
@@ -438,11 +438,11 @@ impl Shared {
     }
 
     /// The life of a worker.
-    fn work(&self, mut tools: Tools, mut meter: impl Meter) {
+    fn work(&self, number: usize, mut tools: Tools, mut meter: impl Meter) {
         let mut looks = 0;
         let mut desk = self.desk();
         while !desk.closing && !desk.broken {
-            let Some(step) = desk.plan.begin() else {
+            let Some(step) = desk.plan.begin(number) else {
                 let park = !self.spin && looks >= LOOKS;
                 if park {
                     desk.parked.push(thread::current());

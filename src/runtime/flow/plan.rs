@@ -63,6 +63,9 @@ pub struct Plan {
     sequence_next: u64,
     understand_next: Vec<u64>,
     route_next: Vec<u64>,
+    /// Who had the state of each last.
+    understand_last: Vec<Option<usize>>,
+    route_last: Vec<Option<usize>>,
     ready: BinaryHeap<Reverse<Step>>,
 }
 
@@ -77,6 +80,8 @@ impl Plan {
             sequence_next: 0,
             understand_next: vec![0; parts],
             route_next: vec![0; divisions],
+            understand_last: vec![None; parts],
+            route_last: vec![None; divisions],
             ready: BinaryHeap::new(),
         }
     }
@@ -134,9 +139,41 @@ impl Plan {
         self.ready.len()
     }
 
-    /// Begins the step that goes first.
-    pub fn begin(&mut self) -> Option<Step> {
-        self.ready.pop().map(|Reverse(step)| step)
+    /// Begins the step that goes first; of equal ones for several divisions or parts, one whose state this thread had
+    /// last: it is most likely still in its caches.
+    pub fn begin(&mut self, thread: usize) -> Option<Step> {
+        let Reverse(first) = self.ready.peek()?;
+        let (batch, kind) = (first.batch, std::mem::discriminant(&first.task));
+        let known = |Reverse(step): &&Reverse<Step>| {
+            let Step { batch: of, task } = *step;
+            of == batch && std::mem::discriminant(&task) == kind && self.last_thread(task) == Some(thread)
+        };
+        let step = self.ready.iter().find(known).map_or(*first, |Reverse(step)| *step);
+        if step == *first {
+            self.ready.pop();
+        } else {
+            self.ready.retain(|Reverse(other)| *other != step);
+        }
+        if let Some(last) = self.last_mut(step.task) {
+            *last = Some(thread);
+        }
+        Some(step)
+    }
+
+    fn last_thread(&self, task: Task) -> Option<usize> {
+        match task {
+            Task::Understand(part) => self.understand_last[usize::from(part)],
+            Task::Route(division) => self.route_last[usize::from(division)],
+            _ => None,
+        }
+    }
+
+    fn last_mut(&mut self, task: Task) -> Option<&mut Option<usize>> {
+        match task {
+            Task::Understand(part) => self.understand_last.get_mut(usize::from(part)),
+            Task::Route(division) => self.route_last.get_mut(usize::from(division)),
+            _ => None,
+        }
     }
 
     /// Begins any of the steps that are ready, by choice of the caller, who is told how many there are.
@@ -325,7 +362,7 @@ mod tests {
         plan.enter();
         plan.enter();
         let mut order = Vec::new();
-        while let Some(step) = plan.begin() {
+        while let Some(step) = plan.begin(0) {
             order.push(step);
             plan.done(step, false);
         }
@@ -346,7 +383,7 @@ mod tests {
         let mut plan = Plan::new(2, 1);
         assert_eq!((plan.enter_through(), plan.enter_through(), plan.enter()), (0, 1, 2));
         assert!(!plan.is_idle());
-        while let Some(step) = plan.begin() {
+        while let Some(step) = plan.begin(0) {
             plan.done(step, true);
         }
         assert!(plan.is_idle());
