@@ -1,0 +1,102 @@
+//! A hundred million events without a break: does memory stand still once warm, does speed? A world of the profile
+//! `omni` goes on and on over all threads, and nothing of its log is kept; every tenth of the run is told.
+//!
+//! Time is wall time and includes the world, which costs each tenth the same. The run fails with code 1 if the world meets a
+//! decision about something that it never wrote, or if the engine does not account for every event. `--events` shortens
+//! it.
+
+mod support;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+use support::options::Options;
+use support::report::{Goal, rounded, tell, tell_at_least};
+use support::stopwatch::wall_nanos;
+use trunkline::io::machine;
+use trunkline::sim::{FlowEngine, Plan, Profile, World, rulebook};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Events unless told otherwise.
+const EVENTS: u64 = 100_000_000;
+const TENTHS: u64 = 10;
+
+/// Takes every line and keeps none.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A tenth of the run.
+struct Tenth {
+    per_second: f64,
+    /// Memory of the process behind it, in bytes.
+    resident: u64,
+}
+
+fn main() -> ExitCode {
+    let options = Options::read();
+    let told = std::env::args().any(|word| word == "--events" || word == "--test");
+    let events = if told { options.events } else { EVENTS };
+    let rules = trunkline::rules::compile(&rulebook::text(Profile::Omni), "omni")
+        .expect("the profile's rules are sound");
+    let mut plan = Plan::new(Profile::Omni, 7, events);
+    (plan.customers, plan.agents) = (options.customers, options.agents);
+    let mut world = World::new(plan, &rules).expect("the profile's rules have what its world needs");
+    let mut engine = FlowEngine::new(&rules, machine::threads());
+    let mut tenths = Vec::new();
+    println!("{:>6} {:>14} {:>12} {:>14}", "tenth", "events", "events/s", "resident MiB");
+    for tenth in 1..=TENTHS {
+        let (begun, before) = (wall_nanos(), world.census().lines);
+        while !world.is_over() && world.census().lines < events / TENTHS * tenth {
+            world.step(&mut engine, &mut Nowhere, &mut |_, _| {}).expect("nothing is written");
+        }
+        let (lines, nanos) = (world.census().lines - before, wall_nanos() - begun);
+        let per_second = lines as f64 * 1e9 / nanos as f64;
+        let resident = machine::rss_bytes().unwrap_or(0);
+        println!("{tenth:>6} {lines:>14} {per_second:>12.0} {:>14}", resident >> 20);
+        tenths.push(Tenth { per_second, resident });
+    }
+    if world.census().strangers > 0 {
+        eprintln!("WRONG: {} decisions are about conversations that nobody began", world.census().strangers);
+        return ExitCode::FAILURE;
+    }
+    report(events, &tenths, &options);
+    ExitCode::SUCCESS
+}
+
+/// The first tenth is the warm-up; what follows is compared with the last.
+fn report(events: u64, tenths: &[Tenth], options: &Options) {
+    let (warm, last) = (&tenths[1], &tenths[tenths.len() - 1]);
+    let detail = json!({
+        "events": events,
+        "events_per_s": tenths.iter().map(|tenth| tenth.per_second.round()).collect::<Vec<_>>(),
+        "resident_bytes": tenths.iter().map(|tenth| tenth.resident).collect::<Vec<_>>(),
+    });
+    let speed = Goal {
+        name: "LONG",
+        what: "events/s in the last tenth ÷ in the second",
+        figure: last.per_second / warm.per_second,
+        goal: 0.9,
+        detail: detail.clone(),
+    };
+    tell_at_least(&[speed], options.json.as_deref());
+    let memory = Goal {
+        name: "LONGM",
+        what: "memory behind the last tenth ÷ behind the second",
+        figure: rounded(last.resident as f64 / warm.resident.max(1) as f64),
+        goal: 1.1,
+        detail,
+    };
+    tell(&[memory], options.json.as_deref());
+}
