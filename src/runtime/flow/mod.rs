@@ -114,14 +114,14 @@ struct Desk {
     broken: bool,
 }
 
-/// Records whose work is about what handing them over to other threads costs.
+/// Records whose work is taken not to be worth a hand-over: chosen, not measured.
 const SMALL: usize = 64;
 /// Batches under way for each thread, and besides: enough that a thread that has finished finds the next at hand.
 const BATCHES_A_THREAD: usize = 2;
 const BATCHES_BESIDES: usize = 2;
 /// Parts of understand at most: what route has to put together again grows with them.
 const PARTS_MAX: usize = 16;
-/// Looks for work before a thread parks: some ten microseconds, about what waking it would cost.
+/// Looks for work before a thread parks: a short while beside a step, so that the next step finds it awake.
 const LOOKS: usize = 2_000;
 
 impl<M: Meter> Flow<M> {
