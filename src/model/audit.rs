@@ -14,20 +14,14 @@ impl Model {
         self.identity.audit(&self.rules.identity);
         self.understand.audit(&self.identity);
         self.audit_tally();
-        let mut held = 0;
         for division in &self.divisions {
             audit_possession(division);
             self.audit_matching(division);
-            held += division.conversations.len();
+            for id in division.conversations.keys() {
+                let open = self.understand.is_open(*id, self.clock.time(), &self.rules.conversation);
+                assert_eq!(open, Some(division.id), "{id} is held but not open");
+            }
         }
-        for (id, division) in self.understand.conversations() {
-            assert!(
-                self.divisions[division.at()].conversations.contains_key(&id),
-                "{id} is open but not held"
-            );
-            held -= 1;
-        }
-        assert_eq!(held, 0, "conversations that are held but not open");
         self.audit_objectives();
     }
 
@@ -77,9 +71,11 @@ fn audit_possession(division: &Division) {
     let mut with_agents = 0;
     for (id, conversation) in &division.conversations {
         assert_eq!(division.waiting.contains(id), conversation.state == State::Queued, "{id} waits");
+        let scheduled = matches!(conversation.state, State::Scheduled { .. });
+        assert!(!scheduled || conversation.cycles.is_empty(), "{id}: a clock of a callback runs");
         if let Some(name) = conversation.state.agent() {
-            let channel: Option<&ChannelId> = division.agents[name].holding.get(id);
-            assert_eq!(channel, Some(&conversation.channel), "{id} is not with {name} by its channel");
+            let channel: Option<ChannelId> = division.agents[name].holding.get(id).map(|hold| hold.channel);
+            assert_eq!(channel, Some(conversation.channel), "{id} is not with {name} by its channel");
             with_agents += 1;
         }
     }

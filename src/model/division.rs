@@ -9,9 +9,9 @@ use super::output::{self, Body, Output};
 use super::sla::Cycle;
 use super::timers::{Timer, Timers};
 use super::understand::Context;
-use crate::rules::{Queue, Rules};
+use crate::rules::{Leave, Queue, Rules};
 use crate::types::{
-    AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis, Objective,
+    Affinity, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis, Objective,
     QueueId, Tally, TraceParent, WithdrawReason,
 };
 
@@ -20,6 +20,8 @@ use crate::types::{
 pub enum State {
     /// Waiting.
     Queued,
+    /// The customer wants to be called back then.
+    Scheduled { due: Millis },
     /// Offered to this agent until then.
     Offered { agent: String, expires: Millis },
     /// This agent works on it.
@@ -32,7 +34,7 @@ impl State {
     /// The agent who has it.
     pub fn agent(&self) -> Option<&str> {
         match self {
-            State::Queued => None,
+            State::Queued | State::Scheduled { .. } => None,
             State::Offered { agent, .. } | State::Active { agent } | State::Held { agent } => Some(agent),
         }
     }
@@ -55,8 +57,12 @@ pub struct Conversation {
     pub skills: BTreeMap<String, u8>,
     /// Of the latest contact; lower case.
     pub lang: Option<String>,
+    /// Whom the latest contact, or else the profile, prefers.
+    pub preferred: Option<String>,
     /// Clock of the opening.
     pub opened: Millis,
+    /// The entry that opened it.
+    pub opened_by: Cause,
     /// `arrived` of the contact that opened it.
     pub first_contact: Millis,
     /// `arrived` of the oldest unanswered contact.
@@ -70,6 +76,20 @@ pub struct Conversation {
     pub offers: u32,
     /// Whether all its contacts have been replied to.
     pub replied: bool,
+    /// Offers missed since it entered the queue.
+    pub missed: u32,
+    /// Whom it waits for, one after the other.
+    pub windows: Vec<Window>,
+    /// Nobody may take it before.
+    pub opening: Option<Millis>,
+    /// Queues that it has overflowed from since it was last put into one.
+    pub overflowed: BTreeSet<QueueId>,
+    /// When the agent replied, if the customer has been silent since.
+    pub agent_replied: Option<Millis>,
+    /// When it goes back to the queue unless its agent returns.
+    pub reclaimed: Option<Millis>,
+    /// Whether it has had the one reply that a conversation gets.
+    pub acknowledged: bool,
     pub wait: Option<DurationMs>,
     pub first_response: Option<DurationMs>,
     /// Agents who do not get it before the instant.
@@ -82,6 +102,33 @@ pub struct Conversation {
     pub reply_pause: bool,
     pub context: Context,
     pub traceparent: TraceParent,
+}
+
+/// A time in which a conversation waits for one agent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    pub agent: String,
+    pub affinity: Affinity,
+    pub until: Millis,
+}
+
+/// How a conversation comes into a queue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// By a contact, a transfer, an update, a callback.
+    Ordinary,
+    /// From another queue that did not keep it.
+    Overflow,
+    /// Back from an agent who is gone.
+    Return,
+}
+
+/// What an agent has been offered or works on.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Hold {
+    pub channel: ChannelId,
+    /// The weight has been given back.
+    pub released: bool,
 }
 
 /// Work after a conversation.
@@ -105,13 +152,17 @@ pub struct Agent {
     /// `None`: all queues of the division.
     pub queues: Option<BTreeMap<QueueId, AgentQueue>>,
     /// What it has been offered or works on, with the channel.
-    pub holding: BTreeMap<ConversationId, ChannelId>,
+    pub holding: BTreeMap<ConversationId, Hold>,
     pub wrap_ups: BTreeMap<ConversationId, WrapUp>,
     /// When its last conversation began or ended, or it first became available.
     pub idle_since: Option<Millis>,
     /// Accepted since it came from offline.
     pub handled: u64,
     pub last_offer: BTreeMap<QueueId, Millis>,
+    /// Since when it is offline.
+    pub offline_since: Option<Millis>,
+    /// Its offers of the last minute, oldest first.
+    pub offers: Vec<Millis>,
 }
 
 impl Agent {
@@ -122,7 +173,7 @@ impl Agent {
 
     /// Channels of everything that takes its capacity, wrap-ups included.
     pub fn load(&self) -> impl Iterator<Item = ChannelId> {
-        self.holding.values().copied().chain(self.wrap_ups.values().map(|wrap_up| wrap_up.channel))
+        self.holding.values().map(|hold| hold.channel).chain(self.wrap_ups.values().map(|wrap_up| wrap_up.channel))
     }
 }
 
@@ -171,6 +222,21 @@ pub struct Division {
     pub takeable: BTreeSet<ConversationId>,
     /// Agents that it made freer.
     pub freer: BTreeSet<String>,
+    /// The conversation of the present contact.
+    pub contacted: Option<ConversationId>,
+    /// Gaps between acceptances, by queue.
+    pub gaps: BTreeMap<QueueId, Gaps>,
+    /// Offers by queue, and their sum, both halved from time to time.
+    pub served: (BTreeMap<QueueId, u64>, u64),
+}
+
+/// How fast a queue is worked off.
+#[derive(Clone, Debug)]
+pub struct Gaps {
+    /// The last acceptance.
+    pub last: Millis,
+    /// Mean gap in ms; none before the second acceptance.
+    pub mean: Option<i64>,
 }
 
 impl Division {
@@ -184,6 +250,9 @@ impl Division {
             timers: Timers::default(),
             takeable: BTreeSet::new(),
             freer: BTreeSet::new(),
+            contacted: None,
+            gaps: BTreeMap::new(),
+            served: (BTreeMap::new(), 0),
         }
     }
 
@@ -216,25 +285,6 @@ impl Division {
         moment.rules.divisions[self.id.at()].name.clone()
     }
 
-    /// The conversation enters a queue (not the same as coming back to it): its place in it counts from now.
-    pub fn enter_queue(&mut self, id: ConversationId, queue: QueueId, moment: &mut Moment) {
-        self.cancel_cycle(id, Objective::QueueWait, moment);
-        let conversation = self.conversation_mut(id);
-        conversation.queue = queue;
-        conversation.queued = moment.clock;
-        self.start_cycle(id, Objective::QueueWait, moment.clock, moment);
-        let delays: BTreeSet<DurationMs> = self
-            .agents
-            .values()
-            .filter_map(|agent| agent.queues.as_ref()?.get(&queue).map(|entry| entry.delay))
-            .filter(|delay| *delay > DurationMs::ZERO)
-            .collect();
-        for delay in delays {
-            self.timers.arm(moment.clock.plus(delay), Timer::Delay(id, delay.0));
-        }
-        self.wait(id);
-    }
-
     /// The conversation waits, and somebody may take it.
     pub fn wait(&mut self, id: ConversationId) {
         self.conversation_mut(id).state = State::Queued;
@@ -249,6 +299,8 @@ impl Division {
         let accepted = conversation.state.is_accepted();
         let name = conversation.state.agent()?.to_owned();
         conversation.state = State::Queued;
+        conversation.reclaimed = None;
+        conversation.agent_replied = None;
         let agent = self.agent_mut(&name);
         agent.holding.remove(&id).expect("an agent knows what it has");
         if accepted {
@@ -279,12 +331,24 @@ impl Division {
         }
     }
 
-    /// A live offer is lost: back to the queue, without that agent for a while.
+    /// A live offer is lost: back to the queue, without that agent for a while; after too many of them to another
+    /// queue, if there is one.
     pub fn miss_offer(&mut self, id: ConversationId, reason: WithdrawReason, moment: &mut Moment) {
         let agent = self.take_away(id, moment).expect("a live offer is somebody's");
         self.withdraw(id, &agent, reason, moment);
         self.exclude(id, &agent, moment);
-        self.wait(id);
+        let queue = moment.queue(self.conversation(id).queue).clone();
+        let conversation = self.conversation_mut(id);
+        conversation.missed += 1;
+        if conversation.missed < queue.max_offers {
+            self.wait(id);
+            return;
+        }
+        conversation.missed = 0;
+        match queue.max_offers_to {
+            Some(to) => self.leave(id, Leave { to: Some(to), template: None }, moment),
+            None => self.wait(id),
+        }
     }
 
     /// The agent works on after the conversation, if the queue says so; else it is free at once.
@@ -301,13 +365,18 @@ impl Division {
         }
     }
 
-    /// The conversation has been touched: `idle_close` counts from now.
+    /// The conversation has been touched: `idle_close` counts from now, of a callback from when it is due.
     pub fn refresh(&mut self, id: ConversationId, moment: &Moment) {
         let idle_close = moment.rules.conversation.idle_close;
-        let before = self.conversation(id).last;
+        let conversation = self.conversation_mut(id);
+        let before = conversation.last;
+        let last = match conversation.state {
+            State::Scheduled { due } => due.max(moment.clock),
+            _ => moment.clock,
+        };
+        conversation.last = last;
         self.timers.disarm(before.plus(idle_close), Timer::IdleClose(id));
-        self.conversation_mut(id).last = moment.clock;
-        self.timers.arm(moment.clock.plus(idle_close), Timer::IdleClose(id));
+        self.timers.arm(last.plus(idle_close), Timer::IdleClose(id));
     }
 
     /// The end of a conversation that nobody has any more.
@@ -325,7 +394,7 @@ impl Division {
             self.cancel_cycle(id, *objective, moment);
         }
         let conversation = self.conversation(id);
-        assert_eq!(conversation.state, State::Queued, "nobody has what is closed");
+        assert_eq!(conversation.state.agent(), None, "nobody has what is closed");
         let body = output::Closed {
             conversation: id,
             customer: moment.identity.id(conversation.customer),
@@ -341,6 +410,7 @@ impl Division {
             transfers: conversation.transfers,
             offers: conversation.offers,
             breached: conversation.breached.iter().copied().collect(),
+            at_once: moment.cause != Cause::Timer && moment.cause == conversation.opened_by,
         };
         self.tell(id, Body::Closed(body), moment);
         self.timers.disarm(conversation_idle(conversation, moment), Timer::IdleClose(id));

@@ -4,10 +4,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::division::{Agent, Conversation, Division, Moment, State};
+use super::division::{Agent, Conversation, Division, Hold, Moment, State, Window};
 use super::output::{self, Body};
-use crate::rules::{Curve, Strategy};
-use crate::types::{AcceptMode, ChannelId, ConversationId, DurationMs, Millis, Objective, QueueId};
+use super::timers::Timer;
+use crate::rules::{Curve, Dispatch, Step, StepAction, Strategy};
+use crate::types::{AcceptMode, AgentPresence, ChannelId, ConversationId, DurationMs, Millis, Objective, QueueId};
+
+/// Offers are counted over this time.
+const RAMP: DurationMs = DurationMs::seconds(60);
 
 /// Candidates are counted up to this.
 const CANDIDATES_MAX: usize = 1_000;
@@ -37,13 +41,45 @@ impl Division {
     pub fn missed_matches(&self, moment: &Moment) -> Vec<(ConversationId, String)> {
         let mut missed = Vec::new();
         for id in &self.waiting {
-            for (name, agent) in &self.agents {
-                if may_take(name, agent, self.conversation(*id), moment) {
+            for name in self.agents.keys() {
+                if self.may_take(name, *id, moment) {
                     missed.push((*id, name.clone()));
                 }
             }
         }
         missed
+    }
+
+    /// Whether the agent may take the conversation, which waits, now.
+    pub fn may_take(&self, name: &str, id: ConversationId, moment: &Moment) -> bool {
+        let (agent, conversation) = (&self.agents[name], self.conversation(id));
+        let excluded = conversation.excluded.get(name).is_some_and(|until| moment.clock < *until);
+        agent.is_available()
+            && rank(agent, conversation, moment).is_some()
+            && conversation.opening.is_none_or(|opening| opening <= moment.clock)
+            && qualifies(agent, conversation, moment)
+            && has_room(agent, conversation.channel, moment)
+            && self.on_ramp(agent, moment)
+            && !excluded
+            && self.waits_for(conversation, moment).is_none_or(|window| window.agent == name)
+    }
+
+    /// The window of affinity that holds now: its agent is neither offline nor away and could serve the conversation,
+    /// room apart.
+    pub fn waits_for<'c>(&self, conversation: &'c Conversation, moment: &Moment) -> Option<&'c Window> {
+        let window = conversation.windows.iter().find(|window| moment.clock < window.until)?;
+        let agent = &self.agents[&window.agent];
+        let serves = agent.presence == AgentPresence::Available
+            && listed(agent, conversation, moment).next().is_some()
+            && qualifies(agent, conversation, moment);
+        serves.then_some(window)
+    }
+
+    /// Whether the agent may get one more offer this minute.
+    fn on_ramp(&self, agent: &Agent, moment: &Moment) -> bool {
+        let Some(ramp) = moment.rules.divisions[self.id.at()].ramp else { return true };
+        let oldest = moment.clock.minus(RAMP);
+        agent.offers.iter().filter(|offer| **offer > oldest).count() < ramp as usize
     }
 
     /// Offers a waiting conversation to the agent whom the queue's strategy prefers.
@@ -55,49 +91,98 @@ impl Division {
         let best = self
             .agents
             .iter()
-            .filter(|(name, agent)| may_take(name, agent, conversation, moment))
+            .filter(|(name, _)| self.may_take(name, id, moment))
             .min_by_key(|(name, agent)| {
                 (merit(agent, conversation, moment), agent.idle_since.unwrap_or(Millis::MIN), name.as_str())
             })
             .map(|(name, _)| name.clone());
         if let Some(agent) = best {
-            self.offer(id, &agent, moment);
+            self.offer_as_the_queue_says(id, &agent, moment);
         }
     }
 
     /// The agent takes the best of what it may take, until it may take no more.
     fn take(&mut self, name: &str, moment: &mut Moment) {
-        loop {
-            let agent = &self.agents[name];
-            if !has_room_at_all(agent, moment) {
-                return;
-            }
-            let best = self
-                .waiting
-                .iter()
-                .map(|id| (*id, self.conversation(*id)))
-                .filter(|(_, conversation)| may_take(name, agent, conversation, moment))
-                .min_by_key(|(id, conversation)| {
-                    let rank = rank(agent, conversation.queue).expect("it serves the queue");
-                    (rank, Reverse(priority(conversation, moment)), conversation.arrived, *id)
-                })
-                .map(|(id, _)| id);
-            match best {
-                Some(id) => self.offer(id, name, moment),
-                None => return,
-            }
+        while let Some(id) = self.best_for(name, moment) {
+            self.offer_as_the_queue_says(id, name, moment);
         }
     }
 
+    /// Of what the agent may take: its lowest rank, then what the division's `dispatch` says.
+    pub fn best_for(&self, name: &str, moment: &Moment) -> Option<ConversationId> {
+        let agent = &self.agents[name];
+        if !has_room_at_all(agent, moment) {
+            return None;
+        }
+        let takeable: Vec<ConversationId> =
+            self.waiting.iter().copied().filter(|id| self.may_take(name, *id, moment)).collect();
+        let rank = |id: &ConversationId| rank(agent, self.conversation(*id), moment);
+        let lowest = takeable.iter().map(rank).min()?;
+        let of_rank: Vec<ConversationId> = takeable.into_iter().filter(|id| rank(id) == lowest).collect();
+        let best = |ids: &mut dyn Iterator<Item = ConversationId>| {
+            ids.min_by_key(|id| {
+                let conversation = self.conversation(*id);
+                (Reverse(priority(conversation, moment)), conversation.arrived, *id)
+            })
+        };
+        if moment.rules.divisions[self.id.at()].dispatch == Dispatch::Priority {
+            return best(&mut of_rank.into_iter());
+        }
+        let mut heads: BTreeMap<QueueId, ConversationId> = BTreeMap::new();
+        for id in &of_rank {
+            let queue = self.conversation(*id).queue;
+            let mut others = of_rank.iter().copied().filter(|other| self.conversation(*other).queue == queue);
+            heads.insert(queue, best(&mut others).expect("it is one of them"));
+        }
+        self.queue_to_serve(&heads, moment).map(|queue| heads[&queue])
+    }
+
     /// Offers the conversation, or gives it at once if its queue says so.
-    fn offer(&mut self, id: ConversationId, name: &str, moment: &mut Moment) {
-        let candidates = self.candidates(id, moment);
+    fn offer_as_the_queue_says(&mut self, id: ConversationId, name: &str, moment: &mut Moment) {
+        let auto = moment.queue(self.conversation(id).queue).auto_accept;
+        self.offer(id, name, if auto { AcceptMode::Auto } else { AcceptMode::Offer }, moment);
+    }
+
+    /// Offers or gives the conversation to the agent.
+    pub fn offer(&mut self, id: ConversationId, name: &str, accept: AcceptMode, moment: &mut Moment) {
+        let body = self.offered(id, name, accept, moment);
+        let expires = body.expires;
+        self.tell(id, Body::Offered(Box::new(body)), moment);
+        self.waiting.remove(&id);
+        let conversation = self.conversation_mut(id);
+        conversation.offers += 1;
+        conversation.state =
+            State::Offered { agent: name.to_owned(), expires: expires.unwrap_or(moment.clock) };
+        let (queue_id, channel) = (conversation.queue, conversation.channel);
+        let agent = self.agent_mut(name);
+        agent.holding.insert(id, Hold { channel, released: false });
+        agent.last_offer.insert(queue_id, moment.clock);
+        let oldest = moment.clock.minus(RAMP);
+        agent.offers.retain(|offer| *offer > oldest);
+        agent.offers.push(moment.clock);
+        if moment.rules.divisions[self.id.at()].ramp.is_some() {
+            self.timers.arm(moment.clock.plus(RAMP), Timer::Ramp(name.to_owned()));
+        }
+        self.count_served(queue_id);
+        match expires {
+            Some(expires) => self.timers.arm(expires, Timer::OfferExpiry(id)),
+            None => self.accept(id, moment),
+        }
+    }
+
+    /// What the offer says.
+    fn offered(
+        &self,
+        id: ConversationId,
+        name: &str,
+        accept: AcceptMode,
+        moment: &Moment,
+    ) -> output::Offered {
         let conversation = &self.conversations[&id];
-        let queue = moment.queue(conversation.queue).clone();
-        let agent_rank = rank(&self.agents[name], conversation.queue).expect("it serves the queue");
+        let queue = moment.queue(conversation.queue);
         let from = moment.now.map_or(moment.clock, |now| now.max(moment.clock));
-        let expires = from.plus(queue.offer_timeout);
-        let body = output::Offered {
+        let window = self.waits_for(conversation, moment).filter(|window| window.agent == name);
+        output::Offered {
             conversation: id,
             customer: moment.identity.id(conversation.customer),
             agent: name.to_owned(),
@@ -107,14 +192,14 @@ impl Division {
             priority: shown(priority(conversation, moment)),
             value: conversation.value,
             waited: moment.clock.since(conversation.arrived),
-            accept: if queue.auto_accept { AcceptMode::Auto } else { AcceptMode::Offer },
-            expires: if queue.auto_accept { None } else { Some(expires) },
-            due: running_clocks(conversation, queue.auto_accept),
+            accept,
+            expires: (accept == AcceptMode::Offer).then(|| from.plus(queue.offer_timeout)),
+            due: running_clocks(conversation, accept != AcceptMode::Offer),
             strategy: queue.strategy.word().to_owned(),
-            rank: agent_rank,
-            relaxed: 0,
-            affinity: None,
-            candidates: candidates as u32,
+            rank: rank(&self.agents[name], conversation, moment).unwrap_or(0),
+            relaxed: passed_steps(conversation, moment).count() as u32,
+            affinity: window.map(|window| window.affinity),
+            candidates: self.candidates(id, moment) as u32,
             first_contact: conversation.first_contact,
             failed_attempts: conversation.context.failed_attempts,
             attempts: shown_attempts(conversation, moment),
@@ -126,48 +211,25 @@ impl Division {
                 .map(|kind| moment.rules.identity.kinds[kind.at()].name.clone())
                 .collect(),
             message: conversation.context.message,
-        };
-        self.tell(id, Body::Offered(Box::new(body)), moment);
-        self.waiting.remove(&id);
-        let conversation = self.conversation_mut(id);
-        conversation.offers += 1;
-        conversation.state = State::Offered { agent: name.to_owned(), expires };
-        let (queue_id, channel) = (conversation.queue, conversation.channel);
-        let agent = self.agent_mut(name);
-        agent.holding.insert(id, channel);
-        agent.last_offer.insert(queue_id, moment.clock);
-        if queue.auto_accept {
-            self.accept(id, moment);
-        } else {
-            self.timers.arm(expires, super::timers::Timer::OfferExpiry(id));
         }
     }
 
-    /// Agents who may take the conversation, up to the limit of counting.
+    /// Agents who may take the conversation, up to the limit of counting. What somebody has is nobody's to take.
     fn candidates(&self, id: ConversationId, moment: &Moment) -> usize {
-        let conversation = self.conversation(id);
-        let may = |(name, agent): &(&String, &Agent)| may_take(name, agent, conversation, moment);
-        self.agents.iter().filter(may).count().min(CANDIDATES_MAX)
+        if !self.waiting.contains(&id) {
+            return 0;
+        }
+        let may = |name: &&String| self.may_take(name, id, moment);
+        self.agents.keys().filter(may).count().min(CANDIDATES_MAX)
     }
 }
 
-/// Whether the agent may take the conversation now.
-pub fn may_take(name: &str, agent: &Agent, conversation: &Conversation, moment: &Moment) -> bool {
-    let Some(delay) = delay(agent, conversation.queue) else { return false };
-    if !agent.is_available() || !has_room(agent, conversation.channel, moment) {
-        return false;
-    }
-    let queue = moment.queue(conversation.queue);
-    let delay_passed = conversation.queued.plus(delay) <= moment.clock;
-    let excluded = conversation.excluded.get(name).is_some_and(|until| moment.clock < *until);
-    let speaks =
-        !queue.match_lang || conversation.lang.as_ref().is_none_or(|lang| agent.langs.contains(lang));
-    let skilled = || {
-        required_skills(conversation, moment)
-            .iter()
-            .all(|(skill, level)| agent.skills.get(*skill).is_some_and(|has| has >= level))
-    };
-    delay_passed && !excluded && speaks && skilled()
+/// Required skills, languages.
+fn qualifies(agent: &Agent, conversation: &Conversation, moment: &Moment) -> bool {
+    let speaks = !moment.queue(conversation.queue).match_lang
+        || conversation.lang.as_ref().is_none_or(|lang| agent.langs.contains(lang));
+    let has = |(skill, level): (&str, u8)| agent.skills.get(skill).is_some_and(|own| *own >= level);
+    speaks && required_skills(conversation, moment).into_iter().all(has)
 }
 
 /// Whether the agent has room for one more of this channel.
@@ -187,35 +249,71 @@ fn has_room_at_all(agent: &Agent, moment: &Moment) -> bool {
     agent.is_available() && agent.capacity.keys().any(|channel| has_room(agent, *channel, moment))
 }
 
-/// Sum of the weights of what the agent holds.
+/// Sum of the weights of what the agent holds and has not given back.
 fn used(agent: &Agent, moment: &Moment) -> u64 {
-    agent.load().map(|channel| u64::from(moment.rules.channels[channel.at()].weight)).sum()
+    let held = agent.holding.values().filter(|hold| !hold.released).map(|hold| hold.channel);
+    let channels = held.chain(agent.wrap_ups.values().map(|wrap_up| wrap_up.channel));
+    channels.map(|channel| u64::from(moment.rules.channels[channel.at()].weight)).sum()
 }
 
-/// The agent's rank of a queue of its division; none if it does not serve it.
-fn rank(agent: &Agent, queue: QueueId) -> Option<u32> {
-    match &agent.queues {
-        None => Some(1),
-        Some(own) => own.get(&queue).map(|entry| entry.rank),
-    }
+/// The steps of relaxation that the conversation has passed.
+fn passed_steps<'m>(conversation: &Conversation, moment: &'m Moment) -> impl Iterator<Item = &'m Step> {
+    let (queued, clock) = (conversation.queued, moment.clock);
+    moment.queue(conversation.queue).steps.iter().filter(move |step| queued.plus(step.after) <= clock)
 }
 
-fn delay(agent: &Agent, queue: QueueId) -> Option<DurationMs> {
-    match &agent.queues {
-        None => Some(DurationMs::ZERO),
-        Some(own) => own.get(&queue).map(|entry| entry.delay),
-    }
+/// Rank and delay by which the agent's list serves the conversation: those of its queue, or else those of the queues
+/// whose agents a step has added.
+fn listed(
+    agent: &Agent,
+    conversation: &Conversation,
+    moment: &Moment,
+) -> impl Iterator<Item = (u32, DurationMs)> {
+    let of = |queue: QueueId| match &agent.queues {
+        None => Some((1, DurationMs::ZERO)),
+        Some(list) => list.get(&queue).map(|entry| (entry.rank, entry.delay)),
+    };
+    let added = passed_steps(conversation, moment).filter_map(|step| match step.action {
+        StepAction::Add(queue) => Some(queue),
+        _ => None,
+    });
+    let entries: Vec<(u32, DurationMs)> = match of(conversation.queue) {
+        Some(own) => vec![own],
+        None => added.filter_map(of).collect(),
+    };
+    entries.into_iter()
 }
 
-/// The queue's skills and the contact's, of one that both name the higher level.
+/// The lowest rank by which the agent serves the conversation, delays considered; none if it does not.
+fn rank(agent: &Agent, conversation: &Conversation, moment: &Moment) -> Option<u32> {
+    let passed = |(_, delay): &(u32, DurationMs)| conversation.queued.plus(*delay) <= moment.clock;
+    listed(agent, conversation, moment).filter(passed).map(|(rank, _)| rank).min()
+}
+
+/// The queue's skills and the contact's, of one that both name the higher level; then the steps passed, one after the
+/// other, except on what the queue calls hard.
 fn required_skills<'a>(conversation: &'a Conversation, moment: &'a Moment) -> BTreeMap<&'a str, u8> {
     let mut required: BTreeMap<&str, u8> = BTreeMap::new();
-    let of_queue =
-        moment.queue(conversation.queue).skills.iter().map(|skill| (skill.name.as_str(), skill.level));
+    let queue = moment.queue(conversation.queue);
+    let of_queue = queue.skills.iter().map(|skill| (skill.name.as_str(), skill.level));
     let of_contact = conversation.skills.iter().map(|(name, level)| (name.as_str(), *level));
     for (name, level) in of_queue.chain(of_contact) {
         let highest = required.entry(name).or_insert(level);
         *highest = level.max(*highest);
+    }
+    let hard = |name: &str| queue.skills.iter().any(|skill| skill.hard && skill.name == name);
+    for step in passed_steps(conversation, moment) {
+        match &step.action {
+            StepAction::Drop(names) => {
+                required.retain(|name, _| hard(name) || !names.iter().any(|dropped| dropped == name));
+            }
+            StepAction::Lower(levels) => {
+                for (name, to) in levels.iter().filter(|(name, _)| !hard(name)) {
+                    required.entry(name).and_modify(|level| *level = *to.min(level));
+                }
+            }
+            StepAction::Add(_) | StepAction::Raise(_) => {}
+        }
     }
     required
 }
@@ -236,10 +334,15 @@ fn merit(agent: &Agent, conversation: &Conversation, moment: &Moment) -> i64 {
     }
 }
 
-/// Priority in units of 2⁻³² point: the value, and what the curve of the queue adds at this age.
+/// Priority in units of 2⁻³² point: the value, what the curve of the queue adds at this age, and what steps have raised.
 fn priority(conversation: &Conversation, moment: &Moment) -> i128 {
     let age = moment.clock.since(conversation.arrived).max(DurationMs::ZERO);
-    (i128::from(conversation.value) << 32) + points(&moment.queue(conversation.queue).curve, age)
+    let raised = passed_steps(conversation, moment).map(|step| match step.action {
+        StepAction::Raise(points) => points,
+        _ => 0,
+    });
+    let fixed = i128::from(conversation.value) + raised.map(i128::from).sum::<i128>();
+    (fixed << 32) + points(&moment.queue(conversation.queue).curve, age)
 }
 
 /// The curve at an age: points at the beginning of the last segment that has begun, and its slope since.

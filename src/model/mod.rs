@@ -15,8 +15,10 @@ mod value;
 mod understand;
 mod division;
 mod operations;
+mod queueing;
 mod agents;
 mod matching;
+mod dispatch;
 mod sla;
 mod timers;
 pub mod output;
@@ -26,7 +28,7 @@ use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::types::record::{Limits, Record};
 use crate::types::{
-    Cause, ConversationId, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally,
+    Cause, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally,
     TraceParent,
 };
 use clock::{Clock, arrived};
@@ -35,7 +37,7 @@ use division::{Division, Moment};
 use event::Event;
 use identity::{CustomerNumber, Identity};
 use output::{Body, Collected, Output};
-use understand::Understand;
+use understand::{Found, Understand};
 
 /// The whole engine of one tenant.
 #[derive(Clone, Debug)]
@@ -164,7 +166,7 @@ impl Model {
             return Err(IgnoreReason::Unsupported);
         }
         match event.event_type {
-            EventType::ContactReceived => {
+            EventType::ContactReceived | EventType::CallbackRequested => {
                 let customer = self.customer_of_contact(event);
                 self.contact(event, customer)
             }
@@ -247,10 +249,29 @@ impl Model {
 
     fn operation(&mut self, event: &Event, customer: CustomerNumber) -> Applied {
         let clock = self.clock.time();
-        let (id, division) = self.understand.find(event, customer, clock, &self.rules)?;
-        self.in_division(division, clock, Cause::Event(event.position), event.traceparent, |d, moment| {
-            d.operate(id, event, moment)
-        })
+        let cause = Cause::Event(event.position);
+        match self.understand.find(event, customer, clock, &self.rules, &self.identity)? {
+            Found::Operation(id, division) => {
+                self.in_division(division, clock, cause, event.traceparent, |d, m| d.operate(id, event, m))
+            }
+            Found::Updated(id, division, value) => {
+                self.in_division(division, clock, cause, event.traceparent, |d, m| d.updated(id, value, event, m))
+            }
+            Found::Moved(id, division, contact, agent) => {
+                let (conversation, to) = (contact.conversation, contact.division);
+                self.in_division(division, clock, cause, event.traceparent, |d, m| {
+                    d.moved(id, m);
+                    Ok(())
+                })?;
+                self.in_division(to, clock, cause, event.traceparent, |d, m| {
+                    d.contact(*contact, m);
+                    if let Some(agent) = agent.filter(|agent| d.agents.contains_key(agent)) {
+                        d.wait_for_agent(conversation, &agent, m);
+                    }
+                    Ok(())
+                })
+            }
+        }
     }
 
     fn agent_event(&mut self, event: &Event, customer: Option<CustomerNumber>) -> Applied {
@@ -300,19 +321,10 @@ impl Model {
         let division = &mut self.divisions[division.at()];
         let applied = operation(division, &mut moment);
         division.match_touched(&mut moment);
+        division.acknowledge(&mut moment);
         output::sort(&mut outputs);
-        for output in outputs {
-            if let Body::Closed(closed) = &output.body {
-                self.forget(closed.conversation);
-            }
-            self.put_out(output);
-        }
+        outputs.into_iter().for_each(|output| self.put_out(output));
         applied
-    }
-
-    fn forget(&mut self, id: ConversationId) {
-        let customer = self.identity.customer_of_id(id.customer).expect("a conversation is a customer's");
-        self.understand.forget(id, customer);
     }
 
     fn tell(&mut self, event: &Event, body: Body) {
@@ -329,14 +341,7 @@ impl Model {
 /// What this version accepts and counts but does not carry out.
 fn is_unsupported(event: &Event) -> bool {
     match event.event_type {
-        EventType::CallbackRequested
-        | EventType::IdentityUnlinked
-        | EventType::CustomerErased
-        | EventType::ConversationAssigned
-        | EventType::ConversationUpdated
-        | EventType::RulesChanged => true,
-        EventType::ConversationTransferred => event.agent.is_some(),
-        EventType::AgentState => event.requeue,
+        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged => true,
         _ => false,
     }
 }

@@ -3,34 +3,67 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::division::{Conversation, Division, Moment, State};
+use super::division::{Conversation, Division, Entry, Gaps, Hold, Moment, State, Window};
 use super::event::Event;
 use super::output::{self, Body};
-use super::understand::Contact;
+use super::timers::Timer;
+use super::understand::{Asks, Contact};
 use crate::types::{
-    ChannelId, CloseOutcome, ConversationId, EventType, IgnoreReason, Objective, WithdrawReason,
+    AcceptMode, Affinity, ChannelId, CloseOutcome, ConversationId, DurationMs, EventType, IgnoreReason, Millis,
+    Objective, QueueId, WithdrawReason,
 };
 
 impl Division {
-    /// A contact: opens a conversation, or joins one.
+    /// A contact or a callback: opens a conversation, joins one, or opens one again that is no longer held. A callback
+    /// for a conversation that an agent has opens one of its own.
     pub fn contact(&mut self, contact: Contact, moment: &mut Moment) {
-        if contact.opens {
-            self.open(contact, moment);
-        } else {
-            self.join(contact, moment);
+        let id = contact.conversation;
+        match contact.asks {
+            Asks::Answer => {
+                self.contacted = Some(id);
+                if self.conversations.contains_key(&id) {
+                    self.join(contact, moment);
+                } else {
+                    self.open(contact, moment);
+                }
+            }
+            Asks::Move => self.open(contact, moment),
+            Asks::Callback { due, own } => {
+                let held = self.conversations.get(&id).map(|conversation| conversation.state.is_accepted());
+                let id = match held {
+                    Some(false) => {
+                        self.update(&contact, moment);
+                        id
+                    }
+                    Some(true) => {
+                        self.refresh(id, moment);
+                        let queue = contact.queue.or(Some(contact.home));
+                        self.create(Contact { conversation: own, opens: true, queue, ..contact }, moment);
+                        own
+                    }
+                    None => {
+                        self.create(contact, moment);
+                        id
+                    }
+                };
+                self.schedule(id, due, moment);
+            }
         }
     }
 
     /// Any other event about a conversation that this division holds.
     ///
     /// # Errors
-    /// Why it has no effect; the conversation is refreshed all the same.
+    /// Why it has no effect; a conversation that is held is refreshed all the same.
     pub fn operate(
         &mut self,
         id: ConversationId,
         event: &Event,
         moment: &mut Moment,
     ) -> Result<(), IgnoreReason> {
+        if !self.conversations.contains_key(&id) {
+            return Err(IgnoreReason::UnknownConversation);
+        }
         self.refresh(id, moment);
         match event.event_type {
             EventType::ContactAbandoned => self.abandoned(id, moment),
@@ -50,6 +83,7 @@ impl Division {
             EventType::ConversationHeld => self.held(id, moment)?,
             EventType::ConversationResumed => self.resumed(id, moment)?,
             EventType::ConversationTransferred => self.transferred(id, event, moment),
+            EventType::ConversationAssigned => self.assigned(id, event, moment)?,
             EventType::ConversationResolved => self.resolved(id, event, moment),
             other => unreachable!("{} is not about an open conversation", other.name()),
         }
@@ -62,7 +96,10 @@ impl Division {
         let name = conversation.state.agent().expect("an offer is somebody's").to_owned();
         conversation.state = State::Active { agent: name.clone() };
         conversation.wait.get_or_insert(moment.clock.since(conversation.arrived));
+        conversation.agent_replied = None;
+        let queue = conversation.queue;
         self.stop_cycle(id, Objective::QueueWait, moment);
+        self.note_acceptance(queue, moment.clock);
         let agent = self.agent_mut(&name);
         agent.idle_since = Some(moment.clock);
         agent.handled += 1;
@@ -77,9 +114,24 @@ impl Division {
     }
 
     fn open(&mut self, contact: Contact, moment: &mut Moment) {
+        let (id, automated) = (contact.conversation, contact.automated);
+        let start = if contact.asks == Asks::Move { moment.clock } else { contact.arrived };
+        self.create(contact, moment);
+        if automated {
+            self.close(id, CloseOutcome::Automated, None, moment);
+            return;
+        }
+        self.refresh(id, moment);
+        self.start_cycle(id, Objective::FirstResponse, start, moment);
+        self.start_cycle(id, Objective::Resolution, start, moment);
+        let queue = self.conversation(id).queue;
+        self.enter_queue(id, queue, Entry::Ordinary, moment);
+    }
+
+    /// The record of a conversation that opens, in no queue yet.
+    fn create(&mut self, contact: Contact, moment: &mut Moment) {
         let id = contact.conversation;
-        let queue = contact.queue.expect("who opens a conversation knows the queue");
-        let automated = contact.automated;
+        let queue = contact.queue.unwrap_or(contact.home);
         let opened = output::Opened {
             conversation: id,
             customer: moment.identity.id(contact.customer),
@@ -88,9 +140,8 @@ impl Division {
             channel: moment.channel_name(contact.channel),
             value: contact.value,
             thread: contact.thread.clone(),
-            reopened: false,
+            reopened: !contact.opens,
         };
-        let arrived = contact.arrived;
         let conversation = Conversation {
             customer: contact.customer,
             state: State::Queued,
@@ -99,15 +150,24 @@ impl Division {
             value: contact.value,
             skills: contact.skills,
             lang: contact.lang,
+            preferred: contact.preferred,
             opened: moment.clock,
-            first_contact: arrived,
-            arrived,
+            opened_by: moment.cause,
+            first_contact: contact.first_contact,
+            arrived: contact.arrived,
             queued: moment.clock,
             last: moment.clock,
-            contacts: 1,
+            contacts: u32::from(contact.asks == Asks::Answer),
             transfers: 0,
             offers: 0,
-            replied: false,
+            replied: contact.replied,
+            missed: 0,
+            windows: Vec::new(),
+            opening: None,
+            overflowed: BTreeSet::new(),
+            agent_replied: None,
+            reclaimed: None,
+            acknowledged: false,
             wait: None,
             first_response: None,
             excluded: BTreeMap::new(),
@@ -118,70 +178,92 @@ impl Division {
             context: contact.context,
             traceparent: contact.traceparent,
         };
-        self.conversations.insert(id, conversation);
+        let before = self.conversations.insert(id, conversation);
+        assert!(before.is_none(), "{id} opens twice");
         self.tell(id, Body::Opened(opened), moment);
-        if automated {
-            self.close(id, CloseOutcome::Automated, None, moment);
-            return;
-        }
+    }
+
+    /// What the newest contact says is so from now on. Returns the channel before.
+    fn update(&mut self, contact: &Contact, moment: &Moment) -> ChannelId {
+        let id = contact.conversation;
         self.refresh(id, moment);
-        self.enter_queue(id, queue, moment);
-        self.start_cycle(id, Objective::FirstResponse, arrived, moment);
-        self.start_cycle(id, Objective::Resolution, arrived, moment);
+        let conversation = self.conversation_mut(id);
+        let channel_before = conversation.channel;
+        conversation.contacts += u32::from(contact.asks == Asks::Answer);
+        conversation.channel = contact.channel;
+        conversation.value = contact.value;
+        conversation.skills.clone_from(&contact.skills);
+        conversation.lang.clone_from(&contact.lang);
+        conversation.preferred.clone_from(&contact.preferred);
+        conversation.context = contact.context.clone();
+        conversation.traceparent = contact.traceparent;
+        if conversation.replied {
+            conversation.replied = false;
+            conversation.arrived = contact.arrived;
+        }
+        if !conversation.state.is_accepted() && contact.asks != Asks::Answer {
+            conversation.queue = contact.queue.unwrap_or(conversation.queue);
+        }
+        channel_before
     }
 
     fn join(&mut self, contact: Contact, moment: &mut Moment) {
         let id = contact.conversation;
-        self.refresh(id, moment);
-        let arrived = contact.arrived;
-        let conversation = self.conversation_mut(id);
-        let channel_before = conversation.channel;
-        conversation.contacts += 1;
-        conversation.channel = contact.channel;
-        conversation.value = contact.value;
-        conversation.skills = contact.skills;
-        conversation.lang = contact.lang;
-        conversation.context = contact.context;
-        conversation.traceparent = contact.traceparent;
-        if conversation.replied {
-            conversation.replied = false;
-            conversation.arrived = arrived;
+        let state = self.conversation(id).state.clone();
+        if let State::Scheduled { .. } = state {
+            self.conversation_mut(id).state = State::Queued; // a callback no longer
         }
-        let queue = contact.queue.unwrap_or(conversation.queue);
-        let same_queue = queue == conversation.queue;
-        match conversation.state {
-            State::Queued if same_queue => {
-                self.takeable.insert(id);
-            }
-            State::Queued => self.enter_queue(id, queue, moment),
-            State::Offered { .. } if !same_queue => {
-                let agent = self.take_away(id, moment).expect("a live offer is somebody's");
-                self.withdraw(id, &agent, WithdrawReason::Superseded, moment);
-                self.enter_queue(id, queue, moment);
-            }
-            State::Offered { .. } | State::Active { .. } | State::Held { .. } => {
-                self.pivot(id, channel_before, moment);
-            }
-        }
+        let channel_before = self.update(&contact, moment);
         let conversation = self.conversation_mut(id);
         conversation.held_pause = false;
         conversation.reply_pause = false;
-        let next_response = conversation.first_response.is_some()
-            && !conversation.cycles.contains_key(&Objective::NextResponse);
+        let (answered, running) = (
+            conversation.first_response.is_some(),
+            conversation.cycles.contains_key(&Objective::NextResponse),
+        );
+        let routed = contact.queue.filter(|queue| !conversation.overflowed.contains(queue));
+        let queue = routed.unwrap_or(conversation.queue);
+        let same_queue = queue == conversation.queue;
+        if !state.is_accepted() {
+            conversation.queue = queue;
+        }
         self.settle_resolution(id, moment);
-        if next_response {
-            self.start_cycle(id, Objective::NextResponse, arrived, moment);
+        if state.is_accepted() || (matches!(state, State::Offered { .. }) && same_queue) {
+            if answered && !running {
+                self.start_cycle(id, Objective::NextResponse, contact.arrived, moment);
+            }
+            self.pivot(id, channel_before, moment);
+            return;
+        }
+        match state {
+            State::Scheduled { .. } => self.start_again(id, contact.arrived, moment),
+            _ if answered && !running => {
+                self.start_cycle(id, Objective::NextResponse, contact.arrived, moment);
+            }
+            _ => {}
+        }
+        if let Some(agent) = self.take_away(id, moment) {
+            self.withdraw(id, &agent, WithdrawReason::Superseded, moment);
+        }
+        if same_queue && state == State::Queued {
+            self.takeable.insert(id);
+        } else {
+            self.enter_queue(id, queue, Entry::Ordinary, moment);
         }
     }
 
-    /// The agent keeps the conversation; if the customer has changed the channel, so does the load.
+    /// The agent keeps the conversation and has the customer's attention again: a weight that was given back is taken
+    /// again. If the customer has changed the channel, so does the load.
     fn pivot(&mut self, id: ConversationId, from: ChannelId, moment: &mut Moment) {
-        let conversation = self.conversation(id);
+        let conversation = self.conversation_mut(id);
+        conversation.agent_replied = None;
         let channel = conversation.channel;
+        let agent = conversation.state.agent().expect("an agent has it").to_owned();
+        self.agent_mut(&agent).holding.insert(id, Hold { channel, released: false });
         if channel == from {
             return;
         }
-        let agent = conversation.state.agent().expect("an agent has it").to_owned();
+        let conversation = self.conversation(id);
         let body = output::Pivoted {
             conversation: id,
             customer: moment.identity.id(conversation.customer),
@@ -191,7 +273,9 @@ impl Division {
             channel: moment.channel_name(channel),
         };
         self.tell(id, Body::Pivoted(body), moment);
-        self.agent_mut(&agent).holding.insert(id, channel);
+        if conversation.state.is_accepted() {
+            self.arm_reclaim(id, moment);
+        }
         self.freer.insert(agent);
     }
 
@@ -221,6 +305,7 @@ impl Division {
     }
 
     fn replied(&mut self, id: ConversationId, moment: &mut Moment) {
+        self.note_reply(id, moment);
         let conversation = self.conversation_mut(id);
         conversation.replied = true;
         conversation.reply_pause = true;
@@ -252,11 +337,13 @@ impl Division {
         Ok(())
     }
 
+    /// To another queue, or to an agent of this division, for whom it then waits. A callback stays one.
     fn transferred(&mut self, id: ConversationId, event: &Event, moment: &mut Moment) {
         let agent = self.take_away(id, moment);
         if let Some(agent) = &agent {
             self.withdraw(id, agent, WithdrawReason::Transferred, moment);
         }
+        let to = event.agent.as_ref().filter(|to| self.agents.contains_key(*to));
         let conversation = self.conversation_mut(id);
         conversation.transfers += 1;
         conversation.held_pause = false;
@@ -264,11 +351,131 @@ impl Division {
             conversation.skills = skills.clone();
         }
         let queue = event.queue.unwrap_or(conversation.queue);
-        self.enter_queue(id, queue, moment);
-        if let Some(agent) = &agent {
-            self.exclude(id, agent, moment);
+        conversation.queue = queue;
+        if let Some(agent) = agent.filter(|agent| Some(agent) != to) {
+            self.exclude(id, &agent, moment);
+        }
+        if matches!(self.conversation(id).state, State::Scheduled { .. }) {
+            self.conversation_mut(id).preferred = to.or(self.conversation(id).preferred.as_ref()).cloned();
+            return;
         }
         self.settle_resolution(id, moment);
+        self.enter_queue(id, queue, Entry::Ordinary, moment);
+        if let Some(to) = to {
+            self.wait_for_agent(id, to, moment);
+        }
+    }
+
+    /// Waits for this agent alone, before everybody may take it; unless it has left the queue that it was put into.
+    pub fn wait_for_agent(&mut self, id: ConversationId, agent: &str, moment: &Moment) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        let queue = moment.queue(conversation.queue);
+        let span = if queue.affinity > DurationMs::ZERO { queue.affinity } else { queue.offer_timeout };
+        let until = moment.clock.plus(span);
+        let window = Window { agent: agent.to_owned(), affinity: Affinity::Preferred, until };
+        self.wait_for(id, vec![window]);
+    }
+
+    /// It goes on in another division. What has expired here goes on there too: understand cannot know.
+    pub fn moved(&mut self, id: ConversationId, moment: &mut Moment) {
+        if !self.conversations.contains_key(&id) {
+            return;
+        }
+        if let Some(agent) = self.take_away(id, moment) {
+            self.withdraw(id, &agent, WithdrawReason::Transferred, moment);
+        }
+        self.close(id, CloseOutcome::Moved, None, moment);
+    }
+
+    /// An order: whatever the agent's state, skills and room.
+    fn assigned(
+        &mut self,
+        id: ConversationId,
+        event: &Event,
+        moment: &mut Moment,
+    ) -> Result<(), IgnoreReason> {
+        let name = event.agent.as_deref().expect("an order names the agent");
+        if !self.agents.contains_key(name) {
+            return Err(IgnoreReason::UnknownAgent);
+        }
+        let state = self.conversation(id).state.clone();
+        if state.is_accepted() && state.agent() == Some(name) {
+            return Err(IgnoreReason::WrongState);
+        }
+        if let Some(agent) = self.take_away(id, moment)
+            && agent != name
+        {
+            self.withdraw(id, &agent, WithdrawReason::Transferred, moment);
+        }
+        if let State::Scheduled { .. } = state {
+            self.conversation_mut(id).state = State::Queued;
+            self.refresh(id, moment);
+            self.start_again(id, moment.clock, moment);
+        }
+        self.conversation_mut(id).held_pause = false;
+        self.settle_resolution(id, moment);
+        self.offer(id, name, AcceptMode::Ordered, moment);
+        Ok(())
+    }
+
+    /// The business has changed its mind.
+    pub fn updated(
+        &mut self,
+        id: ConversationId,
+        value: i64,
+        event: &Event,
+        moment: &mut Moment,
+    ) -> Result<(), IgnoreReason> {
+        if !self.conversations.contains_key(&id) {
+            return Err(IgnoreReason::UnknownConversation);
+        }
+        self.refresh(id, moment);
+        let conversation = self.conversation_mut(id);
+        conversation.value = value;
+        if let Some(skills) = &event.skills {
+            conversation.skills = skills.clone();
+        }
+        let queue = event.queue.filter(|queue| *queue != conversation.queue);
+        match (&conversation.state, queue) {
+            (State::Active { .. } | State::Held { .. } | State::Offered { .. }, None)
+            | (State::Active { .. } | State::Held { .. }, _)
+            | (State::Scheduled { .. }, None) => {}
+            (State::Scheduled { .. }, Some(queue)) => conversation.queue = queue,
+            (State::Queued, None) => {
+                self.takeable.insert(id);
+            }
+            (State::Queued | State::Offered { .. }, Some(queue)) => {
+                if let Some(agent) = self.take_away(id, moment) {
+                    self.withdraw(id, &agent, WithdrawReason::Superseded, moment);
+                }
+                self.enter_queue(id, queue, Entry::Ordinary, moment);
+            }
+        }
+        Ok(())
+    }
+
+    /// The mean gap between acceptances of a queue follows each new gap by an eighth.
+    fn note_acceptance(&mut self, queue: QueueId, clock: Millis) {
+        let Some(gaps) = self.gaps.get_mut(&queue) else {
+            self.gaps.insert(queue, Gaps { last: clock, mean: None });
+            return;
+        };
+        let gap = clock.since(gaps.last).0;
+        gaps.mean = Some(gaps.mean.map_or(gap, |mean| mean + (gap - mean).div_euclid(8)));
+        gaps.last = clock;
+    }
+
+    /// Who works on it has replied last; if the customer stays silent, the weight is given back.
+    fn note_reply(&mut self, id: ConversationId, moment: &Moment) {
+        let conversation = self.conversation_mut(id);
+        if !conversation.state.is_accepted() {
+            return;
+        }
+        conversation.agent_replied = Some(moment.clock);
+        let channel = conversation.channel;
+        if let Some(span) = moment.rules.channels[channel.at()].release_after {
+            self.timers.arm(moment.clock.plus(span), Timer::Release(id));
+        }
     }
 
     fn resolved(&mut self, id: ConversationId, event: &Event, moment: &mut Moment) {

@@ -43,6 +43,8 @@ pub enum Body {
     Pivoted(Pivoted),
     /// conversation.closed
     Closed(Closed),
+    /// reply.automated
+    Replied(Replied),
     /// customer.merged
     Merged(Merged),
     /// identity.refused
@@ -231,6 +233,29 @@ pub struct Closed {
     pub offers: u32,
     /// Objectives breached at least once, in the order of their timer numbers.
     pub breached: Vec<Objective>,
+    /// Opened by the same entry; not shown.
+    pub at_once: bool,
+}
+
+/// Data of reply.automated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replied {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Its customer.
+    pub customer: CustomerId,
+    /// Name of the division.
+    pub division: String,
+    /// Name of the channel.
+    pub channel: String,
+    /// What is sent.
+    pub template: String,
+    /// Whether only the customer may see it.
+    pub private: bool,
+    /// Conversations that wait in the queue, this one included; only of an acknowledgement.
+    pub position: Option<u32>,
+    /// How long it may take, by the mean gap between acceptances; only of an acknowledgement, after the first gap.
+    pub expected_wait_s: Option<i64>,
 }
 
 /// Data of customer.merged.
@@ -275,6 +300,7 @@ impl Output {
             Body::Opened(_) => "conversation.opened",
             Body::Pivoted(_) => "conversation.pivoted",
             Body::Closed(_) => "conversation.closed",
+            Body::Replied(_) => "reply.automated",
             Body::Merged(_) => "customer.merged",
             Body::Refused(_) => "identity.refused",
             Body::Rejected(_) => "event.rejected",
@@ -287,6 +313,7 @@ impl Output {
             Body::Offered(_) | Body::Withdrawn(_) => Stream::Assignments,
             Body::Sla(_) => Stream::Sla,
             Body::Opened(_) | Body::Pivoted(_) | Body::Closed(_) => Stream::Conversations,
+            Body::Replied(_) => Stream::Replies,
             Body::Merged(_) | Body::Refused(_) => Stream::Customers,
             Body::Rejected(_) => Stream::Rejected,
         }
@@ -301,6 +328,7 @@ impl Output {
             Body::Opened(body) => Some(&body.division),
             Body::Pivoted(body) => Some(&body.division),
             Body::Closed(body) => Some(&body.division),
+            Body::Replied(body) => Some(&body.division),
             Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => None,
         }
     }
@@ -314,6 +342,7 @@ impl Output {
             Body::Opened(body) => Some(body.conversation),
             Body::Pivoted(body) => Some(body.conversation),
             Body::Closed(body) => Some(body.conversation),
+            Body::Replied(body) => Some(body.conversation),
             Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => None,
         }
     }
@@ -327,15 +356,16 @@ impl Output {
         }
     }
 
-    /// Place among the outputs of one entry or one timer. A conversation that is opened and closed at once (outcome
-    /// `automated`) is told in that order.
+    /// Place among the outputs of one entry or one timer. A conversation that is opened and closed at once is told in
+    /// that order.
     fn class(&self) -> u8 {
         match &self.body {
             Body::Withdrawn(_) => 0,
-            Body::Closed(Closed { outcome: CloseOutcome::Automated, .. }) => 2,
+            Body::Closed(Closed { at_once: true, .. }) => 2,
             Body::Closed(_) => 1,
             Body::Opened(_) | Body::Pivoted(_) => 2,
             Body::Sla(_) => 3,
+            Body::Replied(_) => 4,
             Body::Offered(_) => 5,
             Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => 0,
         }
@@ -411,6 +441,14 @@ fn data(body: &Body) -> Members {
             .with("from_channel", body.from_channel.as_str())
             .with("channel", body.channel.as_str()),
         Body::Closed(body) => closed_data(body),
+        Body::Replied(body) => Members::new()
+            .with("conversation", body.conversation.to_string())
+            .with("customer", body.customer.to_string())
+            .with("channel", body.channel.as_str())
+            .with("template", body.template.as_str())
+            .with("private", body.private)
+            .with_some("queue_position", body.position)
+            .with_some("expected_wait_s", body.expected_wait_s),
         Body::Merged(body) => {
             let absorbed: Vec<String> = body.absorbed.iter().map(CustomerId::to_string).collect();
             Members::new().with("customer", body.customer.to_string()).with("absorbed", absorbed)

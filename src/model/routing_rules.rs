@@ -5,10 +5,10 @@ use crate::types::{ChannelId, Millis, QueueId};
 
 /// What is known of a contact when it is valued and routed.
 #[derive(Clone, Debug)]
-pub struct Facts<'a> {
+pub struct Facts {
     pub channel: ChannelId,
     /// Lower case; the event's or else the profile's.
-    pub lang: Option<&'a str>,
+    pub lang: Option<String>,
     pub intent: Option<u16>,
     /// Only one that the rules name.
     pub tier: Option<u16>,
@@ -31,7 +31,7 @@ pub fn route(facts: &Facts, rules: &Rules) -> Option<QueueId> {
 fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
     let channel = when.channel.is_none_or(|channels| channels >> facts.channel.0 & 1 == 1);
     let lang =
-        when.lang.as_ref().is_none_or(|langs| facts.lang.is_some_and(|lang| langs.iter().any(|l| l == lang)));
+        when.lang.as_ref().is_none_or(|langs| facts.lang.as_ref().is_some_and(|lang| langs.contains(lang)));
     let intent =
         when.intent.as_ref().is_none_or(|intents| facts.intent.is_some_and(|i| intents.contains(&i)));
     let tier = when.tier.as_ref().is_none_or(|tiers| facts.tier.is_some_and(|t| tiers.contains(&t)));

@@ -13,10 +13,26 @@ pub enum Timer {
     OfferExpiry(ConversationId),
     /// Wrap-up of this agent after this conversation ends.
     WrapUp(String, ConversationId),
+    /// The agent who had it has been offline for the channel's `reclaim`.
+    Reclaim(ConversationId),
+    /// The customer has been silent for the channel's `release_after`.
+    Release(ConversationId),
+    /// A step of relaxation, by its number.
+    Step(ConversationId, usize),
+    /// A window of affinity is over, by its number.
+    Affinity(ConversationId, usize),
     /// This agent may be offered the conversation again.
     Exclusion(ConversationId, String),
     /// Agents with this delay (ms) in their list may take the conversation.
     Delay(ConversationId, i64),
+    /// The queue that was closed when it entered opens.
+    Opening(ConversationId),
+    /// An offer of this agent no longer counts.
+    Ramp(String),
+    /// It has waited for as long as its queue lets it.
+    MaxWait(ConversationId),
+    /// A callback is due.
+    Callback(ConversationId),
     /// A warning: number of the objective, percent.
     Warning(ConversationId, Objective, u8),
     /// A breach.

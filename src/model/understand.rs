@@ -15,6 +15,9 @@ use crate::types::{
     KindId, Millis, Position, QueueId, TraceParent,
 };
 
+/// A callback is due at most so long after its request.
+const CALLBACK_MAX: DurationMs = DurationMs::days(90);
+
 /// What an agent is told of the customer: as it was at the latest contact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Context {
@@ -36,9 +39,21 @@ pub struct Attempt {
     pub conversation: ConversationId,
 }
 
+/// What brings a conversation to a division.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Asks {
+    /// The customer has written, called, come.
+    Answer,
+    /// The customer wants to be called back. `own`: the conversation that opens if an agent has the one that was found.
+    Callback { due: Millis, own: ConversationId },
+    /// It comes from another division.
+    Move,
+}
+
 /// What a contact asks of a division.
 #[derive(Clone, Debug)]
 pub struct Contact {
+    pub asks: Asks,
     pub conversation: ConversationId,
     pub division: DivisionId,
     pub customer: CustomerNumber,
@@ -48,11 +63,19 @@ pub struct Contact {
     pub automated: bool,
     /// Where to; none: it stays in its queue.
     pub queue: Option<QueueId>,
+    /// The queue that it was routed to last, for a conversation that the division no longer holds.
+    pub home: QueueId,
     pub channel: ChannelId,
     pub arrived: Millis,
+    /// `arrived` of what opened the conversation.
+    pub first_contact: Millis,
     pub value: i64,
     pub skills: BTreeMap<String, u8>,
     pub lang: Option<String>,
+    /// The agent whom the contact, or else the profile, prefers.
+    pub preferred: Option<String>,
+    /// Whether everything before has been replied to; only of one that moves.
+    pub replied: bool,
     pub thread: Option<String>,
     pub context: Context,
     pub traceparent: TraceParent,
@@ -80,9 +103,41 @@ struct History {
 #[derive(Clone, Debug)]
 struct Known {
     division: DivisionId,
-    channel: ChannelId,
+    /// Clock of the last event that named, found or joined it.
     last: Millis,
+    /// When a callback is due that no contact has cancelled since.
+    due: Option<Millis>,
     threads: BTreeSet<String>,
+    /// Where understand has sent it last.
+    queue: QueueId,
+    /// `arrived` of the oldest contact that nobody has replied to, or of the latest if there is none.
+    arrived: Millis,
+    replied: bool,
+    first_contact: Millis,
+    /// What the latest contact, and updates since, said.
+    facts: Facts,
+    skills: BTreeMap<String, u8>,
+    preferred: Option<String>,
+    message: Position,
+    traceparent: TraceParent,
+}
+
+impl Known {
+    /// The instant from which idleness and continuity count.
+    fn active(&self) -> Millis {
+        self.due.map_or(self.last, |due| due.max(self.last))
+    }
+}
+
+/// What happens to a conversation besides a contact.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The event itself says it all.
+    Operation(ConversationId, DivisionId),
+    /// Its value is this now.
+    Updated(ConversationId, DivisionId, i64),
+    /// It leaves its division for another one, in which it opens under a new id; for an agent, if that is known there.
+    Moved(ConversationId, DivisionId, Box<Contact>, Option<String>),
 }
 
 /// Customers' histories and open conversations.
@@ -131,7 +186,7 @@ impl Understand {
         self.histories.insert(survivor, history);
     }
 
-    /// `contact.received`: finds or opens the conversation, values and routes the contact.
+    /// `contact.received` and `callback.requested`: finds or opens the conversation, values and routes the contact.
     ///
     /// # Errors
     /// `Unsupported` if the rules have no queues.
@@ -143,28 +198,14 @@ impl Understand {
         rules: &Rules,
         identity: &Identity,
     ) -> Result<Contact, IgnoreReason> {
+        let calls_back = event.event_type == EventType::CallbackRequested;
         let channel = event.channel.expect("a contact has a channel");
         let arrived = arrived(event.time, clock, rules.clock.max_late);
-        let context = self.context(event, customer, clock, rules, identity);
+        let context = self.context(event.position, customer, None, clock, rules, identity);
+        let facts = self.facts(event, customer, channel, arrived, context.failed_attempts, rules);
         let history = self.histories.entry(customer).or_default();
-        let lang = event.lang.clone().or(history.profile.lang.clone());
-        let blocked = history.profile.blocked == Some(true);
-        let facts = Facts {
-            channel,
-            lang: lang.as_deref(),
-            intent: event.intent,
-            tier: match history.profile.tier {
-                Some(Tier::Known(tier)) => Some(tier),
-                Some(Tier::Unknown) | None => None,
-            },
-            public: event.public.unwrap_or(rules.channels[channel.at()].public),
-            reach: event.reach,
-            lifetime_value: history.profile.lifetime_value,
-            sentiment: event.sentiment,
-            failed_attempts: i64::from(context.failed_attempts),
-            arrived,
-            own_value: event.value.unwrap_or(0),
-        };
+        let preferred = event.preferred_agent.clone().or(history.profile.preferred_agent.clone());
+        let blocked = history.profile.blocked == Some(true) && !calls_back;
         let value = value(&facts, &rules.value);
         let routed = route(&facts, rules).ok_or(IgnoreReason::Unsupported)?;
         let asked = event.queue.unwrap_or(routed);
@@ -180,29 +221,93 @@ impl Understand {
             }
         };
         let automated = opens && blocked;
-        self.remember(event, customer, conversation, division, clock, automated);
-        let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
-        let attempts = &mut self.histories.entry(customer).or_default().attempts;
-        let oldest = clock.minus(rules.conversation.attempts_window);
-        attempts.retain(|attempt| attempt.at >= oldest);
-        attempts.push(Attempt { at: arrived, channel, outcome, conversation });
-        keep_last(attempts, rules.conversation.attempts_kept);
-        Ok(Contact {
+        let known = self.known.get(&conversation);
+        let (first_contact, home) = known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
+        let contact = Contact {
+            asks: Asks::Answer,
             conversation,
             division,
             customer,
             opens,
             automated,
             queue,
+            home: queue.unwrap_or(home),
             channel,
             arrived,
+            first_contact,
             value,
             skills: event.skills.clone().unwrap_or_default(),
-            lang,
+            lang: facts.lang.clone(),
+            preferred,
+            replied: false,
             thread: event.thread.clone(),
             context,
             traceparent: event.traceparent,
-        })
+        };
+        if calls_back {
+            return Ok(self.callback(event, contact, facts, clock, identity));
+        }
+        if !automated {
+            self.remember(&contact, facts, clock);
+        }
+        let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
+        let attempts = &mut self.histories.entry(customer).or_default().attempts;
+        let oldest = clock.minus(rules.conversation.attempts_window);
+        attempts.retain(|attempt| attempt.at >= oldest);
+        attempts.push(Attempt { at: arrived, channel, outcome, conversation });
+        keep_last(attempts, rules.conversation.attempts_kept);
+        Ok(contact)
+    }
+
+    /// A callback is no attempt. Whether an agent has the conversation that was found, only route knows; so each
+    /// request that finds one gets an id for a conversation of its own, which opens if it has to.
+    fn callback(
+        &mut self,
+        event: &Event,
+        contact: Contact,
+        facts: Facts,
+        clock: Millis,
+        identity: &Identity,
+    ) -> Contact {
+        let asked = event.due.expect("a callback has a time");
+        let due = asked.min(clock.plus(CALLBACK_MAX));
+        let own = if contact.opens {
+            contact.conversation
+        } else {
+            self.remember(&contact, facts.clone(), clock);
+            self.known.get_mut(&contact.conversation).expect("it was just found").due = Some(due);
+            self.next_id(identity.id(contact.customer))
+        };
+        let new = Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
+        self.remember(&new, facts, clock);
+        self.known.get_mut(&own).expect("it is remembered").due = Some(due);
+        Contact { asks: Asks::Callback { due, own }, ..contact }
+    }
+
+    /// What is known of a contact when it is valued and routed.
+    fn facts(
+        &mut self,
+        event: &Event,
+        customer: CustomerNumber,
+        channel: ChannelId,
+        arrived: Millis,
+        failed_attempts: u32,
+        rules: &Rules,
+    ) -> Facts {
+        let profile = &self.histories.entry(customer).or_default().profile;
+        Facts {
+            channel,
+            lang: event.lang.clone().or(profile.lang.clone()),
+            intent: event.intent,
+            tier: profile.known_tier(),
+            public: event.public.unwrap_or(rules.channels[channel.at()].public),
+            reach: event.reach,
+            lifetime_value: profile.lifetime_value,
+            sentiment: event.sentiment,
+            failed_attempts: i64::from(failed_attempts),
+            arrived,
+            own_value: event.value.unwrap_or(0),
+        }
     }
 
     /// Any other event about a conversation: which one, and what the customer's history learns from it.
@@ -215,19 +320,16 @@ impl Understand {
         customer: CustomerNumber,
         clock: Millis,
         rules: &Rules,
-    ) -> Result<(ConversationId, DivisionId), IgnoreReason> {
+        identity: &Identity,
+    ) -> Result<Found, IgnoreReason> {
         let id = self.look_up(event, customer, clock, rules)?;
-        let division = self.known[&id].division;
-        if event.event_type == EventType::ConversationTransferred
-            && event.queue.is_some_and(|queue| rules.queues[queue.at()].division != division)
-        {
-            return Err(IgnoreReason::Unsupported);
-        }
         let known = self.known.get_mut(&id).expect("it was just found");
+        let division = known.division;
         known.last = clock;
         let history = self.histories.entry(customer).or_default();
         match event.event_type {
             EventType::ConversationReplied if !event.automated => {
+                known.replied = true;
                 set_outcome(&mut history.attempts, id, AttemptOutcome::Answered);
                 history.last_agent = event.agent.clone().or(history.last_agent.take());
             }
@@ -239,9 +341,73 @@ impl Understand {
                 set_outcome(&mut history.attempts, id, AttemptOutcome::Abandoned);
                 self.forget(id, customer);
             }
+            EventType::ConversationTransferred | EventType::ConversationUpdated => {
+                known.skills = event.skills.clone().unwrap_or(std::mem::take(&mut known.skills));
+                known.facts.own_value = event.value.unwrap_or(known.facts.own_value);
+                known.facts.intent = event.intent.or(known.facts.intent);
+                known.facts.tier = history.profile.known_tier();
+                known.facts.lifetime_value = history.profile.lifetime_value;
+                let value = value(&known.facts, &rules.value);
+                if let Some(queue) = event.queue {
+                    if rules.queues[queue.at()].division != division {
+                        return Ok(self.move_out(event, id, queue, customer, clock, rules, identity));
+                    }
+                    known.queue = queue;
+                }
+                if event.event_type == EventType::ConversationUpdated {
+                    return Ok(Found::Updated(id, division, value));
+                }
+            }
             _ => {}
         }
-        Ok((id, division))
+        Ok(Found::Operation(id, division))
+    }
+
+    /// To a queue of another division: the conversation ends here, and a new one takes its place there.
+    #[expect(clippy::too_many_arguments, reason = "all that a contact needs, and the old conversation")]
+    fn move_out(
+        &mut self,
+        event: &Event,
+        id: ConversationId,
+        queue: QueueId,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+        identity: &Identity,
+    ) -> Found {
+        let known = self.known[&id].clone();
+        let mut context = self.context(known.message, customer, Some(id), clock, rules, identity);
+        context.failed_attempts = known.facts.failed_attempts as u32;
+        let conversation = self.next_id(identity.id(customer));
+        self.forget(id, customer);
+        let contact = Contact {
+            asks: Asks::Move,
+            conversation,
+            division: rules.queues[queue.at()].division,
+            customer,
+            opens: true,
+            automated: false,
+            queue: Some(queue),
+            home: queue,
+            channel: known.facts.channel,
+            arrived: known.arrived,
+            first_contact: known.first_contact,
+            value: value(&known.facts, &rules.value),
+            skills: known.skills,
+            lang: known.facts.lang.clone(),
+            preferred: known.preferred,
+            replied: known.replied,
+            thread: None,
+            context,
+            traceparent: known.traceparent,
+        };
+        self.remember(&contact, known.facts, clock);
+        self.known.get_mut(&conversation).expect("it is remembered").threads = known.threads;
+        let history = self.histories.entry(customer).or_default();
+        for attempt in history.attempts.iter_mut().filter(|attempt| attempt.conversation == id) {
+            attempt.conversation = conversation;
+        }
+        Found::Moved(id, known.division, Box::new(contact), event.agent.clone())
     }
 
     /// The conversation is over: it is found no more.
@@ -250,9 +416,15 @@ impl Understand {
         self.histories.entry(customer).or_default().open.remove(&id);
     }
 
-    /// Every conversation that is not forgotten, with its division.
-    pub fn conversations(&self) -> impl Iterator<Item = (ConversationId, DivisionId)> {
-        self.known.iter().map(|(id, known)| (*id, known.division))
+    /// The division of a conversation that is open at `clock`.
+    pub fn is_open(
+        &self,
+        id: ConversationId,
+        clock: Millis,
+        rules: &ConversationRules,
+    ) -> Option<DivisionId> {
+        let known = self.known.get(&id)?;
+        (clock.since(known.active()) <= rules.idle_close).then_some(known.division)
     }
 
     /// Checks that every open conversation stands with exactly one customer, who survives.
@@ -275,20 +447,25 @@ impl Understand {
         assert!(open.iter().eq(self.known.keys()), "open conversations and customers' lists differ");
     }
 
-    /// What is known before this contact is added.
+    /// What is known before the present contact, which has been added to the attempts of conversation `present` or is
+    /// not there yet.
     fn context(
         &self,
-        event: &Event,
+        message: Position,
         customer: CustomerNumber,
+        present: Option<ConversationId>,
         clock: Millis,
         rules: &Rules,
         identity: &Identity,
     ) -> Context {
         let history = self.histories.get(&customer);
         let oldest = clock.minus(rules.conversation.attempts_window);
-        let attempts: Vec<Attempt> = history
+        let mut attempts: Vec<Attempt> = history
             .map(|history| history.attempts.iter().filter(|attempt| attempt.at >= oldest).cloned().collect())
             .unwrap_or_default();
+        if let Some(latest) = attempts.iter().rposition(|attempt| Some(attempt.conversation) == present) {
+            attempts.remove(latest);
+        }
         let failed =
             |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Open | AttemptOutcome::Abandoned);
         Context {
@@ -296,7 +473,7 @@ impl Understand {
             attempts,
             last_agent: history.and_then(|history| history.last_agent.clone()),
             kinds: identity.kinds(customer),
-            message: event.position,
+            message,
         }
     }
 
@@ -323,7 +500,7 @@ impl Understand {
             .and_then(|_| self.latest(here.iter().copied().filter(with_thread).collect()));
         let continuity = rules.conversation.continuity;
         let active = |id: &ConversationId| {
-            continuity > DurationMs::ZERO && clock.since(self.known[id].last) <= continuity
+            continuity > DurationMs::ZERO && clock.since(self.known[id].active()) <= continuity
         };
         by_thread.or_else(|| self.latest(here.iter().copied().filter(active).collect()))
     }
@@ -343,12 +520,14 @@ impl Understand {
             let elsewhere = event.division.is_some_and(|division| division != self.known[&id].division);
             return if elsewhere { Err(IgnoreReason::OtherDivision) } else { Ok(id) };
         }
-        let narrowing_queue = event.queue.filter(|_| event.event_type != EventType::ConversationTransferred);
+        let destination =
+            matches!(event.event_type, EventType::ConversationTransferred | EventType::ConversationUpdated);
+        let narrowing_queue = event.queue.filter(|_| !destination);
         let fits = |id: &ConversationId| {
             let known = &self.known[id];
             event.division.is_none_or(|division| division == known.division)
                 && narrowing_queue.is_none_or(|queue| rules.queues[queue.at()].division == known.division)
-                && event.channel.is_none_or(|channel| channel == known.channel)
+                && event.channel.is_none_or(|channel| channel == known.facts.channel)
                 && (event.thread.is_none() || self.has_thread(*id, event.thread.as_deref()))
         };
         self.latest(open.into_iter().filter(fits).collect()).ok_or(IgnoreReason::UnknownConversation)
@@ -357,7 +536,7 @@ impl Understand {
     /// The customer's open conversations.
     fn open(&self, customer: CustomerNumber, clock: Millis, rules: &Rules) -> Vec<ConversationId> {
         let Some(history) = self.histories.get(&customer) else { return Vec::new() };
-        let is_open = |id: &ConversationId| clock.since(self.known[id].last) < rules.conversation.idle_close;
+        let is_open = |id: &ConversationId| clock.since(self.known[id].active()) < rules.conversation.idle_close;
         history.open.iter().copied().filter(is_open).collect()
     }
 
@@ -376,25 +555,38 @@ impl Understand {
         ConversationId { customer, ordinal: *opened }
     }
 
-    fn remember(
-        &mut self,
-        event: &Event,
-        customer: CustomerNumber,
-        id: ConversationId,
-        division: DivisionId,
-        clock: Millis,
-        automated: bool,
-    ) {
-        if automated {
-            return;
+    /// The conversation is open from now on, or goes on: this is its latest contact.
+    fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
+        let before = self.known.get(&contact.conversation);
+        let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
+        let known = Known {
+            division: contact.division,
+            last: clock,
+            due: None,
+            threads: before.map(|known| known.threads.clone()).unwrap_or_default(),
+            queue: contact.home,
+            arrived: unanswered.unwrap_or(contact.arrived),
+            replied: contact.replied,
+            first_contact: contact.first_contact,
+            facts,
+            skills: contact.skills.clone(),
+            preferred: contact.preferred.clone(),
+            message: contact.context.message,
+            traceparent: contact.traceparent,
+        };
+        let known = self.known.entry(contact.conversation).insert_entry(known).into_mut();
+        known.threads.extend(contact.thread.clone());
+        self.histories.entry(contact.customer).or_default().open.insert(contact.conversation);
+    }
+}
+
+impl Profile {
+    /// The tier, if the rules name it.
+    fn known_tier(&self) -> Option<u16> {
+        match self.tier {
+            Some(Tier::Known(tier)) => Some(tier),
+            Some(Tier::Unknown) | None => None,
         }
-        let channel = event.channel.expect("a contact has a channel");
-        let new = Known { division, channel, last: clock, threads: BTreeSet::new() };
-        let known = self.known.entry(id).or_insert(new);
-        known.channel = channel;
-        known.last = clock;
-        known.threads.extend(event.thread.clone());
-        self.histories.entry(customer).or_default().open.insert(id);
     }
 }
 

@@ -7,10 +7,15 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::calendar::Calendar;
 use super::complaint::{At, Complaint, ComplaintSort, Declared, Log};
 use super::reader::Fields;
-use super::settings::{self, ConditionDraft, QueueDraft, RouteDraft, Settings, ValueDraft};
-use super::{CalendarId, Channel, Condition, Division, Queue, Route, Rules, Target, ValueRules};
+use super::settings::{
+    self, ActionDraft, ConditionDraft, LeaveDraft, QueueDraft, RouteDraft, Settings, ValueDraft,
+};
+use super::{
+    Acknowledge, CalendarId, Channel, Closed, Condition, Division, Leave, MaxWait, MaxWaiting, Queue, Route,
+    Rules, Step, StepAction, Target, ValueRules,
+};
 use crate::types::ids::CHANNELS_MAX;
-use crate::types::{DivisionId, QueueId};
+use crate::types::{DivisionId, QueueId, TemplateId};
 
 /// What `check` tells of a rules file.
 #[derive(Debug)]
@@ -54,6 +59,8 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
     if whole {
         names.resolve(log);
         overflows(&settings, &names, log);
+        added_queues(&settings, &names, log);
+        shares(&settings, log);
         check_routes(&settings, log);
         warn(&settings, log);
     }
@@ -71,6 +78,7 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
         identity: settings.identity,
         channels,
         intents: names.intents,
+        templates: names.templates,
         tiers: names.tiers,
         value,
         conversation: settings.conversation,
@@ -90,6 +98,7 @@ struct Names {
     terms: Vec<String>,
     intents: Vec<String>,
     tiers: Vec<String>,
+    templates: Vec<String>,
 }
 
 impl Names {
@@ -104,7 +113,11 @@ impl Names {
         };
         let mut terms: Vec<String> = settings.terms.iter().map(|name| name.value.clone()).collect();
         terms.sort_unstable();
+        let mut templates: Vec<String> = settings.queues.iter().flat_map(templates).cloned().collect();
+        templates.sort_unstable();
+        templates.dedup();
         Names {
+            templates,
             divisions: settings.divisions.iter().map(|division| division.name.value.clone()).collect(),
             queues: settings.queues.iter().map(|queue| queue.name.value.clone()).collect(),
             calendars: settings.calendars.iter().map(|calendar: &Calendar| calendar.name.clone()).collect(),
@@ -146,6 +159,26 @@ impl Names {
         DivisionId(name.and_then(|name| place(&self.divisions, &name.value)).unwrap_or(0) as u16)
     }
 
+    fn template(&self, name: &String) -> TemplateId {
+        TemplateId(place(&self.templates, name).expect("every template is in the table") as u16)
+    }
+
+    fn leave(&self, draft: &LeaveDraft) -> Leave {
+        Leave {
+            to: draft.to.as_ref().map(|to| self.queue(Some(to))),
+            template: draft.template.as_ref().map(|name| self.template(name)),
+        }
+    }
+
+    fn action(&self, draft: &ActionDraft) -> StepAction {
+        match draft {
+            ActionDraft::Drop(skills) => StepAction::Drop(skills.clone()),
+            ActionDraft::Lower(skills) => StepAction::Lower(skills.clone()),
+            ActionDraft::Add(queue) => StepAction::Add(self.queue(queue.as_ref())),
+            ActionDraft::Raise(points) => StepAction::Raise(*points),
+        }
+    }
+
     fn calendar(&self, name: Option<&At<String>>) -> CalendarId {
         CalendarId(name.and_then(|name| place(&self.calendars, &name.value)).unwrap_or(0) as u16)
     }
@@ -155,6 +188,17 @@ impl Names {
         let places = names.filter_map(|name| place(&self.channels, &name.value));
         places.filter(|place| *place < CHANNELS_MAX).fold(0, |bits, place| bits | 1 << place)
     }
+}
+
+/// Every template that a queue names.
+fn templates(queue: &QueueDraft) -> impl Iterator<Item = &String> {
+    let leaves = [
+        queue.closed.as_ref().and_then(|closed| closed.leave.as_ref()),
+        queue.max_wait.as_ref().map(|(_, leave)| leave),
+        queue.max_waiting.as_ref().map(|(_, leave)| leave),
+    ];
+    let acknowledged = queue.acknowledge.as_ref().map(|acknowledge| &acknowledge.template);
+    leaves.into_iter().flatten().filter_map(|leave| leave.template.as_ref()).chain(acknowledged)
 }
 
 /// Place of a name in an ordered list.
@@ -170,7 +214,14 @@ fn channels(settings: &Settings, names: &Names) -> Vec<Channel> {
         let every = draft.excludes.iter().any(|name| name.value == "*");
         let bits = if every { all } else { names.channel_bits(draft.excludes.iter()) };
         let name = draft.name.value.clone();
-        channels.push(Channel { name, weight: draft.weight, excludes: bits & !own, public: draft.public });
+        channels.push(Channel {
+            name,
+            weight: draft.weight,
+            excludes: bits & !own,
+            public: draft.public,
+            reclaim: draft.reclaim,
+            release_after: draft.release_after,
+        });
     }
     channels
 }
@@ -185,6 +236,8 @@ fn divisions(settings: &Settings, names: &Names) -> Vec<Division> {
             .filter(|at| owners[*at].at() == place)
             .map(|at| QueueId(at as u16))
             .collect(),
+        ramp: draft.ramp,
+        dispatch: draft.dispatch,
     };
     settings.divisions.iter().enumerate().map(division).collect()
 }
@@ -198,6 +251,27 @@ fn queue(draft: &QueueDraft, names: &Names) -> Queue {
         offer_timeout: draft.offer_timeout,
         exclude_after_miss: draft.exclude_after_miss,
         max_offers: draft.max_offers,
+        max_offers_to: draft.max_offers_to.as_ref().map(|to| names.queue(Some(to))),
+        closed: draft.closed.as_ref().map(|closed| Closed {
+            calendar: names.calendar(closed.calendar.as_ref()),
+            leave: closed.leave.as_ref().map(|leave| names.leave(leave)),
+        }),
+        max_wait: draft.max_wait.as_ref().map(|(after, leave)| MaxWait { after: *after, leave: names.leave(leave) }),
+        max_waiting: draft
+            .max_waiting
+            .as_ref()
+            .map(|(count, leave)| MaxWaiting { count: *count, leave: names.leave(leave) }),
+        acknowledge: draft.acknowledge.as_ref().map(|acknowledge| Acknowledge {
+            template: names.template(&acknowledge.template),
+            channels: acknowledge.channels.as_ref().map_or(u16::MAX, |named| names.channel_bits(named.iter())),
+        }),
+        affinity: draft.affinity,
+        steps: draft
+            .steps
+            .iter()
+            .map(|step| Step { after: step.after, action: names.action(&step.action) })
+            .collect(),
+        dispatch: draft.dispatch,
         match_lang: draft.match_lang,
         wrap_up: draft.wrap_up,
         skills: draft.skills.clone(),
@@ -274,6 +348,38 @@ fn overflows(settings: &Settings, names: &Names, log: &Log<'_>) {
                 let what = format!("{}: conversations would overflow in a circle", lead.path);
                 log.fault(lead.to.at, what, "lead one queue of the circle elsewhere");
             }
+        }
+    }
+}
+
+/// A step adds agents of another queue of the same division.
+fn added_queues(settings: &Settings, names: &Names, log: &Log<'_>) {
+    for queue in &settings.queues {
+        for step in &queue.steps {
+            let ActionDraft::Add(Some(added)) = &step.action else { continue };
+            let Some(other) = place(&names.queues, &added.value) else { continue };
+            let division = |queue: &QueueDraft| queue.division.as_ref().map(|name| name.value.clone());
+            if division(&settings.queues[other]) != division(queue) {
+                let what = format!(
+                    "queues.{}.steps: the queue `{}` is of another division",
+                    queue.name.value, added.value
+                );
+                log.fault(added.at, what, "add a queue of the same division");
+            }
+        }
+    }
+}
+
+/// The shares of one division leave room for each other.
+fn shares(settings: &Settings, log: &Log<'_>) {
+    for division in &settings.divisions {
+        let name = Some(&division.name.value);
+        let own = settings.queues.iter().filter(|q| q.division.as_ref().map(|own| &own.value) == name);
+        let sum: u32 = own.map(|queue| queue.dispatch.share).sum();
+        if sum > 100 {
+            let what =
+                format!("the shares of the queues of `{}` are {sum} % together", division.name.value);
+            log.fault(division.name.at, what, "give no more than 100 %");
         }
     }
 }

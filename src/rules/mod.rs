@@ -13,7 +13,7 @@ pub use compile::{Checked, check, compile};
 pub use complaint::{Complaint, ComplaintSort};
 pub use curve::CURVE_POINTS_MAX;
 
-use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId};
+use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId, TemplateId};
 use calendar::Calendar;
 
 /// Compiled rules: names resolved to indices, defaults filled in, everything checked.
@@ -49,6 +49,8 @@ pub struct Rules {
     pub queues: Vec<Queue>,
     /// First match wins; the last has no condition. Empty only if there are no queues.
     pub routes: Vec<Route>,
+    /// Every template that is named, ordered.
+    pub templates: Vec<String>,
 }
 
 /// Place of a calendar in `Rules::calendars`.
@@ -136,6 +138,10 @@ pub struct Channel {
     pub excludes: u16,
     /// Default of an event's `public`.
     pub public: bool,
+    /// Work of an agent who has gone offline is put back in its queue after this.
+    pub reclaim: Option<DurationMs>,
+    /// An agent who replied last gets the weight back after the customer has been silent for this long.
+    pub release_after: Option<DurationMs>,
 }
 
 /// `[value]`: all terms are added, then clamped to ±1,000,000.
@@ -190,6 +196,40 @@ pub struct Division {
     pub agents_budget: u32,
     /// Its queues, ascending.
     pub queues: Vec<QueueId>,
+    /// Offers that an agent gets in any 60 s; `None`: as many as it has room for.
+    pub ramp: Option<u32>,
+    /// What an agent takes among several queues of one rank.
+    pub dispatch: Dispatch,
+}
+
+/// `dispatch`: which queue's conversation a free agent takes, of those with the agent's lowest rank.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Dispatch {
+    /// The conversation with the highest priority.
+    Priority,
+    /// The queue with the greatest `cost · wait / handle` (generalised cµ with quadratic costs; Gurvich and Whitt 2009).
+    Gcmu,
+    /// The queue that is longest beyond its share of all that waits (fixed queue ratio; Gurvich and Whitt 2009).
+    Ratio,
+}
+
+/// `[queues.<name>] dispatch`: what `gcmu` and `ratio` know of a queue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct QueueDispatch {
+    /// `gcmu`: cost of waiting, relative to other queues; at least 1.
+    pub cost: u32,
+    /// `gcmu`: mean time that a conversation takes an agent; at least 1 ms.
+    pub handle: DurationMs,
+    /// `ratio`: part of all waiting conversations that may wait here, relative to other queues.
+    pub ratio: u32,
+    /// Percentage of the division's offers that the queue gets at least, as long as something waits in it.
+    pub share: u32,
+}
+
+impl Default for QueueDispatch {
+    fn default() -> QueueDispatch {
+        QueueDispatch { cost: 1, handle: DurationMs::seconds(300), ratio: 1, share: 0 }
+    }
 }
 
 /// `strategy`: who gets a conversation. Ties: longest idle, then agent id.
@@ -250,8 +290,24 @@ pub struct Queue {
     pub offer_timeout: DurationMs,
     /// An agent who missed a conversation does not get it for this long.
     pub exclude_after_miss: DurationMs,
-    /// Missed offers after which the count starts again.
+    /// After so many missed offers the conversation goes to `max_offers_to`, or the count starts again.
     pub max_offers: u32,
+    /// A queue of the same division.
+    pub max_offers_to: Option<QueueId>,
+    /// What happens to what enters while the calendar is closed.
+    pub closed: Option<Closed>,
+    /// How long a conversation may wait here.
+    pub max_wait: Option<MaxWait>,
+    /// How many conversations may wait here.
+    pub max_waiting: Option<MaxWaiting>,
+    /// What is sent to a customer for whom nobody is at hand.
+    pub acknowledge: Option<Acknowledge>,
+    /// A conversation waits so long for the preferred agent, then for the last one; 0: for nobody.
+    pub affinity: DurationMs,
+    /// Ordered by time.
+    pub steps: Vec<Step>,
+    /// For `gcmu` and `ratio`.
+    pub dispatch: QueueDispatch,
     /// An agent must speak the contact's known language.
     pub match_lang: bool,
     /// Wrap-up after a conversation.
@@ -262,6 +318,73 @@ pub struct Queue {
     pub curve: Curve,
     /// By `Objective as usize`.
     pub sla: [Option<Target>; 4],
+}
+
+/// How a conversation leaves a queue in which nobody took it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Leave {
+    /// To a queue of the same division; `None`: it is closed as `expired`.
+    pub to: Option<QueueId>,
+    /// What its customer is sent.
+    pub template: Option<TemplateId>,
+}
+
+/// `closed`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Closed {
+    /// Looked at when a conversation enters.
+    pub calendar: CalendarId,
+    /// `None`: it waits, and nobody may take it before the next opening.
+    pub leave: Option<Leave>,
+}
+
+/// `max_wait`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct MaxWait {
+    /// Since the queue was entered.
+    pub after: DurationMs,
+    /// And then?
+    pub leave: Leave,
+}
+
+/// `max_waiting`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct MaxWaiting {
+    /// What enters when so many wait, leaves.
+    pub count: u32,
+    /// Where to.
+    pub leave: Leave,
+}
+
+/// `acknowledge`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Acknowledge {
+    /// What is sent.
+    pub template: TemplateId,
+    /// Bit c: on channel c.
+    pub channels: u16,
+}
+
+/// A step of relaxation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// Since the queue was entered.
+    pub after: DurationMs,
+    /// What it does from then on.
+    pub action: StepAction,
+}
+
+/// What a step of relaxation does. Skills that the queue marks as hard are left alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StepAction {
+    /// These skills are not required any more.
+    Drop(Vec<String>),
+    /// Of these skills no more than this level is required.
+    Lower(Vec<(String, u8)>),
+    /// Agents of this queue may take it too.
+    Add(QueueId),
+    /// Points of priority.
+    Raise(i64),
 }
 
 /// A piecewise-linear curve of age, normalised: the first segment begins at age 0, ages strictly ascend, and
@@ -370,6 +493,11 @@ impl Rules {
     /// The division of this name.
     pub fn division(&self, name: &str) -> Option<DivisionId> {
         self.divisions.binary_search_by(|d| d.name.as_str().cmp(name)).ok().map(|at| DivisionId(at as u16))
+    }
+
+    /// The name of a template.
+    pub fn template(&self, id: TemplateId) -> &str {
+        &self.templates[id.at()]
     }
 
     /// The calendar of an id.

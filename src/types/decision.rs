@@ -4,7 +4,7 @@
 use crate::types::event::{List, Span};
 use crate::types::{
     Cause, ChannelId, ConversationId, CustomerId, DurationMs, KindId, Millis, Position, QueueId,
-    RejectReason, TraceParent,
+    RejectReason, TemplateId, TraceParent,
 };
 
 macro_rules! words {
@@ -244,6 +244,21 @@ pub enum Body {
     },
     /// conversation.closed
     Closed(Closed),
+    /// reply.automated
+    Replied(Replied),
+}
+
+/// Data of reply.automated.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Replied {
+    /// What is sent.
+    pub template: TemplateId,
+    /// Whether only the customer may see it.
+    pub private: bool,
+    /// Conversations that wait in the queue, this one included; only of an acknowledgement.
+    pub position: Option<u32>,
+    /// `floor(position × mean gap between acceptances / 1000)`; absent before the first gap.
+    pub expected_wait_s: Option<i64>,
 }
 
 /// Data of assignment.offered.

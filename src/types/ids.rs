@@ -23,6 +23,7 @@ macro_rules! index_id {
 index_id!(/** An identifier kind: its place in `Rules::identity.kinds`, which is ordered by (rank, name). */ KindId, u8);
 index_id!(/** A channel: its place in `Rules::channels`, which is ordered by name. */ ChannelId, u8);
 index_id!(/** A queue: its place in `Rules::queues`, which is ordered by name. */ QueueId, u16);
+index_id!(/** A template: its place in `Rules::templates`, which is ordered. */ TemplateId, u16);
 index_id!(/** A division: its place in `Rules::divisions`, which is ordered by name. */ DivisionId, u16);
 
 /// Most kinds, channels, queues and divisions that rules may declare; bounds the flat arrays of the stages.

@@ -18,7 +18,7 @@ pub use decision::{
 };
 pub use event::{AgentPresence, EventType};
 pub use floor::Floor;
-pub use ids::{ChannelId, ConversationId, CustomerId, DivisionId, KindId, QueueId};
+pub use ids::{ChannelId, ConversationId, CustomerId, DivisionId, KindId, QueueId, TemplateId};
 pub use lines::{Lines, Output};
 pub use position::{Cause, Jump, Position, TraceParent};
 pub use reject::RejectReason;

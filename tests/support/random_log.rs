@@ -9,7 +9,7 @@ use trunkline::model::Model;
 use trunkline::model::output::{Body, time_text};
 use trunkline::rules::keys::HashKey;
 use trunkline::types::record::Record;
-use trunkline::types::{AcceptMode, CloseOutcome, Millis};
+use trunkline::types::{AcceptMode, Millis};
 
 use super::dice::Dice;
 use super::engines::compiled;
@@ -99,7 +99,9 @@ impl World {
     fn step(&mut self) {
         self.pass_time();
         match self.dice.below(100) {
-            0..30 => self.contact(),
+            0..25 => self.contact(),
+            25..28 => self.callback(),
+            28..30 => self.updated(),
             30..33 => self.profile(),
             33..35 => self.linked(),
             35..38 => self.begin_shift_of_any(),
@@ -110,7 +112,8 @@ impl World {
             77..81 => self.hold(),
             81..85 => self.transfer(),
             85..90 => self.resolve(),
-            90..94 => self.abandon(),
+            90..93 => self.abandon(),
+            93..94 => self.assigned(),
             94..95 => self.not_yet(),
             95..98 => self.again(),
             _ => self.broken(),
@@ -170,9 +173,8 @@ impl World {
                     }
                 }
                 Body::Closed(closed) => {
-                    // A blocked customer's is told as opened first, so it is there too.
                     let live = self.live.remove(&id);
-                    assert!(live.is_some() || closed.outcome == CloseOutcome::Automated, "closed twice");
+                    assert!(live.is_some(), "closed twice: {}", closed.outcome.word());
                     self.closed.push(id);
                 }
                 _ => {}
@@ -252,7 +254,66 @@ impl World {
         if self.dice.percent(12) {
             self.name_what_is_offered(&mut data);
         }
+        self.maybe(&mut data, 25, "preferred_agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee", "zoe"])));
         self.write("contact.received", Value::Object(data));
+    }
+
+    /// Mostly soon, sometimes at once, sometimes beyond all bounds.
+    fn callback(&mut self) {
+        let mut data = Map::new();
+        data.insert("channel".to_owned(), json!(self.dice.pick(&CHANNELS)));
+        data.insert("from".to_owned(), self.identifiers(2));
+        let span = match self.dice.below(10) {
+            0 => -5_000,
+            1..8 => self.dice.between(0, 60_000),
+            8 => self.dice.between(0, 10) * 3_600_000,
+            _ => 200 * 86_400_000,
+        };
+        data.insert("due".to_owned(), json!(time_text(Millis(self.time.0 + span))));
+        self.maybe(&mut data, 25, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 30, "value", |dice| json!(dice.between(-100, 100)));
+        if self.dice.percent(25) {
+            let skills = self.skills(5);
+            data.insert("skills".to_owned(), skills);
+        }
+        let live: Vec<String> = self.live.keys().cloned().collect();
+        if let Some(id) = self.dice.one_of(&live).filter(|_| self.dice.percent(40)) {
+            data.insert("conversation".to_owned(), json!(id));
+        }
+        self.write("callback.requested", Value::Object(data));
+    }
+
+    fn updated(&mut self) {
+        let mut data = Map::new();
+        let live = self.target(&mut data);
+        let near = self.near(live);
+        self.maybe(&mut data, 50, "value", |dice| json!(dice.between(-100, 300)));
+        self.maybe(&mut data, 40, "intent", |dice| json!(dice.pick(&["buy", "cancel", "other"])));
+        self.maybe(&mut data, 40, "queue", |_| json!(near));
+        self.maybe(&mut data, 8, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        if self.dice.percent(30) {
+            let skills = self.skills(4);
+            data.insert("skills".to_owned(), skills);
+        }
+        self.write("conversation.updated", Value::Object(data));
+    }
+
+    fn assigned(&mut self) {
+        let mut data = Map::new();
+        let live = self.target(&mut data);
+        let division = live.map_or_else(|| self.dice.pick(&DIVISIONS).to_owned(), |live| live.division);
+        let agent = self.dice.pick(&["ann", "bob", "cy", "dee", "Émile", "zoe"]);
+        data.insert("agent".to_owned(), json!(agent));
+        data.insert("division".to_owned(), json!(division));
+        self.write("conversation.assigned", Value::Object(data));
+    }
+
+    /// A queue of the division of what lives.
+    fn near(&mut self, live: Option<Live>) -> &'static str {
+        let division = live.map(|live| live.division).unwrap_or_default();
+        let near: Vec<&str> =
+            QUEUES.iter().filter(|queue| queue.1 == division).map(|queue| queue.0).collect();
+        self.dice.one_of(&near).unwrap_or("e1")
     }
 
     /// The contact joins what an agent has, by way of any queue of that division.
@@ -293,6 +354,7 @@ impl World {
         self.maybe(&mut data, 40, "tier", |dice| json!(dice.pick(&["gold", "silver", "tin"])));
         self.maybe(&mut data, 40, "lifetime_value", |dice| json!(dice.between(-5, 20_000)));
         self.maybe(&mut data, 40, "lang", |dice| json!(dice.pick(&LANGS)));
+        self.maybe(&mut data, 20, "preferred_agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee"])));
         self.maybe(&mut data, 30, "blocked", |dice| json!(dice.percent(40)));
         self.write("customer.updated", Value::Object(data));
     }
@@ -353,7 +415,7 @@ impl World {
         data.insert("agent".to_owned(), json!(agent));
         data.insert("division".to_owned(), json!(division));
         data.insert("state".to_owned(), json!(state));
-        self.maybe(&mut data, 4, "requeue", |_| json!(true));
+        self.maybe(&mut data, 10, "requeue", |_| json!(true));
         self.write("agent.state", Value::Object(data));
     }
 
@@ -433,13 +495,10 @@ impl World {
     fn transfer(&mut self) {
         let mut data = Map::new();
         let live = self.target(&mut data);
-        let division = live.map(|live| live.division).unwrap_or_default();
-        let near: Vec<&str> =
-            QUEUES.iter().filter(|queue| queue.1 == division).map(|queue| queue.0).collect();
-        let near = self.dice.one_of(&near).unwrap_or("e1");
+        let near = self.near(live);
         self.maybe(&mut data, 80, "queue", |_| json!(near));
-        self.maybe(&mut data, 8, "queue", |dice| json!(QUEUES[dice.below(4)].0));
-        self.maybe(&mut data, 5, "agent", |_| json!("ann"));
+        self.maybe(&mut data, 12, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 40, "agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee", "zoe"])));
         if self.dice.percent(30) {
             let skills = self.skills(8);
             data.insert("skills".to_owned(), skills);
@@ -465,15 +524,9 @@ impl World {
     /// What this version counts and does not carry out.
     fn not_yet(&mut self) {
         let from = self.identifiers(1);
-        let (word, data) = match self.dice.below(6) {
-            0 => (
-                "callback.requested",
-                json!({ "from": from, "channel": "phone", "due": time_text(Millis(self.time.0 + 60_000)) }),
-            ),
-            1 => ("identity.unlinked", json!({ "identifier": { "account": "a1" } })),
-            2 => ("customer.erased", json!({ "from": from })),
-            3 => ("conversation.updated", json!({ "from": from, "value": 5 })),
-            4 => ("conversation.assigned", json!({ "from": from, "agent": "ann", "division": "east" })),
+        let (word, data) = match self.dice.below(3) {
+            0 => ("identity.unlinked", json!({ "identifier": { "account": "a1" } })),
+            1 => ("customer.erased", json!({ "from": from })),
             _ => ("rules.changed", json!({ "text": "" })),
         };
         self.write(word, data);

@@ -26,6 +26,10 @@ pub fn rules(dice: &mut Dice) -> String {
     value(dice, &mut text);
     for division in DIVISIONS {
         text += &format!("[divisions.{division}]\nagents_budget = {}\n", dice.pick(&["100", "60", "200"]));
+        text += &format!("dispatch = \"{}\"\n", dice.pick(&["priority", "priority", "gcmu", "ratio"]));
+        if dice.percent(30) {
+            text += &format!("ramp = {}\n", dice.between(1, 4));
+        }
     }
     for (queue, division) in QUEUES {
         self::queue(dice, &mut text, queue, division);
@@ -69,6 +73,11 @@ fn channels(dice: &mut Dice, text: &mut String) {
         if dice.percent(30) {
             let other = CHANNELS.iter().find(|other| **other != channel).expect("there are several");
             *text += &format!("excludes = [\"{}\"]\n", dice.pick(&["*", other]));
+        }
+        for key in ["reclaim", "release_after"] {
+            if dice.percent(50) {
+                *text += &format!("{key} = \"{}\"\n", dice.pick(&["0s", "10s", "30s", "5m"]));
+            }
         }
     }
 }
@@ -117,9 +126,13 @@ fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
         "[queues.{name}]\ndivision = \"{division}\"\nstrategy = \"{strategy}\"\naccept = \"{accept}\"\n\
          offer_timeout = \"{timeout}\"\nexclude_after_miss = \"{exclude}\"\nwrap_up = \"{wrap_up}\"\nmatch_lang = {lang}\n"
     );
-    if dice.percent(20) {
-        *text += &format!("skills = {{ bills = {{ level = {} }} }}\n", dice.between(1, 4));
+    let hard = dice.percent(20);
+    if dice.percent(30) {
+        let level = dice.between(1, 4);
+        *text += &format!("skills = {{ bills = {{ level = {level}, hard = {hard} }} }}\n");
     }
+    leaving(dice, text, name);
+    relaxing(dice, text, name, hard);
     *text += dice.pick(&[
         "",
         "",
@@ -139,6 +152,69 @@ fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
                 );
             }
         }
+    }
+}
+
+/// How conversations leave the queue without an agent. Overflow leads from the first queue of a division to the second.
+fn leaving(dice: &mut Dice, text: &mut String, name: &str) {
+    let to = name.strip_suffix('1').map(|first| format!("{first}2"));
+    let leave = |dice: &mut Dice| match &to {
+        Some(to) if dice.percent(60) => {
+            format!("then = \"overflow\", to = \"{to}\"{}", dice.pick(&["", ", template = \"moved\""]))
+        }
+        _ => format!("then = \"expire\"{}", dice.pick(&["", ", template = \"gone\""])),
+    };
+    if dice.percent(30) {
+        let then = if dice.percent(50) { "then = \"wait\"".to_owned() } else { leave(dice) };
+        let calendar = dice.pick(&["day", "day", "day", "never", "always"]);
+        *text += &format!("closed = {{ calendar = \"{calendar}\", {then} }}\n");
+    }
+    if dice.percent(40) {
+        let after = dice.pick(&["0s", "20s", "1m", "10m"]);
+        *text += &format!("max_wait = {{ after = \"{after}\", {} }}\n", leave(dice));
+    }
+    if dice.percent(30) {
+        *text += &format!("max_waiting = {{ count = {}, {} }}\n", dice.between(1, 4), leave(dice));
+    }
+    if dice.percent(40) {
+        let to = to.as_ref().filter(|_| dice.percent(60)).map(|to| format!(", to = \"{to}\""));
+        *text += &format!("max_offers = {{ count = {}{} }}\n", dice.between(1, 3), to.unwrap_or_default());
+    }
+    if dice.percent(40) {
+        let channels = dice.pick(&["", ", channels = [\"chat\"]", ", channels = [\"chat\", \"phone\"]"]);
+        *text += &format!("acknowledge = {{ template = \"in-line\"{channels} }}\n");
+    }
+}
+
+/// Whom a conversation waits for, and what is given up with time.
+fn relaxing(dice: &mut Dice, text: &mut String, name: &str, hard: bool) {
+    if dice.percent(50) {
+        *text += &format!("affinity = \"{}\"\n", dice.pick(&["5s", "20s", "2m"]));
+    }
+    if dice.percent(30) {
+        let (cost, ratio, share) = (dice.between(1, 5), dice.between(1, 3), dice.pick(&["0", "30", "50"]));
+        let handle = dice.pick(&["1ms", "1m", "5m"]);
+        *text += &format!(
+            "dispatch = {{ cost = {cost}, handle = \"{handle}\", ratio = {ratio}, share = {share} }}\n"
+        );
+    }
+    let (division, number) = name.split_at(1);
+    let other = format!("{division}{}", if number == "1" { "2" } else { "1" });
+    let mut steps = Vec::new();
+    let mut after = 0;
+    for _ in 0..dice.below(4) {
+        after += [0, 5, 10, 40][dice.below(4)];
+        let skill = if hard { "law" } else { dice.pick(&SKILLS) };
+        let action = match dice.below(4) {
+            0 => format!("drop = [\"{skill}\"]"),
+            1 => format!("lower = {{ {skill} = {} }}", dice.between(1, 3)),
+            2 => format!("add = \"{other}\""),
+            _ => format!("raise = {}", dice.between(-50, 300)),
+        };
+        steps.push(format!("{{ after = \"{after}s\", {action} }}"));
+    }
+    if !steps.is_empty() {
+        *text += &format!("steps = [{}]\n", steps.join(", "));
     }
 }
 

@@ -39,7 +39,7 @@ pub fn rules() -> Rules {
         },
         channels: CHANNELS
             .iter()
-            .map(|name| Channel { name: (*name).to_owned(), weight: 100, excludes: 0, public: false })
+            .map(|name| Channel { name: (*name).to_owned(), weight: 100, excludes: 0, public: false, reclaim: None, release_after: None })
             .collect(),
         calendars: vec![calendar.clone()],
         intents: vec!["cancel".to_owned(), "upgrade".to_owned()],
@@ -68,8 +68,16 @@ pub fn rules() -> Rules {
                 name: DIVISIONS[0].to_owned(),
                 agents_budget: 100,
                 queues: vec![QueueId(0), QueueId(1), QueueId(2)],
+                ramp: None,
+                dispatch: Dispatch::Priority,
             },
-            Division { name: DIVISIONS[1].to_owned(), agents_budget: 100, queues: vec![QueueId(3)] },
+            Division {
+                name: DIVISIONS[1].to_owned(),
+                agents_budget: 100,
+                queues: vec![QueueId(3)],
+                ramp: None,
+                dispatch: Dispatch::Priority,
+            },
         ],
         queues: QUEUES
             .iter()
@@ -77,6 +85,7 @@ pub fn rules() -> Rules {
             .map(|(at, name)| queue(name, DivisionId(u16::from(at == 3))))
             .collect(),
         routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
+        templates: Vec::new(),
     }
 }
 
@@ -89,6 +98,14 @@ fn queue(name: &str, division: DivisionId) -> Queue {
         offer_timeout: DurationMs::seconds(20),
         exclude_after_miss: DurationMs::seconds(30),
         max_offers: 10,
+        max_offers_to: None,
+        closed: None,
+        max_wait: None,
+        max_waiting: None,
+        acknowledge: None,
+        affinity: DurationMs::ZERO,
+        steps: Vec::new(),
+        dispatch: QueueDispatch::default(),
         match_lang: false,
         wrap_up: DurationMs::ZERO,
         skills: Vec::new(),

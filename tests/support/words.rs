@@ -3,15 +3,18 @@
 //! `contact chat id:7 value=30` → `contact.received` with `data` `{"channel":"chat","from":{"id":"7"},"value":30}`.
 //! After the word for the type come words in the order that `TYPES` gives, then in any order: `kind:value` for an
 //! identifier, `c1` for the first conversation that was opened, `member=value` (dots nest, `[a,b]` is an array),
-//! `!member=value` for a member of the envelope.
+//! `!member=value` for a member of the envelope; `due=+1h` is an instant.
 
 use serde_json::{Map, Value, json};
+use trunkline::model::output::time_text;
+
+use super::story::instant;
 
 /// Word, type, members that follow by their place, and whether `division` is `main` unless it is given.
 const TYPES: &[(&str, &str, &[&str], bool)] = &[
     ("contact", "contact.received", &["channel"], false),
     ("abandoned", "contact.abandoned", &[], false),
-    ("callback", "callback.requested", &["channel", "due"], false),
+    ("callback", "callback.requested", &["channel"], false),
     ("customer", "customer.updated", &[], false),
     ("linked", "identity.linked", &[], false),
     ("unlinked", "identity.unlinked", &[], false),
@@ -51,6 +54,7 @@ pub fn event(line: &str, id: &str, time: &str, conversation: impl Fn(&str) -> St
         if let Some((member, value)) = word.split_once('=') {
             match member.strip_prefix('!') {
                 Some(member) => put(&mut event, member, json!(value)),
+                None if member == "due" => put(&mut data, member, json!(time_text(instant(value)))),
                 None => put(&mut data, member, value_of(value)),
             }
         } else if is_conversation(word) {

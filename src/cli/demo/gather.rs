@@ -161,6 +161,8 @@ pub struct Gathered {
     pub warnings: [u64; 4],
     /// Conversations that went on by another channel with their agent.
     pub pivoted: u64,
+    /// Automated replies.
+    pub replied: u64,
     /// The best to tell.
     pub story: Option<Story>,
     story_score: i64,
@@ -181,6 +183,7 @@ impl Gathered {
             breaches: [0; 4],
             warnings: [0; 4],
             pivoted: 0,
+            replied: 0,
             story: None,
             story_score: 0,
             ended_before: [(0, 0); 4],
@@ -210,6 +213,7 @@ impl Gathered {
             Body::Opened { .. } => self.channels[decision.channel.at()].opened += 1,
             Body::Pivoted { .. } => self.pivoted += 1,
             Body::Closed(closed) => self.closing(decision, closed),
+            Body::Replied(_) => self.replied += 1,
         }
     }
 

@@ -32,6 +32,7 @@ pub fn of(day: &Day<'_>) -> String {
     row(&mut out, "  missed", missed);
     row(&mut out, "  declined", declined);
     row(&mut out, "pivoted with their agent", day.gathered.pivoted);
+    row(&mut out, "automated replies", day.gathered.replied);
     let _ = writeln!(out, "{:WIDTH$}{:>11.1} %", "agents' time used", day.occupancy_percent);
     channels(&mut out, day);
     objectives(&mut out, day);

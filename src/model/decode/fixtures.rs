@@ -25,11 +25,13 @@ pub fn rules() -> Rules {
         kind("phone", 3, Form::Phone { region: "DE".into() }),
         kind("twitter", 3, Form::Handle),
     ];
-    let channel = |name: &str| Channel { name: name.into(), weight: 100, excludes: 0, public: false };
+    let channel = |name: &str| Channel { name: name.into(), weight: 100, excludes: 0, public: false, reclaim: None, release_after: None };
     let division = |name: &str, queues: &[u16]| Division {
         name: name.into(),
         agents_budget: 100,
         queues: queues.iter().map(|at| QueueId(*at)).collect(),
+        ramp: None,
+        dispatch: Dispatch::Priority,
     };
     let blocked = vec!["void".into(), "strasse".into(), "+4930123456".into(), "a@gmail.com".into()];
     Rules {
@@ -65,6 +67,7 @@ pub fn rules() -> Rules {
         divisions: vec![division("care", &[0, 1]), division("sales", &[2])],
         queues: vec![queue("care_de", 0), queue("care_en", 0), queue("sales_in", 1)],
         routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
+        templates: Vec::new(),
     }
 }
 
@@ -77,6 +80,14 @@ fn queue(name: &str, division: u16) -> Queue {
         offer_timeout: DurationMs::seconds(20),
         exclude_after_miss: DurationMs::seconds(30),
         max_offers: 10,
+        max_offers_to: None,
+        closed: None,
+        max_wait: None,
+        max_waiting: None,
+        acknowledge: None,
+        affinity: DurationMs::ZERO,
+        steps: Vec::new(),
+        dispatch: QueueDispatch::default(),
         match_lang: false,
         wrap_up: DurationMs::ZERO,
         skills: vec![],

@@ -16,6 +16,7 @@ mod time;
 use crate::rules::Rules;
 use crate::types::decision::{
     Attempt, Body, Closed, Decision, DecisionBatch, IdentityBatch, IdentityDecision, Offered, Rejected,
+    Replied,
 };
 use crate::types::event::Span;
 use crate::types::{
@@ -54,6 +55,8 @@ pub struct Emitter {
     channels: Vec<Piece<16>>,
     /// By `KindId`: the name in quotes.
     kinds: Vec<Piece<16>>,
+    /// By `TemplateId`: the name in quotes.
+    templates: Vec<Piece<16>>,
     /// Up to the number in the id of an identity output.
     identity_head: Piece<64>,
     /// From behind the number up to the subject.
@@ -68,13 +71,13 @@ struct DivisionPieces {
     /// `{"specversion":"1.0","id":"<tenant>-<division>-`.
     head: Piece<64>,
     /// By `kind_of`: from behind the number up to the subject.
-    envelopes: [Piece<128>; 7],
+    envelopes: [Piece<128>; 8],
     /// `,"division":"<division>"`.
     name: Piece<64>,
 }
 
 /// Types of a division's outputs, by `kind_of`.
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 8] = [
     "assignment.offered",
     "assignment.withdrawn",
     "sla.warning",
@@ -82,6 +85,7 @@ const TYPES: [&str; 7] = [
     "conversation.opened",
     "conversation.pivoted",
     "conversation.closed",
+    "reply.automated",
 ];
 
 impl Emitter {
@@ -92,14 +96,16 @@ impl Emitter {
             queues: rules.queues.iter().map(|q| (q.name.as_str(), q.division)).collect(),
             channels: rules.channels.iter().map(|c| c.name.as_str()).collect(),
             kinds: rules.identity.kinds.iter().map(|k| k.name.as_str()).collect(),
+            templates: rules.templates.iter().map(String::as_str).collect(),
         };
         Emitter::of_names(&names, tenant)
     }
 
     /// Appends the outputs of one division's decisions.
     pub fn division(&mut self, division: DivisionId, batch: &DecisionBatch, out: &mut Lines) {
-        let Emitter { scratch, bound, attempt_bytes, clockface, divisions, queues, channels, kinds, .. } =
-            self;
+        let Emitter { scratch, bound, attempt_bytes, clockface, divisions, .. } = self;
+        let (queues, channels, kinds, templates) =
+            (&*self.queues, &*self.channels, &*self.kinds, &*self.templates);
         let pieces = &divisions[division.at()];
         out.bytes.reserve(batch.decisions.len() * LINE_BYTES);
         let mut waiting = 0;
@@ -112,7 +118,7 @@ impl Emitter {
             }
             let scratch = &mut room(scratch, needed)[waiting..];
             let all = scratch.len();
-            let mut line = Line { clockface, pieces, queues, channels, kinds, batch };
+            let mut line = Line { clockface, pieces, queues, channels, kinds, templates, batch };
             waiting += all - line.decision(Pen::new(scratch), number, decision).left();
             out.end_after(waiting, stream_of(&decision.body));
         }
@@ -186,10 +192,12 @@ impl Emitter {
             names.iter().map(|name| Piece::of(&[&quoted(name)])).collect()
         };
         let (channels, kinds) = (all_quoted(&names.channels), all_quoted(&names.kinds));
+        let templates = all_quoted(&names.templates);
         let envelope_bytes = |d: &DivisionPieces| d.head.bound() + widest(&d.envelopes) + d.name.bound();
         let bound = MEMBERS_BYTES
             + divisions.iter().map(envelope_bytes).max().unwrap_or(0)
             + widest(&queues)
+            + widest(&templates)
             + 2 * widest(&channels)
             + kinds.iter().map(Piece::bound).sum::<usize>()
             + tenant.len() * 2 * ESCAPED_MAX;
@@ -202,6 +210,7 @@ impl Emitter {
             queues,
             channels,
             kinds,
+            templates,
             identity_head: head(tenant, "identity"),
             merged: envelope(tenant, "identity", "customer.merged"),
             refused: envelope(tenant, "identity", "identity.refused"),
@@ -220,6 +229,7 @@ struct Line<'a> {
     queues: &'a [Piece<96>],
     channels: &'a [Piece<16>],
     kinds: &'a [Piece<16>],
+    templates: &'a [Piece<16>],
     batch: &'a DecisionBatch,
 }
 
@@ -263,7 +273,24 @@ impl Line<'_> {
                 self.channel(pen.put(b",\"channel\":"), decision.channel).put(b"}}")
             }
             Body::Closed(closed) => self.closed(pen, decision, closed),
+            Body::Replied(replied) => self.replied(pen, decision, replied),
         }
+    }
+
+    fn replied<'p>(&mut self, pen: Pen<'p>, decision: &Decision, replied: &Replied) -> Pen<'p> {
+        let pen = self.channel(pen.put(b",\"channel\":"), decision.channel);
+        let pen = pen.put(b",\"template\":").piece(&self.templates[replied.template.at()]);
+        let pen = pen.put(b",\"private\":");
+        let pen = if replied.private { pen.put(b"true") } else { pen.put(b"false") };
+        let pen = match replied.position {
+            Some(position) => pen.put(b",\"queue_position\":").unsigned(u64::from(position)),
+            None => pen,
+        };
+        let pen = match replied.expected_wait_s {
+            Some(seconds) => pen.put(b",\"expected_wait_s\":").integer(seconds),
+            None => pen,
+        };
+        pen.put(b"}}")
     }
 
     fn offered<'p>(&mut self, pen: Pen<'p>, decision: &Decision, offered: &Offered) -> Pen<'p> {
@@ -409,7 +436,7 @@ fn extent(body: &Body, attempt_bytes: usize) -> usize {
         Body::Withdrawn { agent, .. } | Body::Pivoted { agent, .. } => text(*agent),
         Body::Opened { thread, .. } => text(*thread),
         Body::Closed(closed) => text(closed.disposition.unwrap_or_default()),
-        Body::Warning { .. } | Body::Breached { .. } => 0,
+        Body::Warning { .. } | Body::Breached { .. } | Body::Replied(_) => 0,
     }
 }
 
@@ -419,6 +446,7 @@ struct Names<'a> {
     queues: Vec<(&'a str, DivisionId)>,
     channels: Vec<&'a str>,
     kinds: Vec<&'a str>,
+    templates: Vec<&'a str>,
 }
 
 /// From behind the time up to the first member of `data`.
@@ -454,6 +482,7 @@ const fn kind_of(body: &Body) -> usize {
         Body::Opened { .. } => 4,
         Body::Pivoted { .. } => 5,
         Body::Closed(_) => 6,
+        Body::Replied(_) => 7,
     }
 }
 
@@ -462,6 +491,7 @@ const fn stream_of(body: &Body) -> Stream {
         Body::Offered(_) | Body::Withdrawn { .. } => Stream::Assignments,
         Body::Warning { .. } | Body::Breached { .. } => Stream::Sla,
         Body::Opened { .. } | Body::Pivoted { .. } | Body::Closed(_) => Stream::Conversations,
+        Body::Replied(_) => Stream::Replies,
     }
 }
 

@@ -227,6 +227,7 @@ impl Division {
             Body::Closed(_) => 1,
             Body::Opened { .. } | Body::Pivoted { .. } => 2,
             Body::Warning { .. } | Body::Breached { .. } => 3,
+            Body::Replied(_) => 4,
             Body::Offered(_) => 5,
         };
         // A blocked customer's conversation opens before it closes.

@@ -12,13 +12,13 @@ mod terms;
 
 use super::complaint::At;
 use super::reader::{Fields, Value};
-use super::{ClockRules, ConversationRules, DedupRules, IdentityRules, Tick, calendar::Calendar};
+use super::{ClockRules, ConversationRules, DedupRules, Dispatch, IdentityRules, Tick, calendar::Calendar};
 use crate::types::DurationMs;
 use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
 pub(super) use conditions::{ConditionDraft, RouteDraft};
-pub(super) use queues::{Leads, QueueDraft};
+pub(super) use queues::{ActionDraft, LeaveDraft, Leads, QueueDraft};
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
@@ -27,6 +27,8 @@ pub(super) const INTEGER_MAX: i64 = 1 << 53;
 const CALENDARS_MAX: usize = 256;
 /// Most terms: all of them are searched in one pass.
 const TERMS_MAX: usize = 4_096;
+/// Most offers a minute that a ramp counts.
+const RAMP_MAX: i64 = 1_000;
 
 /// A whole file.
 pub(super) struct Settings {
@@ -50,12 +52,16 @@ pub(super) struct ChannelDraft {
     pub(super) weight: u32,
     pub(super) excludes: Vec<At<String>>,
     pub(super) public: bool,
+    pub(super) reclaim: Option<DurationMs>,
+    pub(super) release_after: Option<DurationMs>,
 }
 
 /// `[divisions.<name>]`.
 pub(super) struct DivisionDraft {
     pub(super) name: At<String>,
     pub(super) agents_budget: u32,
+    pub(super) ramp: Option<u32>,
+    pub(super) dispatch: Dispatch,
 }
 
 /// Reads the whole file.
@@ -163,14 +169,12 @@ fn channel(name: At<String>, value: &Value<'_>) -> ChannelDraft {
         }
         excludes.push(other);
     }
-    for key in ["reclaim", "release_after"] {
-        fields.duration(key, DurationMs::ZERO);
-        fields.unsupported(key);
-    }
+    let span = |key| fields.get(key).and_then(|value| value.duration());
+    let (reclaim, release_after) = (span("reclaim"), span("release_after"));
     let weight = fields.whole("weight", 0..=1_000_000, 100) as u32;
     let public = fields.flag("public");
     fields.done();
-    ChannelDraft { name, weight, excludes, public }
+    ChannelDraft { name, weight, excludes, public, reclaim, release_after }
 }
 
 fn division(name: At<String>, value: &Value<'_>) -> DivisionDraft {
@@ -180,14 +184,12 @@ fn division(name: At<String>, value: &Value<'_>) -> DivisionDraft {
         value.log.fault(name.at, what, "choose another name");
     }
     let fields = value.fields();
-    let dispatch = [("priority", false), ("gcmu", true), ("ratio", true)];
-    if fields.get("dispatch").and_then(|value| value.word(&dispatch)) == Some(true) {
-        fields.unsupported("dispatch");
-    }
-    if fields.get("ramp").is_some_and(|value| value.whole(1..=1_000_000).is_some()) {
-        fields.unsupported("ramp");
-    }
+    let words =
+        [("priority", Dispatch::Priority), ("gcmu", Dispatch::Gcmu), ("ratio", Dispatch::Ratio)];
+    let dispatch =
+        fields.get("dispatch").and_then(|value| value.word(&words)).unwrap_or(Dispatch::Priority);
+    let ramp = fields.get("ramp").and_then(|value| value.whole(1..=RAMP_MAX)).map(|ramp| ramp as u32);
     let agents_budget = fields.whole("agents_budget", 0..=1_000_000, 100) as u32;
     fields.done();
-    DivisionDraft { name, agents_budget }
+    DivisionDraft { name, agents_budget, ramp, dispatch }
 }

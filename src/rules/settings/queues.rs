@@ -3,8 +3,11 @@
 use super::super::complaint::{At, Declared};
 use super::super::curve::CURVE_POINTS_MAX;
 use super::super::reader::{Fields, Value};
-use super::super::{CURVE_AGE_MAX, Curve, QueueSkill, Strategy};
+use super::super::{CURVE_AGE_MAX, Curve, QueueDispatch, QueueSkill, Strategy};
 use crate::types::{DurationMs, Objective};
+
+/// Most steps of relaxation of a queue.
+const STEPS_MAX: usize = 16;
 
 /// `[queues.<name>]`, its names as in the file.
 pub(in super::super) struct QueueDraft {
@@ -15,6 +18,14 @@ pub(in super::super) struct QueueDraft {
     pub(in super::super) offer_timeout: DurationMs,
     pub(in super::super) exclude_after_miss: DurationMs,
     pub(in super::super) max_offers: u32,
+    pub(in super::super) max_offers_to: Option<At<String>>,
+    pub(in super::super) closed: Option<ClosedDraft>,
+    pub(in super::super) max_wait: Option<(DurationMs, LeaveDraft)>,
+    pub(in super::super) max_waiting: Option<(u32, LeaveDraft)>,
+    pub(in super::super) acknowledge: Option<AcknowledgeDraft>,
+    pub(in super::super) affinity: DurationMs,
+    pub(in super::super) steps: Vec<StepDraft>,
+    pub(in super::super) dispatch: QueueDispatch,
     pub(in super::super) match_lang: bool,
     pub(in super::super) wrap_up: DurationMs,
     pub(in super::super) skills: Vec<QueueSkill>,
@@ -28,6 +39,38 @@ pub(in super::super) struct QueueDraft {
 pub(in super::super) struct Leads {
     pub(in super::super) to: At<String>,
     pub(in super::super) path: String,
+}
+
+/// `closed`; `leave`: `None` waits.
+pub(in super::super) struct ClosedDraft {
+    pub(in super::super) calendar: Option<At<String>>,
+    pub(in super::super) leave: Option<LeaveDraft>,
+}
+
+/// `to` and `template` of what does not stay.
+pub(in super::super) struct LeaveDraft {
+    pub(in super::super) to: Option<At<String>>,
+    pub(in super::super) template: Option<String>,
+}
+
+/// `acknowledge`; no `channels`: all.
+pub(in super::super) struct AcknowledgeDraft {
+    pub(in super::super) template: String,
+    pub(in super::super) channels: Option<Vec<At<String>>>,
+}
+
+/// A step of relaxation.
+pub(in super::super) struct StepDraft {
+    pub(in super::super) after: DurationMs,
+    pub(in super::super) action: ActionDraft,
+}
+
+/// What a step does.
+pub(in super::super) enum ActionDraft {
+    Drop(Vec<String>),
+    Lower(Vec<(String, u8)>),
+    Add(Option<At<String>>),
+    Raise(i64),
 }
 
 /// One objective.
@@ -53,6 +96,8 @@ pub(in super::super) fn read(name: At<String>, value: &Value<'_>) -> QueueDraft 
     let accept = fields.get("accept").and_then(|value| value.word(&[("offer", false), ("auto", true)]));
     let mut leads = Vec::new();
     let skills = skills(&fields);
+    let (max_offers, max_offers_to) =
+        fields.get("max_offers").map_or((10, None), |value| max_offers(&value, &mut leads));
     let draft = QueueDraft {
         name,
         division: division.and_then(|value| value.reference(Declared::Division)),
@@ -63,101 +108,131 @@ pub(in super::super) fn read(name: At<String>, value: &Value<'_>) -> QueueDraft 
         auto_accept: accept.unwrap_or(false),
         offer_timeout: fields.duration("offer_timeout", DurationMs::seconds(20)),
         exclude_after_miss: fields.duration("exclude_after_miss", DurationMs::seconds(30)),
-        max_offers: fields.get("max_offers").map_or(10, |value| max_offers(&value, &mut leads)),
+        max_offers,
+        max_offers_to,
+        closed: closed(&fields, &mut leads),
+        max_wait: max_wait(&fields, &mut leads),
+        max_waiting: max_waiting(&fields, &mut leads),
+        acknowledge: acknowledge(&fields),
+        affinity: fields.duration("affinity", DurationMs::ZERO),
+        steps: steps(&fields, &skills),
+        dispatch: dispatch(&fields.fields("dispatch")),
         match_lang: fields.flag("match_lang"),
         wrap_up: fields.duration("wrap_up", DurationMs::ZERO),
         curve: curve(&fields),
         sla: sla(&fields.fields("sla")),
-        leads: Vec::new(),
+        leads,
         skills,
     };
-    closed(&fields, &mut leads);
-    if fields.duration("affinity", DurationMs::ZERO) > DurationMs::ZERO {
-        fields.unsupported("affinity");
-    }
-    steps(&fields, &draft.skills);
-    limits(&fields, &mut leads);
-    acknowledge(&fields);
     fields.done();
-    QueueDraft { leads, ..draft }
+    draft
 }
 
-fn max_offers(value: &Value<'_>, leads: &mut Vec<Leads>) -> u32 {
+/// Reads what `gcmu` and `ratio` want to know.
+fn dispatch(fields: &Fields<'_>) -> QueueDispatch {
+    let default = QueueDispatch::default();
+    let handle = fields.get("handle");
+    let span = handle.as_ref().and_then(Value::duration);
+    if let (Some(value), Some(DurationMs::ZERO)) = (&handle, span) {
+        value.fault("is no time at all", "write how long a conversation takes an agent, as \"5m\"");
+    }
+    let dispatch = QueueDispatch {
+        cost: fields.whole("cost", 1..=1_000_000, i64::from(default.cost)) as u32,
+        handle: span.filter(|span| *span > DurationMs::ZERO).unwrap_or(default.handle),
+        ratio: fields.whole("ratio", 1..=1_000_000, i64::from(default.ratio)) as u32,
+        share: fields.whole("share", 0..=100, i64::from(default.share)) as u32,
+    };
+    fields.done();
+    dispatch
+}
+
+fn max_offers(value: &Value<'_>, leads: &mut Vec<Leads>) -> (u32, Option<At<String>>) {
     let fields = value.fields();
     let count = fields.whole("count", 1..=1_000_000, 10) as u32;
-    if lead(&fields, leads) {
-        fields.unsupported("to");
-    }
+    let to = lead(&fields, leads);
     fields.done();
-    count
+    (count, to)
 }
 
-/// Reads `to`; says whether there is one.
-fn lead(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> bool {
-    let Some(value) = fields.get("to") else { return false };
-    if let Some(to) = value.reference(Declared::Queue) {
-        leads.push(Leads { to, path: value.path.clone() });
-    }
-    true
+/// Reads `to`, if there is one.
+fn lead(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> Option<At<String>> {
+    let value = fields.get("to")?;
+    let to = value.reference(Declared::Queue)?;
+    leads.push(Leads { to: to.clone(), path: value.path.clone() });
+    Some(to)
 }
 
-/// Reads `then` and what belongs to it: `to` if and only if it overflows, a template if it may.
-fn then(fields: &Fields<'_>, words: &[(&str, bool)], leads: &mut Vec<Leads>) {
+/// What `then` says.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Then {
+    Wait,
+    Expire,
+    Overflow,
+}
+
+/// Reads `then` and what belongs to it: `to` if and only if it overflows, a template unless it waits.
+fn then(fields: &Fields<'_>, words: &[(&str, Then)], leads: &mut Vec<Leads>) -> Option<LeaveDraft> {
     let word = fields.need("then", "say what happens: see the words in rules.example.toml");
-    let overflows = word.as_ref().and_then(|value| value.word(words));
+    let then = word.as_ref().and_then(|value| value.word(words));
     let at = word.map_or(fields.at, |value| value.at);
-    let led = lead(fields, leads);
-    if overflows == Some(true) && !led {
+    let has_to = fields.get("to").is_some();
+    let to = lead(fields, leads);
+    if then == Some(Then::Overflow) && !has_to {
         fields.log.fault(at, format!("{} overflows nowhere", fields.path), "name a queue with `to`");
     }
-    if overflows == Some(false) && led {
+    if then.is_some_and(|then| then != Then::Overflow) && has_to {
         fields.log.fault(
             at,
             format!("{} has a `to` but does not overflow", fields.path),
             "write then = \"overflow\", or remove `to`",
         );
     }
-    fields.get("template").and_then(|value| value.name());
+    let template = fields.get("template");
+    if let (Some(value), Some(Then::Wait)) = (&template, then) {
+        value.fault("is never sent: what waits stays", "use `acknowledge`, or remove the template");
+    }
+    let template = template.and_then(|value| value.name()).map(|name| name.value);
+    (then? != Then::Wait).then_some(LeaveDraft { to, template })
 }
 
-fn closed(fields: &Fields<'_>, leads: &mut Vec<Leads>) {
-    let Some(value) = fields.get("closed") else { return };
-    let closed = value.fields();
+fn closed(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> Option<ClosedDraft> {
+    let closed = fields.get("closed")?.fields();
     let calendar = closed.need("calendar", "name the calendar that closes the queue");
-    calendar.and_then(|value| value.reference(Declared::Calendar));
-    then(&closed, &[("wait", false), ("expire", false), ("overflow", true)], leads);
+    let calendar = calendar.and_then(|value| value.reference(Declared::Calendar));
+    let words = [("wait", Then::Wait), ("expire", Then::Expire), ("overflow", Then::Overflow)];
+    let leave = then(&closed, &words, leads);
     closed.done();
-    fields.unsupported("closed");
+    Some(ClosedDraft { calendar, leave })
 }
 
-fn limits(fields: &Fields<'_>, leads: &mut Vec<Leads>) {
-    let words = [("overflow", true), ("expire", false)];
-    if let Some(value) = fields.get("max_wait") {
-        let max_wait = value.fields();
-        max_wait.need("after", "say after how long, as \"30m\"").and_then(|value| value.duration());
-        then(&max_wait, &words, leads);
-        max_wait.done();
-        fields.unsupported("max_wait");
-    }
-    if let Some(value) = fields.get("max_waiting") {
-        let max_waiting = value.fields();
-        let count = max_waiting.need("count", "say how many may wait");
-        count.and_then(|value| value.whole(1..=1_000_000_000));
-        then(&max_waiting, &words, leads);
-        max_waiting.done();
-        fields.unsupported("max_waiting");
-    }
+const LEAVES: [(&str, Then); 2] = [("overflow", Then::Overflow), ("expire", Then::Expire)];
+
+fn max_wait(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> Option<(DurationMs, LeaveDraft)> {
+    let max_wait = fields.get("max_wait")?.fields();
+    let after = max_wait.need("after", "say after how long, as \"30m\"");
+    let after = after.and_then(|value| value.duration());
+    let leave = then(&max_wait, &LEAVES, leads);
+    max_wait.done();
+    Some((after?, leave?))
 }
 
-fn acknowledge(fields: &Fields<'_>) {
-    let Some(value) = fields.get("acknowledge") else { return };
-    let acknowledge = value.fields();
-    acknowledge.need("template", "name the template to send").and_then(|value| value.name());
-    for channel in acknowledge.get("channels").and_then(|value| value.list("strings")).unwrap_or_default() {
-        channel.reference(Declared::Channel);
-    }
+fn max_waiting(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> Option<(u32, LeaveDraft)> {
+    let max_waiting = fields.get("max_waiting")?.fields();
+    let count = max_waiting.need("count", "say how many may wait");
+    let count = count.and_then(|value| value.whole(1..=1_000_000_000));
+    let leave = then(&max_waiting, &LEAVES, leads);
+    max_waiting.done();
+    Some((count? as u32, leave?))
+}
+
+fn acknowledge(fields: &Fields<'_>) -> Option<AcknowledgeDraft> {
+    let acknowledge = fields.get("acknowledge")?.fields();
+    let template = acknowledge.need("template", "name the template to send").and_then(|value| value.name());
+    let channels = acknowledge.get("channels").and_then(|value| value.list("strings")).map(|channels| {
+        channels.iter().filter_map(|channel| channel.reference(Declared::Channel)).collect()
+    });
     acknowledge.done();
-    fields.unsupported("acknowledge");
+    Some(AcknowledgeDraft { template: template?.value, channels })
 }
 
 fn skills(fields: &Fields<'_>) -> Vec<QueueSkill> {
@@ -174,40 +249,57 @@ fn skills(fields: &Fields<'_>) -> Vec<QueueSkill> {
     skills
 }
 
-fn steps(fields: &Fields<'_>, skills: &[QueueSkill]) {
+fn steps(fields: &Fields<'_>, skills: &[QueueSkill]) -> Vec<StepDraft> {
     let list = fields.get("steps").and_then(|value| value.list("tables")).unwrap_or_default();
-    if !list.is_empty() {
-        fields.unsupported("steps");
+    if let Some(value) = list.get(STEPS_MAX) {
+        value.fault("is one too many", format!("write at most {STEPS_MAX} steps"));
     }
-    let hard = |name: &At<String>| skills.iter().any(|skill| skill.hard && skill.name == name.value);
-    let mut before = DurationMs::ZERO;
+    let mut steps: Vec<StepDraft> = Vec::new();
     for value in list {
-        let step = value.fields();
-        let after = step.need("after", "say how long after the queue is entered, as \"60s\"");
-        if let Some((value, after)) = after.and_then(|value| Some((value.clone(), value.duration()?))) {
-            if after < before {
-                value.fault("is before the step above it", "order steps by time");
-            }
-            before = before.max(after);
+        let fields = value.fields();
+        let after = fields.need("after", "say how long after the queue is entered, as \"60s\"");
+        let after = after.and_then(|value| Some((value.duration()?, value)));
+        let before = steps.last().map_or(DurationMs::ZERO, |step| step.after);
+        if let Some((after, value)) = &after
+            && *after < before
+        {
+            value.fault("is before the step above it", "order steps by time");
         }
-        let (drop, lower) = (step.get("drop"), step.entries("lower"));
-        let mut names = drop.as_ref().and_then(Value::names).unwrap_or_default();
-        for (name, value) in &lower {
-            value.whole(1..=10);
-            names.push(name.clone());
-        }
-        for name in names.iter().filter(|name| hard(name)) {
-            let what = format!("{}: the skill `{}` is hard", step.path, name.value);
-            step.log.fault(name.at, what, "remove it from the step, or `hard` from the skill");
-        }
-        let add = step.get("add").map(|value| value.reference(Declared::Queue));
-        let raise = step.get("raise").map(|value| value.whole(-CURVE_POINTS_MAX..=CURVE_POINTS_MAX));
-        let actions = [drop.is_some(), !lower.is_empty(), add.is_some(), raise.is_some()];
-        if actions.iter().filter(|action| **action).count() != 1 {
-            value.fault("is not one action", "write one of `drop`, `lower`, `add`, `raise` a step");
-        }
-        step.done();
+        let action = action(&value, &fields, skills);
+        fields.done();
+        let after = after.map_or(before, |(after, _)| after.max(before));
+        steps.extend(action.map(|action| StepDraft { after, action }));
     }
+    steps
+}
+
+/// The one action of a step.
+fn action(value: &Value<'_>, fields: &Fields<'_>, skills: &[QueueSkill]) -> Option<ActionDraft> {
+    let hard = |name: &At<String>| skills.iter().any(|skill| skill.hard && skill.name == name.value);
+    let drop = fields.get("drop").map(|value| value.names().unwrap_or_default());
+    let lower: Vec<(At<String>, u8)> = fields
+        .entries("lower")
+        .into_iter()
+        .map(|(name, value)| (name, value.whole(1..=10).unwrap_or(1) as u8))
+        .collect();
+    let named = drop.iter().flatten().chain(lower.iter().map(|(name, _)| name));
+    for name in named.filter(|name| hard(name)) {
+        let what = format!("{}: the skill `{}` is hard", fields.path, name.value);
+        fields.log.fault(name.at, what, "remove it from the step, or `hard` from the skill");
+    }
+    let add = fields.get("add").map(|value| value.reference(Declared::Queue));
+    let raise = fields.get("raise").map(|value| value.whole(-CURVE_POINTS_MAX..=CURVE_POINTS_MAX));
+    let names = |names: Vec<At<String>>| names.into_iter().map(|name| name.value).collect();
+    let lower = (!lower.is_empty())
+        .then(|| ActionDraft::Lower(lower.into_iter().map(|(name, level)| (name.value, level)).collect()));
+    let mut actions: Vec<ActionDraft> = drop.map(|drop| ActionDraft::Drop(names(drop))).into_iter().collect();
+    actions.extend(lower);
+    actions.extend(add.map(ActionDraft::Add));
+    actions.extend(raise.map(|points| ActionDraft::Raise(points.unwrap_or(0))));
+    if actions.len() != 1 {
+        value.fault("is not one action", "write one of `drop`, `lower`, `add`, `raise` a step");
+    }
+    actions.pop()
 }
 
 /// The curve: faulty points are told and left out.

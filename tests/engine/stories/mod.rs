@@ -1,11 +1,15 @@
 //! Stories by section of the semantics: one for each sentence that this version carries out.
 
 mod agents;
+mod callbacks;
 mod clock;
 mod conversations;
 mod dedup;
 mod identity;
+mod matching;
 mod offers;
+mod orders;
+mod queueing;
 mod routes;
 mod service_levels;
 mod strategies;
