@@ -2,7 +2,9 @@
 
 use crate::types::decision::Attempt;
 use crate::types::event::{List, Span};
-use crate::types::{ChannelId, ConversationId, CustomerId, IgnoreReason, Millis, QueueId};
+use crate::types::{
+    ChannelId, ConversationId, CustomerId, IgnoreReason, Millis, Position, QueueId, TraceParent,
+};
 
 /// Whose event it is, as identify found.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -59,6 +61,16 @@ impl Resolutions {
 pub enum Action {
     /// A contact opens or joins the conversation; index into `Operations::contacts`.
     Contact(u32),
+    /// The customer wants to be called back; index into `Operations::callbacks`.
+    Callback(u32),
+    /// It goes on in another division.
+    MovedOut,
+    /// It comes from another division; index into `Operations::moves`.
+    MovedIn(u32),
+    /// The business has changed its mind; index into `Operations::values`: the value now.
+    Updated(u32),
+    /// An order to give it to an agent.
+    Assigned,
     /// A person replied.
     Replied,
     /// The conversation was named, nothing more.
@@ -132,14 +144,46 @@ pub struct Contact {
     pub last_agent_key: u64,
     /// Bit k: the customer owns an identifier of kind k.
     pub kinds: u16,
+    /// The agent whom the contact, or else the profile, prefers: into `Operations::bytes`; length 0: nobody.
+    pub preferred: Span,
+    /// Keyed hash of that name; 0: none.
+    pub preferred_key: u64,
     /// Where to; `None`: where it is.
     pub queue: Option<QueueId>,
+    /// The queue to which it was routed last, for a conversation that the division no longer holds.
+    pub home: QueueId,
     /// By which channel.
     pub channel: ChannelId,
     /// Whether it opens the conversation.
     pub opens: bool,
     /// Whether a conversation that it opens is closed at once.
     pub blocked: bool,
+}
+
+/// A request to be called back.
+#[derive(Copy, Clone, Debug)]
+pub struct Callback {
+    /// Index into `Operations::contacts`.
+    pub contact: u32,
+    /// When.
+    pub due: Millis,
+    /// The conversation that opens if an agent has the one that was found.
+    pub own: ConversationId,
+}
+
+/// What a conversation brings from another division.
+#[derive(Copy, Clone, Debug)]
+pub struct MovedIn {
+    /// Index into `Operations::contacts`.
+    pub contact: u32,
+    /// Position of its latest message.
+    pub message: Position,
+    /// Trace of its latest contact.
+    pub traceparent: TraceParent,
+    /// Skills that it asks for, by keyed name: into `Operations::skills`.
+    pub skills: List,
+    /// Whether everything before has been replied to.
+    pub replied: bool,
 }
 
 /// Operations of one division in a batch, in entry order.
@@ -149,6 +193,14 @@ pub struct Operations {
     pub rows: Vec<Operation>,
     /// Contacts of `Action::Contact`.
     pub contacts: Vec<Contact>,
+    /// Of `Action::Callback`.
+    pub callbacks: Vec<Callback>,
+    /// Of `Action::MovedIn`.
+    pub moves: Vec<MovedIn>,
+    /// Of `Action::Updated`.
+    pub values: Vec<i64>,
+    /// Skills of `MovedIn::skills`: keyed name and level.
+    pub skills: Vec<(u64, u8)>,
     /// Attempts of `Contact::attempts`.
     pub attempts: Vec<Attempt>,
     /// Texts.
@@ -160,6 +212,10 @@ impl Operations {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.contacts.clear();
+        self.callbacks.clear();
+        self.moves.clear();
+        self.values.clear();
+        self.skills.clear();
         self.attempts.clear();
         self.bytes.clear();
     }
