@@ -160,6 +160,28 @@ pub struct Contact {
     pub blocked: bool,
 }
 
+impl Contact {
+    /// Nothing known.
+    pub const EMPTY: Contact = Contact {
+        value: 0,
+        lang_key: 0,
+        arrived: Millis(0),
+        first_contact: Millis(0),
+        failed_attempts: 0,
+        attempts: List { start: 0, len: 0 },
+        last_agent: Span { start: 0, len: 0 },
+        last_agent_key: 0,
+        preferred: Span { start: 0, len: 0 },
+        preferred_key: 0,
+        kinds: 0,
+        queue: None,
+        home: QueueId(0),
+        channel: ChannelId(0),
+        opens: false,
+        blocked: false,
+    };
+}
+
 /// A request to be called back.
 #[derive(Copy, Clone, Debug)]
 pub struct Callback {

@@ -49,6 +49,7 @@ const TIER: u8 = 1;
 const LIFETIME_VALUE: u8 = 2;
 const BLOCKED_OR_NOT: u8 = 4;
 const BLOCKED: u8 = 8;
+const PREFERS: u8 = 16;
 
 /// Where a customer's attempts lie, oldest first.
 #[derive(Copy, Clone, Debug)]
@@ -105,6 +106,17 @@ impl Customer {
     #[inline]
     pub fn lifetime_value(&self) -> Option<i64> {
         (self.told & LIFETIME_VALUE != 0).then_some(self.lifetime_value)
+    }
+
+    /// Whether the profile prefers an agent: the shard knows whom.
+    #[inline]
+    pub fn prefers(&self) -> bool {
+        self.told & PREFERS != 0
+    }
+
+    /// The profile prefers an agent from now on.
+    pub fn set_prefers(&mut self) {
+        self.told |= PREFERS;
     }
 
     /// From the profile.
@@ -277,6 +289,8 @@ pub struct Conversation {
     pub division: DivisionId,
     /// Channel of the latest contact.
     pub channel: ChannelId,
+    /// Whether it is, or may be, a callback that is still to come: then `Latest::due` counts.
+    pub calls_back: bool,
 }
 
 const _: () = assert!(size_of::<Conversation>() == 64);
@@ -293,6 +307,7 @@ impl Default for Conversation {
             more_threads: NONE,
             division: DivisionId(0),
             channel: ChannelId(0),
+            calls_back: false,
         }
     }
 }

@@ -13,6 +13,8 @@
 //! in the list.
 
 mod customer;
+mod latest;
+mod follow;
 mod open;
 mod parcel;
 mod shard;
@@ -26,7 +28,7 @@ use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::{Event, Events};
 use crate::types::operation::{Action, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy};
-use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
+use crate::types::{ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis};
 
 use parcel::Parcel;
 use shard::Shard;
@@ -48,15 +50,25 @@ pub struct Understand {
 struct Context {
     rules: Arc<Rules>,
     appraiser: Appraiser,
+    /// Whether any queue waits for agents, so that it matters who is preferred.
+    has_affinity: bool,
 }
 
 /// Every `parts`th shard.
 struct PartOfShards {
     parts: usize,
     shards: Vec<Shard>,
-    /// Names of the agents whom customers of these shards had last. One list for all of them: an agent answers customers
-    /// of every shard, and a list in each would hold every name as often.
+    texts: Texts,
+}
+
+/// What the records of some shards refer to by number. One list for all of them: an agent answers customers of every
+/// shard, and a list in each would hold every name as often.
+#[derive(Default)]
+pub(crate) struct Texts {
+    /// Names of agents whom customers had last, or prefer.
     agents: Names,
+    /// Sets of skills that contacts ask for: keyed names and levels, nine bytes each, ascending.
+    skills: Names,
 }
 
 /// All parts together.
@@ -64,20 +76,20 @@ struct AllShards<'a>(Vec<&'a mut PartOfShards>);
 
 /// Where a customer's record lies, and the names of agents that it refers to.
 trait Homes {
-    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names);
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Texts);
 }
 
 impl Homes for PartOfShards {
     #[inline]
-    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names) {
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Texts) {
         // `parts` is a power of two.
         let shift = self.parts.trailing_zeros();
-        (&mut self.shards[shard_of(customer) >> shift], &mut self.agents)
+        (&mut self.shards[shard_of(customer) >> shift], &mut self.texts)
     }
 }
 
 impl Homes for AllShards<'_> {
-    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names) {
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Texts) {
         let part = part_of(customer, self.0.len());
         self.0[part].home(customer)
     }
@@ -131,12 +143,16 @@ impl Understand {
     pub fn in_parts(rules: &Arc<Rules>, keys: &Keys, parts: usize) -> Vec<Understand> {
         assert!(parts.is_power_of_two() && parts <= SHARDS, "a number of parts that divides the shards");
         let part = |_| Understand {
-            context: Context { rules: rules.clone(), appraiser: Appraiser::new(rules, keys) },
+            context: Context {
+                rules: rules.clone(),
+                appraiser: Appraiser::new(rules, keys),
+                has_affinity: rules.queues.iter().any(|queue| queue.affinity > DurationMs::ZERO),
+            },
             parcel: Parcel::default(),
             shards: PartOfShards {
                 parts,
                 shards: (0..SHARDS / parts).map(|_| Shard::new(rules)).collect(),
-                agents: Names::default(),
+                texts: Texts::default(),
             },
             ignored: Default::default(),
         };
@@ -153,12 +169,12 @@ impl Understand {
         let mut merges = merges.iter().peekable();
         for (at, row) in rows.iter().enumerate() {
             if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD)) {
-                let (shard, agents) = self.shards.home(index);
-                shard.prefetch(local_of(index), event, agents);
+                let (shard, texts) = self.shards.home(index);
+                shard.prefetch(local_of(index), event, &texts.agents);
             }
             if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD / 2)) {
-                let (shard, agents) = self.shards.home(index);
-                shard.prefetch_lists(local_of(index), event, agents);
+                let (shard, texts) = self.shards.home(index);
+                shard.prefetch_lists(local_of(index), event, &texts.agents);
             }
             let Understand { context, parcel, shards, ignored } = self;
             let place = batch.place(*row);
@@ -174,7 +190,7 @@ impl Understand {
 
     /// Bytes allocated: customers with their attempts, conversations with their threads.
     pub fn bytes(&self) -> [usize; 2] {
-        let agents = [self.shards.agents.bytes(), 0];
+        let agents = [self.shards.texts.agents.bytes() + self.shards.texts.skills.bytes(), 0];
         self.shards.shards.iter().map(Shard::bytes).fold(agents, |[a, b], [c, d]| [a + c, b + d])
     }
 
@@ -217,15 +233,15 @@ impl Context {
         let Resolved::Customer { index, id, kinds } = resolved else {
             unreachable!("only customers' events are dealt out to shards")
         };
-        let (shard, agents) = shards.home(index);
+        let (shard, texts) = shards.home(index);
         let local = local_of(index);
         shard.meet(local, place.clock);
         match place.event.event_type {
-            EventType::ContactReceived => shard
-                .contact(place, local, (id, kinds), self, agents, out)
+            EventType::ContactReceived | EventType::CallbackRequested => shard
+                .contact(place, local, (id, kinds), self, texts, out)
                 .map_err(|()| IgnoreReason::Unsupported),
             EventType::CustomerUpdated => {
-                shard.update_profile(place, local);
+                shard.update_profile(place, local, self, texts);
                 Ok(())
             }
             EventType::IdentityLinked => Ok(()),
@@ -233,7 +249,7 @@ impl Context {
                 agent_event(place.event, place.row, Some(id), out);
                 Ok(())
             }
-            _ => shard.follow_up(place, local, id, (&self.rules, agents), out),
+            _ => shard.follow_up(place, local, (id, kinds), self, texts, out),
         }
     }
 }
@@ -266,14 +282,14 @@ fn join(
     place: Place<'_>,
     out: &mut [Operations],
 ) {
-    let (absorbed, agents) = shards.home(merge.absorbed);
+    let (absorbed, texts) = shards.home(merge.absorbed);
     absorbed.meet(local_of(merge.absorbed), place.clock);
-    absorbed.part(local_of(merge.absorbed), agents, parcel);
-    let (survivor, agents) = shards.home(merge.survivor);
+    absorbed.part(local_of(merge.absorbed), texts, parcel);
+    let (survivor, texts) = shards.home(merge.survivor);
     survivor.meet(local_of(merge.survivor), place.clock);
     survivor.receive(
         local_of(merge.survivor),
-        agents,
+        texts,
         parcel,
         |conversation: ConversationId, division: DivisionId| {
             out[division.at()].rows.push(Operation {

@@ -5,6 +5,7 @@
 use crate::types::{ConversationId, CustomerId, DivisionId, Millis};
 
 use super::customer::{Conversation, NONE};
+use super::latest::Latest;
 use super::shard::Shard;
 
 /// Most places looked at for room at a time.
@@ -14,11 +15,17 @@ impl Shard {
     /// Of a customer's open conversations that meet `meant`: the most recently active, then the smallest id.
     #[inline]
     pub(super) fn best(&self, local: u32, meant: impl Fn(&Conversation) -> bool) -> Option<u32> {
+        self.best_slot(local, |slot| meant(&self.conversations[slot]))
+    }
+
+    /// The same, by place.
+    #[inline]
+    pub(super) fn best_slot(&self, local: u32, meant: impl Fn(u32) -> bool) -> Option<u32> {
         let mut best: Option<u32> = None;
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
             let conversation = &self.conversations[slot];
-            if meant(conversation) {
+            if meant(slot) {
                 let better = best.is_none_or(|best| {
                     let other = &self.conversations[best];
                     (other.last, conversation.id) < (conversation.last, other.id)
@@ -45,11 +52,19 @@ impl Shard {
         self.adopt(
             local,
             Conversation { id, last: clock, first_contact, division, ..Conversation::default() },
+            Latest::default(),
         )
     }
 
+    /// The instant from which idleness and continuity count: of a callback from when it is due.
+    #[inline]
+    pub(super) fn active(&self, slot: u32) -> Millis {
+        let Conversation { last, calls_back, .. } = self.conversations[slot];
+        if calls_back { last.max(self.latest[slot].due) } else { last }
+    }
+
     /// Puts a conversation into a customer's list; its place.
-    pub(super) fn adopt(&mut self, local: u32, conversation: Conversation) -> u32 {
+    pub(super) fn adopt(&mut self, local: u32, conversation: Conversation, latest: Latest) -> u32 {
         if self.free.is_empty() {
             self.seek_room();
         }
@@ -58,9 +73,13 @@ impl Shard {
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.conversations[slot] = conversation;
+                self.latest[slot] = latest;
                 slot
             }
-            None => self.conversations.push(conversation),
+            None => {
+                self.latest.push(latest);
+                self.conversations.push(conversation)
+            }
         };
         self.customers[local].conversations = slot;
         slot
@@ -93,8 +112,8 @@ impl Shard {
     pub(super) fn close_idle(&mut self, local: u32, clock: Millis) {
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
-            let Conversation { next, last, .. } = self.conversations[slot];
-            if clock.since(last) >= self.idle_close {
+            let next = self.conversations[slot].next;
+            if clock.since(self.active(slot)) >= self.idle_close {
                 self.close(slot);
             }
             slot = next;
@@ -106,7 +125,7 @@ impl Shard {
     fn seek_room(&mut self) {
         for _ in 0..LOOKED_AT.min(self.conversations.len()) {
             self.hand = if self.hand + 1 < self.conversations.len() { self.hand + 1 } else { 0 };
-            if self.horizon.since(self.conversations[self.hand].last) < self.idle_close {
+            if self.horizon.since(self.active(self.hand)) < self.idle_close {
                 break;
             }
             self.close(self.hand);

@@ -4,7 +4,9 @@ use crate::collections::names::Names;
 use crate::types::{ConversationId, DivisionId};
 
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
+use super::latest::Latest;
 use super::shard::Shard;
+use super::Texts;
 
 /// What a customer leaves to another; used again and again, so that its lists keep their memory.
 #[derive(Default)]
@@ -14,25 +16,57 @@ pub struct Parcel {
     last_agent_name: Vec<u8>,
     attempts: Vec<KeptAttempt>,
     /// With the places that they had.
-    conversations: Vec<(u32, Conversation)>,
+    conversations: Vec<(u32, Conversation, Latest)>,
+    /// Names that the profile or a conversation prefers: number, key, name.
+    names: Vec<(u32, u64, Vec<u8>)>,
+    /// The name that the profile prefers.
+    preferred: Option<u32>,
+    /// Skills of conversations, with the number of their set.
+    skills: Vec<(u32, (u64, u8))>,
     /// Further threads, with the conversation's place.
     threads: Vec<(u32, u128)>,
     /// Places before and after.
     moved: Vec<(u32, u32)>,
 }
 
+impl Parcel {
+    /// Takes a name along.
+    fn keep_name(&mut self, number: u32, texts: &Texts) {
+        if number != NONE && self.names.iter().all(|(known, ..)| *known != number) {
+            let name = texts.agents.get(number).to_vec();
+            self.names.push((number, texts.agents.key(number), name));
+        }
+    }
+
+    /// The number that a name taken along has here.
+    fn name(&self, number: u32, agents: &mut Names) -> u32 {
+        let known = self.names.iter().find(|(known, ..)| *known == number);
+        known.map_or(NONE, |(_, key, name)| agents.number(*key, name))
+    }
+}
+
 impl Shard {
     /// Takes a customer's record out, to be received by another.
-    pub fn part(&mut self, local: u32, agents: &Names, parcel: &mut Parcel) {
+    pub(super) fn part(&mut self, local: u32, texts: &Texts, parcel: &mut Parcel) {
+        let agents = &texts.agents;
         parcel.attempts.clear();
         parcel.attempts.extend_from_slice(self.customers[local].attempts(&self.blocks));
         self.customers[local].clear_attempts(&mut self.blocks);
         parcel.conversations.clear();
         parcel.threads.clear();
+        parcel.names.clear();
+        parcel.skills.clear();
+        parcel.preferred = self.preferred.remove(&local);
+        parcel.keep_name(parcel.preferred.unwrap_or(NONE), texts);
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
-            let conversation = self.conversations[slot];
-            parcel.conversations.push((slot, conversation));
+            let (conversation, latest) = (self.conversations[slot], self.latest[slot]);
+            parcel.conversations.push((slot, conversation, latest));
+            parcel.keep_name(latest.preferred, texts);
+            let skills = texts.skills_of(latest.skills);
+            if parcel.skills.iter().all(|(set, _)| *set != latest.skills) {
+                parcel.skills.extend(skills.map(|skill| (latest.skills, skill)));
+            }
             parcel.threads.extend(self.threads.iter(conversation.more_threads).map(|thread| (slot, thread)));
             self.threads.give_back(conversation.more_threads);
             self.free.push(slot);
@@ -49,29 +83,43 @@ impl Shard {
 
     /// Joins a customer's record to another: profile gaps, attempts by time, conversations. `renamed` is told of each
     /// conversation, the smallest id first.
-    pub fn receive(
+    pub(super) fn receive(
         &mut self,
         local: u32,
-        agents: &mut Names,
+        texts: &mut Texts,
         parcel: &mut Parcel,
         mut renamed: impl FnMut(ConversationId, DivisionId),
     ) {
+        let agents = &mut texts.agents;
         self.customers[local].fill_gaps(&parcel.customer);
+        if let Some(preferred) = parcel.preferred.filter(|_| !self.customers[local].prefers()) {
+            self.preferred.insert(local, parcel.name(preferred, agents));
+            self.customers[local].set_prefers();
+        }
         if self.customers[local].last_agent == NONE
             && let Some(key) = parcel.last_agent
         {
             self.customers[local].last_agent = agents.number(key, &parcel.last_agent_name);
         }
-        parcel.conversations.sort_unstable_by_key(|(_, conversation)| conversation.id);
+        parcel.conversations.sort_unstable_by_key(|(_, conversation, _)| conversation.id);
         parcel.moved.clear();
-        for (before, conversation) in parcel.conversations.drain(..) {
+        let mut conversations = std::mem::take(&mut parcel.conversations);
+        for (before, conversation, latest) in conversations.drain(..) {
+            let preferred = parcel.name(latest.preferred, &mut texts.agents);
+            let skills = match latest.skills {
+                NONE => NONE,
+                set => texts.keep_skills(parcel.skills.iter().filter(|(of, _)| *of == set).map(|(_, s)| *s)),
+            };
+            let latest = Latest { preferred, skills, ..latest };
             renamed(conversation.id, conversation.division);
             let mut more_threads = NONE;
             for (_, thread) in parcel.threads.iter().filter(|(place, _)| *place == before) {
                 more_threads = self.threads.add(more_threads, *thread);
             }
-            parcel.moved.push((before, self.adopt(local, Conversation { more_threads, ..conversation })));
+            let slot = self.adopt(local, Conversation { more_threads, ..conversation }, latest);
+            parcel.moved.push((before, slot));
         }
+        parcel.conversations = conversations;
         for attempt in &mut parcel.attempts {
             let place = parcel.moved.iter().find(|(before, _)| *before == attempt.conversation);
             attempt.conversation = place.map_or(NONE, |(_, after)| *after);

@@ -1,17 +1,20 @@
 //! One logical shard: its customers, their attempts and open conversations, and what an event means for them.
 
 use crate::collections::blocks::Blocks;
+use std::collections::BTreeMap;
+
 use crate::collections::names::Names;
 use crate::collections::pages::Pages;
 use crate::rules::Rules;
 use crate::types::event::{Event, List, Span};
-use crate::types::operation::{Action, Contact, Operation, Operations};
-use crate::types::{AttemptOutcome, CustomerId, DurationMs, EventType, IgnoreReason, Millis, QueueId};
+use crate::types::operation::{Action, Callback, Contact, Operation, Operations};
+use crate::types::{AttemptOutcome, CustomerId, DurationMs, EventType, Millis, QueueId};
 
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
+use super::latest::Latest;
 use super::threads::Threads;
 use super::value::{Appraiser, Facts};
-use super::{Context, Place};
+use super::{Context, Place, Texts};
 
 /// Records of a page: all shards begin a page at about the same time, together 4 MB.
 const PAGE_BITS: u32 = 10;
@@ -20,6 +23,8 @@ const PAGE_BITS: u32 = 10;
 pub struct Shard {
     pub(super) customers: Pages<Customer, PAGE_BITS>,
     pub(super) conversations: Pages<Conversation, PAGE_BITS>,
+    /// By conversation.
+    pub(super) latest: Pages<Latest, PAGE_BITS>,
     /// Places of conversations that are not open.
     pub(super) free: Vec<u32>,
     /// Where the search for conversations that have gone idle goes on.
@@ -29,8 +34,10 @@ pub struct Shard {
     pub(super) threads: Threads,
     /// Attempts of customers who have more than a few.
     pub(super) blocks: Blocks<KeptAttempt>,
+    /// By customer whose profile prefers an agent: the number of the name.
+    pub(super) preferred: BTreeMap<u32, u32>,
     pub(super) kept: usize,
-    window: DurationMs,
+    pub(super) window: DurationMs,
     continuity: DurationMs,
     pub(super) idle_close: DurationMs,
     max_late: DurationMs,
@@ -43,6 +50,8 @@ impl Shard {
         Shard {
             customers: Pages::default(),
             conversations: Pages::default(),
+            latest: Pages::default(),
+            preferred: BTreeMap::new(),
             free: Vec::new(),
             hand: 0,
             horizon: Millis::MIN,
@@ -67,7 +76,7 @@ impl Shard {
         let free = self.free.capacity() * size_of::<u32>();
         [
             self.customers.bytes() + self.blocks.bytes(),
-            self.conversations.bytes() + self.threads.bytes() + free,
+            self.conversations.bytes() + self.latest.bytes() + self.threads.bytes() + free,
         ]
     }
 
@@ -85,6 +94,7 @@ impl Shard {
     pub fn prefetch_lists(&self, local: u32, event: &Event, agents: &Names) {
         let Some(customer) = self.customers.get(local) else { return };
         self.conversations.prefetch(customer.conversations);
+        self.latest.prefetch(customer.conversations);
         customer.prefetch_attempts(&self.blocks);
         if is_told_agent(event) {
             agents.guess(event.agent_key);
@@ -104,21 +114,28 @@ impl Shard {
     }
 
     /// `customer.updated`.
-    pub fn update_profile(&mut self, place: Place, local: u32) {
-        self.customers[local].update(place.event);
+    pub fn update_profile(&mut self, place: Place, local: u32, context: &Context, texts: &mut Texts) {
+        let event = place.event;
+        self.customers[local].update(event);
+        if context.has_affinity && event.preferred_key != 0 {
+            let name = texts.agents.number(event.preferred_key, place.events.text(event.preferred));
+            self.preferred.insert(local, name);
+            self.customers[local].set_prefers();
+        }
     }
 
-    /// `contact.received` of a customer of this id with identifiers of these kinds; `Err` if no queue can be found
-    /// because the rules have none.
-    pub fn contact(
+    /// `contact.received` or `callback.requested` of a customer of this id with identifiers of these kinds; `Err` if no
+    /// queue can be found because the rules have none.
+    pub(super) fn contact(
         &mut self,
         place: Place,
         local: u32,
         (id, kinds): (CustomerId, u16),
-        Context { rules, appraiser }: &Context,
-        agents: &Names,
+        context: &Context,
+        texts: &mut Texts,
         out: &mut [Operations],
     ) -> Result<(), ()> {
+        let Context { rules, appraiser, .. } = context;
         let event = place.event;
         let channel = event.channel.expect("decode requires the channel of a contact");
         let customer = &mut self.customers[local];
@@ -133,8 +150,9 @@ impl Shard {
             lifetime_value: customer.lifetime_value(),
             failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,
         };
+        let calls_back = event.event_type == EventType::CallbackRequested;
+        let blocked = customer.blocked() == Some(true) && !calls_back;
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
-        let blocked = self.customers[local].blocked() == Some(true);
         let (slot, opens) = match conversation {
             Some(slot) => (slot, false),
             None => {
@@ -143,20 +161,45 @@ impl Shard {
                 (self.open(local, id, division, facts.arrived, place.clock), true)
             }
         };
-        let division = self.conversations[slot].division;
+        let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
+        let standing = appraiser.standing(facts);
+        let home = queue.unwrap_or(self.latest[slot].queue);
+        self.latest[slot] =
+            self.newest(place, facts, (standing, preferred, home), (!opens).then_some(slot), texts);
+        let own = (event.intent, event.value.unwrap_or(0));
+        let value = appraiser.value(standing, own, (facts.tier, facts.lifetime_value));
+        let Conversation { id: found, division, first_contact, .. } = self.conversations[slot];
         let operations = &mut out[division.at()];
-        let contact = self.context(local, slot, facts, (kinds, appraiser.value(facts)), agents, operations);
-        operations.contacts.push(Contact { queue, opens, blocked, ..contact });
+        let told = self.told(local, preferred, texts, operations);
+        operations.contacts.push(Contact {
+            value,
+            lang_key: facts.lang_key,
+            arrived: facts.arrived,
+            first_contact,
+            failed_attempts: facts.failed_attempts,
+            kinds,
+            queue,
+            home,
+            channel,
+            opens,
+            blocked,
+            ..told
+        });
+        let contact = operations.contacts.len() as u32 - 1;
         let conversation = &mut self.conversations[slot];
         conversation.add_thread(event.thread_key, &mut self.threads);
         conversation.channel = channel;
         conversation.last = place.clock;
-        operations.rows.push(Operation {
-            row: place.row,
-            conversation: conversation.id,
-            customer: id,
-            action: Action::Contact(operations.contacts.len() as u32 - 1),
-        });
+        conversation.calls_back = false;
+        let mut row = Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
+        if calls_back {
+            let callback = self.callback(place, local, (id, slot), (facts.arrived, opens));
+            operations.callbacks.push(Callback { contact, ..callback });
+            row.action = Action::Callback(operations.callbacks.len() as u32 - 1);
+            operations.rows.push(row);
+            return Ok(());
+        }
+        operations.rows.push(row);
         let closed = opens && blocked;
         let outcome = if closed { AttemptOutcome::Automated } else { AttemptOutcome::Open };
         let attempt = KeptAttempt { at: facts.arrived, conversation: slot, channel, outcome };
@@ -167,49 +210,41 @@ impl Shard {
         Ok(())
     }
 
-    /// Every other event of a conversation: looks it up, never opens one.
-    pub fn follow_up(
-        &mut self,
+    /// What this contact says of its conversation. `joined`: the conversation that it joins.
+    fn newest(
+        &self,
         place: Place,
-        local: u32,
-        id: CustomerId,
-        (rules, agents): (&Rules, &mut Names),
-        out: &mut [Operations],
-    ) -> Result<(), IgnoreReason> {
+        facts: Facts,
+        (standing, preferred, queue): (i64, u32, QueueId),
+        joined: Option<u32>,
+        texts: &mut Texts,
+    ) -> Latest {
         let event = place.event;
-        let slot = self.find(place, local, rules)?;
-        let division = self.conversations[slot].division;
-        let elsewhere = |queue: QueueId| rules.queues[queue.at()].division != division;
-        if event.event_type == EventType::ConversationTransferred && event.queue.is_some_and(elsewhere) {
-            return Err(IgnoreReason::Unsupported);
+        let before = joined.map(|slot| &self.latest[slot]).filter(|latest| !latest.replied);
+        Latest {
+            message: event.position,
+            traceparent: event.traceparent,
+            arrived: before.map_or(facts.arrived, |latest| latest.arrived),
+            due: Millis::MIN,
+            standing,
+            own_value: event.value.unwrap_or(0),
+            lang_key: facts.lang_key,
+            preferred,
+            skills: event.skills.map_or(NONE, |list| texts.skill_set(&place.events.skills[list.range()])),
+            failed_attempts: facts.failed_attempts,
+            intent: event.intent.unwrap_or(u16::MAX),
+            queue,
+            replied: false,
         }
-        let conversation = self.conversations[slot].id;
-        self.conversations[slot].last = place.clock;
-        let action = match event.event_type {
-            EventType::ConversationReplied if event.automated => Action::Touched,
-            EventType::ConversationReplied => Action::Replied,
-            EventType::ConversationHeld => Action::Held,
-            EventType::ConversationResumed => Action::Resumed,
-            EventType::ConversationTransferred => Action::Transferred,
-            EventType::ConversationResolved => Action::Resolved,
-            EventType::ContactAbandoned => Action::Abandoned,
-            EventType::OfferAccepted => Action::Accepted,
-            EventType::OfferDeclined => Action::Declined,
-            other => unreachable!("{} is no event of a conversation", other.name()),
-        };
-        match action {
-            Action::Replied => self.settle_attempts(local, slot, AttemptOutcome::Answered),
-            Action::Abandoned => self.settle_attempts(local, slot, AttemptOutcome::Abandoned),
-            _ => {}
+    }
+
+    /// The number of the name of the agent whom the contact, or else the profile, prefers.
+    fn preferred_agent(&self, place: Place, local: u32, texts: &mut Texts) -> u32 {
+        let event = place.event;
+        if event.preferred_key != 0 {
+            return texts.agents.number(event.preferred_key, place.events.text(event.preferred));
         }
-        if is_told_agent(event) {
-            self.customers[local].last_agent = agents.number(event.agent_key, place.events.text(event.agent));
-        }
-        if matches!(action, Action::Resolved | Action::Abandoned) {
-            self.close(slot);
-        }
-        out[division.at()].rows.push(Operation { row: place.row, conversation, customer: id, action });
-        Ok(())
+        if self.customers[local].prefers() { self.preferred[&local] } else { NONE }
     }
 
     /// The conversation that a contact joins, if any, and the queue it goes to (`None`: where the conversation is).
@@ -236,79 +271,40 @@ impl Shard {
         let by_thread = |conversation: &Conversation| {
             conversation.division == division && conversation.has_thread(event.thread_key, &self.threads)
         };
-        let recent = |conversation: &Conversation| {
-            conversation.division == division && place.clock.since(conversation.last) <= self.continuity
+        let recent = |slot: u32| {
+            self.conversations[slot].division == division
+                && place.clock.since(self.active(slot)) <= self.continuity
         };
         let mut found = if event.thread_key != 0 { self.best(local, by_thread) } else { None };
         if found.is_none() && self.continuity > DurationMs::ZERO {
-            found = self.best(local, recent);
+            found = self.best_slot(local, recent);
         }
         Ok((found, Some(queue)))
     }
 
-    /// The open conversation that an event other than a contact means.
-    fn find(&self, place: Place, local: u32, rules: &Rules) -> Result<u32, IgnoreReason> {
-        let event = place.event;
-        if event.conversation.is_some() {
-            let found = self.best(local, |conversation| conversation.id == event.conversation);
-            let slot = found.ok_or(IgnoreReason::UnknownConversation)?;
-            let division = self.conversations[slot].division;
-            return if event.division.is_none_or(|named| named == division) {
-                Ok(slot)
-            } else {
-                Err(IgnoreReason::OtherDivision)
-            };
-        }
-        let by_queue = event.queue.filter(|_| event.event_type != EventType::ConversationTransferred);
-        let division = by_queue.map(|queue| rules.queues[queue.at()].division);
-        let meant = |conversation: &Conversation| {
-            event.division.is_none_or(|named| named == conversation.division)
-                && division.is_none_or(|named| named == conversation.division)
-                && event.channel.is_none_or(|channel| channel == conversation.channel)
-                && (event.thread_key == 0 || conversation.has_thread(event.thread_key, &self.threads))
-        };
-        self.best(local, meant).ok_or(IgnoreReason::UnknownConversation)
-    }
-
-    /// What the agent will be told: the earlier attempts go into the operations' side table.
-    fn context(
-        &self,
-        local: u32,
-        slot: u32,
-        facts: Facts,
-        (kinds, value): (u16, i64),
-        agents: &Names,
-        out: &mut Operations,
-    ) -> Contact {
+    /// What the agent will be told, in the operations' side tables: earlier attempts, the last agent, whom the customer
+    /// prefers. The rest of the contact is empty.
+    pub(super) fn told(&self, local: u32, preferred: u32, texts: &Texts, out: &mut Operations) -> Contact {
         let customer = &self.customers[local];
         let start = out.attempts.len() as u32;
         out.attempts.extend(customer.attempts(&self.blocks).iter().map(KeptAttempt::told));
-        let (mut last_agent, mut last_agent_key) = (Span::default(), 0);
-        if customer.last_agent != NONE {
-            let name = agents.get(customer.last_agent);
-            last_agent = Span { start: out.bytes.len() as u32, len: name.len() as u32 };
-            last_agent_key = agents.key(customer.last_agent);
-            out.bytes.extend_from_slice(name);
-        }
-        Contact {
-            value,
-            lang_key: facts.lang_key,
-            arrived: facts.arrived,
-            first_contact: self.conversations[slot].first_contact,
-            failed_attempts: facts.failed_attempts,
-            attempts: List { start, len: out.attempts.len() as u32 - start },
-            last_agent,
-            last_agent_key,
-            kinds,
-            queue: None,
-            channel: facts.channel,
-            opens: false,
-            blocked: false,
-        }
+        let attempts = List { start, len: out.attempts.len() as u32 - start };
+        let mut name = |number: u32| {
+            if number == NONE {
+                return (Span::default(), 0);
+            }
+            let text = texts.agents.get(number);
+            let span = Span { start: out.bytes.len() as u32, len: text.len() as u32 };
+            out.bytes.extend_from_slice(text);
+            (span, texts.agents.key(number))
+        };
+        let (last_agent, last_agent_key) = name(customer.last_agent);
+        let (preferred, preferred_key) = name(preferred);
+        Contact { attempts, last_agent, last_agent_key, preferred, preferred_key, ..Contact::EMPTY }
     }
 
     /// Every open attempt of a conversation ends so.
-    fn settle_attempts(&mut self, local: u32, slot: u32, outcome: AttemptOutcome) {
+    pub(super) fn settle_attempts(&mut self, local: u32, slot: u32, outcome: AttemptOutcome) {
         for attempt in self.customers[local].attempts_mut(&mut self.blocks) {
             if attempt.conversation == slot && attempt.outcome == AttemptOutcome::Open {
                 attempt.outcome = outcome;
@@ -319,7 +315,7 @@ impl Shard {
 
 /// Whether the event tells which agent a customer had last.
 #[inline]
-fn is_told_agent(event: &Event) -> bool {
+pub(super) fn is_told_agent(event: &Event) -> bool {
     event.agent.len > 0
         && match event.event_type {
             EventType::ConversationReplied => !event.automated,

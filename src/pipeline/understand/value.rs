@@ -63,27 +63,41 @@ impl Appraiser {
             .map(|route| self.rules.routes[*route as usize].queue)
     }
 
-    /// Business value: the sum of its terms, clamped to ±1,000,000.
-    pub fn value(&self, facts: Facts) -> i64 {
+    /// The part of a contact's value that stays what it is: all but tier, lifetime value, intent and the event's own.
+    pub fn standing(&self, facts: Facts) -> i64 {
         let rules = &self.rules.value;
-        let named =
-            |points: &[i64], at: Option<u16>| at.and_then(|at| points.get(at as usize)).copied().unwrap_or(0);
         let failed = rules.failed_attempt_points.saturating_mul(i64::from(facts.failed_attempts));
         let terms = [
             rules.base,
-            named(&rules.tier, facts.tier),
-            named(&rules.intent, facts.event.intent),
             rules.channel[facts.channel.at()],
             if self.public(facts) { rules.public } else { 0 },
             bracket(&rules.reach, facts.event.reach),
-            bracket(&rules.lifetime_value, facts.lifetime_value),
             bracket(&rules.sentiment, facts.event.sentiment.map(i64::from)),
             if rules.failed_attempt_points >= 0 {
                 failed.min(rules.failed_attempt_at_most)
             } else {
                 failed.max(rules.failed_attempt_at_most)
             },
-            facts.event.value.unwrap_or(0),
+        ];
+        terms.iter().fold(0_i64, |sum, term| sum.saturating_add(*term))
+    }
+
+    /// Business value: the sum of its terms, clamped to ±1,000,000.
+    pub fn value(
+        &self,
+        standing: i64,
+        (intent, own): (Option<u16>, i64),
+        (tier, lifetime_value): (Option<u16>, Option<i64>),
+    ) -> i64 {
+        let rules = &self.rules.value;
+        let named =
+            |points: &[i64], at: Option<u16>| at.and_then(|at| points.get(at as usize)).copied().unwrap_or(0);
+        let terms = [
+            standing,
+            named(&rules.tier, tier),
+            named(&rules.intent, intent),
+            bracket(&rules.lifetime_value, lifetime_value),
+            own,
         ];
         terms.iter().fold(0_i64, |sum, term| sum.saturating_add(*term)).clamp(-VALUE_MAX, VALUE_MAX)
     }
