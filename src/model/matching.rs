@@ -181,7 +181,9 @@ impl Division {
         let conversation = &self.conversations[&id];
         let queue = moment.queue(conversation.queue);
         let from = moment.now.map_or(moment.clock, |now| now.max(moment.clock));
-        let window = self.waits_for(conversation, moment).filter(|window| window.agent == name);
+        let window = self
+            .waits_for(conversation, moment)
+            .filter(|window| window.agent == name && accept != AcceptMode::Ordered);
         output::Offered {
             conversation: id,
             customer: moment.identity.id(conversation.customer),
