@@ -14,12 +14,14 @@
 //!
 //! What is armed earlier than `base` goes to a list of its own, which is searched whole: correct, but meant for few.
 
+use std::ops::{Index, IndexMut};
+
 use crate::collections::Pages;
 
 /// One timer a handle; deadlines in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Wheel {
-    nodes: Pages<Node>,
+    nodes: Nodes,
     /// First node of each slot, level by level, and of the list of the overdue.
     heads: Box<[u32; SLOTS + 1]>,
     /// Bit s of level l: the slot is not empty.
@@ -61,6 +63,52 @@ impl Node {
     const IDLE: Node = Node { deadline: 0, next: NIL, previous: NIL, list: NOWHERE, armed: false };
 }
 
+/// Nodes by handle: even handles in one list, odd ones in another, so that two kinds of owners, of which there are more of
+/// one than of the other, leave no places between them unused.
+#[derive(Clone, Debug, Default)]
+struct Nodes([Pages<Node>; 2]);
+
+impl Nodes {
+    #[inline]
+    fn make_sure_of(&mut self, handle: u32) {
+        let list = &mut self.0[handle as usize & 1];
+        if handle >> 1 >= list.len() {
+            list.grow((handle >> 1) + 1, Node::IDLE);
+        }
+    }
+
+    #[inline]
+    fn get(&self, handle: u32) -> Option<&Node> {
+        self.0[handle as usize & 1].get(handle >> 1)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, handle: u32) -> Option<&mut Node> {
+        self.0[handle as usize & 1].get_mut(handle >> 1)
+    }
+
+    #[inline]
+    fn prefetch(&self, handle: u32) {
+        self.0[handle as usize & 1].prefetch(handle >> 1);
+    }
+}
+
+impl Index<u32> for Nodes {
+    type Output = Node;
+
+    #[inline]
+    fn index(&self, handle: u32) -> &Node {
+        &self.0[handle as usize & 1][handle >> 1]
+    }
+}
+
+impl IndexMut<u32> for Nodes {
+    #[inline]
+    fn index_mut(&mut self, handle: u32) -> &mut Node {
+        &mut self.0[handle as usize & 1][handle >> 1]
+    }
+}
+
 impl Default for Wheel {
     fn default() -> Self {
         Wheel::new()
@@ -71,7 +119,7 @@ impl Wheel {
     /// No timer is armed.
     pub fn new() -> Wheel {
         Wheel {
-            nodes: Pages::new(),
+            nodes: Nodes::default(),
             heads: Box::new([NIL; SLOTS + 1]),
             occupied: [[0; WORDS]; LEVELS],
             base: 0,
@@ -96,9 +144,7 @@ impl Wheel {
     #[inline]
     pub fn arm(&mut self, handle: u32, deadline: i64) {
         let deadline = unsigned(deadline);
-        if handle >= self.nodes.len() {
-            self.nodes.grow(handle + 1, Node::IDLE);
-        }
+        self.nodes.make_sure_of(handle);
         let node = &mut self.nodes[handle];
         if node.armed && node.deadline == deadline {
             return;

@@ -67,21 +67,24 @@ pub struct Foremost {
     pub key: OrderKey,
     /// Its number; `NONE`: the group is empty.
     pub agent: u32,
+    /// How many stand behind it.
+    behind: u32,
 }
 
 const NOBODY: Foremost =
-    Foremost { key: OrderKey { merit: 0, idle_since: Millis(0), label: 0 }, agent: NONE };
+    Foremost { key: OrderKey { merit: 0, idle_since: Millis(0), label: 0 }, agent: NONE, behind: 0 };
 
 /// One order of all groups.
 #[derive(Debug)]
 pub struct AgentOrder {
     strategy: Strategy,
-    /// Places of agents in their group's heap.
-    positions: Positions,
-    /// By group.
-    heaps: Vec<Heap<OrderKey>>,
     /// By group.
     heads: Vec<Foremost>,
+    /// By group: those behind the first. Where definitions differ from agent to agent most groups have one agent, and
+    /// its place in `heads` is all that is looked at.
+    heaps: Vec<Heap<OrderKey>>,
+    /// Places in these.
+    positions: Positions,
 }
 
 /// What of an agent has changed, if it stays in its group.
@@ -112,23 +115,51 @@ impl AgentOrder {
 
     /// An agent comes into a group.
     pub fn enter(&mut self, group: u32, number: u32, agent: &Agent) {
-        self.heaps[group as usize].push(&mut self.positions, agent.key(self.strategy), number);
-        self.note_head(group);
+        let key = agent.key(self.strategy);
+        let head = &mut self.heads[group as usize];
+        if head.agent == NONE {
+            *head = Foremost { key, agent: number, behind: 0 };
+            return;
+        }
+        head.behind += 1;
+        self.heaps[group as usize].push(&mut self.positions, key, number);
+        self.correct_head(group);
     }
 
     /// An agent leaves a group.
     pub fn leave(&mut self, group: u32, number: u32) {
-        self.heaps[group as usize].remove(&mut self.positions, number);
-        self.note_head(group);
+        let head = &mut self.heads[group as usize];
+        if head.behind == 0 {
+            assert!(head.agent == number, "an agent stands in its group's order");
+            *head = NOBODY;
+            return;
+        }
+        let behind = head.behind - 1;
+        let heap = &mut self.heaps[group as usize];
+        if head.agent == number {
+            let (key, agent) = heap.pop(&mut self.positions).expect("somebody stands behind");
+            *head = Foremost { key, agent, behind };
+        } else {
+            head.behind = behind;
+            let key = heap.remove(&mut self.positions, number);
+            assert!(key.is_some(), "an agent stands in its group's order");
+        }
     }
 
     /// An agent takes its place in its group anew, if what has changed can move it.
     pub fn reorder(&mut self, group: u32, number: u32, agent: &Agent, moved: Moved) {
         let by_load = matches!(self.strategy, Strategy::LeastBusy | Strategy::MostSpare);
-        if moved == Moved::All || by_load {
-            self.heaps[group as usize].change(&mut self.positions, agent.key(self.strategy), number);
-            self.note_head(group);
+        if moved != Moved::All && !by_load {
+            return;
         }
+        let key = agent.key(self.strategy);
+        let head = &mut self.heads[group as usize];
+        if head.agent == number {
+            head.key = key;
+        } else {
+            self.heaps[group as usize].change(&mut self.positions, key, number);
+        }
+        self.correct_head(group);
     }
 
     /// The first of a group.
@@ -139,29 +170,40 @@ impl AgentOrder {
 
     /// All of a group, in no particular order.
     pub fn members(&self, group: u32) -> impl Iterator<Item = (&OrderKey, u32)> {
-        self.heaps[group as usize].members()
+        let Foremost { key, agent, behind } = &self.heads[group as usize];
+        let heap = (*behind > 0).then(|| self.heaps[group as usize].members());
+        let first = (*agent != NONE).then_some((key, *agent));
+        first.into_iter().chain(heap.into_iter().flatten())
     }
 
     /// The first of a group for whom `fits` holds.
     pub fn best_where(
         &self,
         group: u32,
-        fits: impl FnMut(u32) -> bool,
+        fits: impl Fn(u32) -> bool,
         frontier: &mut Vec<u32>,
     ) -> Option<Foremost> {
+        let head = self.heads[group as usize];
+        if head.agent == NONE || fits(head.agent) {
+            return Some(head).filter(|head| head.agent != NONE);
+        }
         let heap = &self.heaps[group as usize];
         let agent = heap.best_where(fits, frontier)?;
-        heap.key(&self.positions, agent).map(|key| Foremost { key: *key, agent })
+        heap.key(&self.positions, agent).map(|key| Foremost { key: *key, agent, behind: 0 })
     }
 
-    /// Asks for an agent's place ahead of its use.
-    #[inline]
-    pub fn prefetch(&self, number: u32) {
-        self.positions.prefetch(number);
-    }
-
-    fn note_head(&mut self, group: u32) {
-        let first = self.heaps[group as usize].peek();
-        self.heads[group as usize] = first.map_or(NOBODY, |(key, agent)| Foremost { key: *key, agent });
+    /// The first of a group and the first of those behind it change places if they stand the wrong way round.
+    fn correct_head(&mut self, group: u32) {
+        let head = &mut self.heads[group as usize];
+        if head.behind == 0 {
+            return;
+        }
+        let heap = &mut self.heaps[group as usize];
+        let (key, agent) = heap.peek().map(|(key, agent)| (*key, agent)).expect("somebody stands behind");
+        if key < head.key {
+            heap.pop(&mut self.positions);
+            heap.push(&mut self.positions, head.key, head.agent);
+            (head.key, head.agent) = (key, agent);
+        }
     }
 }

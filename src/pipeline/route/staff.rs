@@ -223,6 +223,8 @@ pub struct Group {
     pub room: u16,
     /// How many there are.
     pub size: u32,
+    /// Bit by place in `Staff::orders`: queues that the profile serves ask for this order.
+    orders: u32,
 }
 
 /// All agents of a division.
@@ -243,6 +245,8 @@ pub struct Staff {
     last_offers: Vec<Pages<Millis>>,
     /// The orders that queues of the division ask for; first by longest idle.
     pub orders: Vec<AgentOrder>,
+    /// By queue of all divisions: the place of its order among these.
+    order_places: Vec<u32>,
     /// Groups that are not empty.
     pub staffed: Bits,
     /// By channel: groups with room for it.
@@ -270,6 +274,10 @@ impl Staff {
                 strategies.push(strategy);
             }
         }
+        let place = |queue: &crate::rules::Queue| {
+            strategies.iter().position(|kept| *kept == queue.strategy).unwrap_or(0) as u32
+        };
+        let order_places = rules.queues.iter().map(place).collect();
         let count = rules.channels.len();
         let excludes = |one: usize, other: usize| rules.channels[one].excludes >> other & 1 == 1;
         let either = |one: usize| {
@@ -290,6 +298,7 @@ impl Staff {
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
+            order_places,
             orders: strategies.into_iter().map(AgentOrder::new).collect(),
             profile_table: IndexTable::with_segment_bits(0),
             group_table: IndexTable::with_segment_bits(0),
@@ -400,10 +409,10 @@ impl Staff {
     }
 
     fn leave_group(&mut self, number: u32, from: u32) {
-        for order in &mut self.orders {
+        let group = &mut self.groups[from as usize];
+        for order in asked_for(&mut self.orders, group.orders) {
             order.leave(from, number);
         }
-        let group = &mut self.groups[from as usize];
         group.size -= 1;
         if group.size == 0 {
             self.staffed.clear(from);
@@ -413,17 +422,18 @@ impl Staff {
     fn enter_group(&mut self, number: u32, to: u32) {
         let agent = &mut self.agents[number as usize];
         agent.group = to;
-        for order in &mut self.orders {
+        let group = &mut self.groups[to as usize];
+        for order in asked_for(&mut self.orders, group.orders) {
             order.enter(to, number, agent);
         }
-        let group = &mut self.groups[to as usize];
         group.size += 1;
         if group.size == 1 {
             self.staffed.set(to);
         }
     }
 
-    /// The order of a strategy; by longest idle where the strategy is none of the orders kept.
+    /// The order of a strategy, of agents who serve a queue that goes by it; by longest idle where the strategy is none of
+    /// the orders kept.
     pub fn order_of(&self, strategy: Strategy) -> &AgentOrder {
         let kept = self.orders.iter().find(|order| order.strategy() == strategy);
         kept.unwrap_or(&self.orders[0])
@@ -435,12 +445,12 @@ impl Staff {
         if agent.group == NONE {
             return;
         }
-        for order in &mut self.orders {
+        for order in asked_for(&mut self.orders, self.groups[agent.group as usize].orders) {
             order.reorder(agent.group, number, agent, moved);
         }
     }
 
-    /// Asks for an agent's record, name and places; `all`: also for its wrap-ups.
+    /// Asks for an agent's record and name; `all`: also for its wrap-ups.
     #[inline]
     pub fn prefetch(&self, number: u32, all: bool) {
         let Some(agent) = self.agents.get(number as usize) else { return };
@@ -451,7 +461,6 @@ impl Staff {
             lines_of(&agent.wrap_ups);
         }
         self.names.prefetch_name(number);
-        self.orders.iter().for_each(|order| order.prefetch(number));
     }
 
     /// Agents who can take something now, by name.
@@ -487,7 +496,9 @@ impl Staff {
         }
         let number = self.groups.len() as u32;
         self.orders.iter_mut().for_each(AgentOrder::add_group);
-        self.groups.push(Group { profile, room, size: 0 });
+        let queues = self.profiles[profile as usize].queues.iter();
+        let orders = queues.fold(0, |bits, serves| bits | 1 << self.order_places[serves.queue.at()]);
+        self.groups.push(Group { profile, room, size: 0, orders });
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {
             if room >> channel & 1 == 1 {
@@ -514,4 +525,10 @@ impl Staff {
             self.reorder(agent, Moved::All);
         }
     }
+}
+
+/// The orders whose bits are set.
+#[inline]
+fn asked_for(orders: &mut [AgentOrder], bits: u32) -> impl Iterator<Item = &mut AgentOrder> {
+    orders.iter_mut().enumerate().filter(move |(place, _)| bits >> place & 1 == 1).map(|(_, order)| order)
 }

@@ -165,8 +165,12 @@ pub struct Waiting {
     positions: Positions,
     /// By queue of all divisions.
     pub lines: Vec<Line>,
+    /// By queue: segments of its curve in which something waits, side by side because an agent asks them all.
+    occupied: Vec<u32>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
+    /// The same, rank and queue alone: what an agent who looks for work goes through.
+    pub asked: Vec<Vec<(u32, QueueId)>>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
@@ -188,7 +192,9 @@ impl Waiting {
         };
         Waiting {
             lines: rules.queues.iter().map(line).collect(),
+            occupied: vec![0; rules.queues.len()],
             served: Vec::new(),
+            asked: Vec::new(),
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
@@ -285,6 +291,7 @@ impl Waiting {
         }
         debug_assert_eq!(self.served.len(), number as usize, "profiles come in the order of their numbers");
         self.served.push(served);
+        self.asked.push(profile.queues.iter().map(|serves| (serves.rank, serves.queue)).collect());
     }
 
     /// A new group: the classes that fit its profile learn of it.
@@ -314,7 +321,7 @@ impl Waiting {
         let key = place_in_curve(conversation, curve, at);
         let class = &mut self.classes[number as usize];
         class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
-        self.lines[class.queue.at()].fronts[conversation.segment as usize].note(class, conversation.segment);
+        self.note(number, conversation.segment);
     }
 
     /// Takes a conversation out.
@@ -325,7 +332,24 @@ impl Waiting {
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
-        self.lines[class.queue.at()].fronts[conversation.segment as usize].note(class, conversation.segment);
+        self.note(number, conversation.segment);
+    }
+
+    /// A class's heap of a segment has changed.
+    fn note(&mut self, class: u32, segment: u32) {
+        let class = &self.classes[class as usize];
+        let front = &mut self.lines[class.queue.at()].fronts[segment as usize];
+        let before = u32::from(!front.heads.is_empty());
+        front.note(class, segment);
+        let after = u32::from(!front.heads.is_empty());
+        let occupied = &mut self.occupied[class.queue.at()];
+        *occupied = *occupied + after - before;
+    }
+
+    /// Whether anything waits in a queue.
+    #[inline]
+    pub fn is_occupied(&self, queue: QueueId) -> bool {
+        self.occupied[queue.at()] > 0
     }
 
     /// The first of a class in a segment in which something waits.
