@@ -3,6 +3,7 @@
 use crate::collections::index_table::IndexTable;
 use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
+use crate::types::operation::Contact;
 use crate::types::{
     ChannelId, ConversationId, CustomerId, DurationMs, Millis, Position, QueueId, TraceParent,
 };
@@ -26,6 +27,8 @@ pub enum State {
     Active,
     /// An agent has it and waits for the customer or a third party.
     Held,
+    /// The customer wants to be called back.
+    Scheduled,
 }
 
 /// A conversation of a division, laid out so that an operation needs the first lines and a contact all of them.
@@ -71,10 +74,12 @@ pub struct Conversation {
     pub customer_pause: bool,
     /// Bit `Objective as usize`: breached at least once.
     pub breached: u8,
+    /// Steps of relaxation passed, while queued.
+    pub relaxed: u8,
     /// By `Objective as usize`: when the next warning or the breach is to be told; `Millis::MAX`: never.
     pub alarms: [Millis; 4],
     /// While queued, when its priority goes into the next segment of the curve; while offered, when the offer
-    /// expires; `Millis::MAX`: never.
+    /// expires; while scheduled, when the callback is due; `Millis::MAX`: never.
     pub turn: Millis,
     /// When the next delay of some agent ends, while queued.
     pub delay_ends: Millis,
@@ -98,6 +103,10 @@ pub struct Conversation {
     pub first_response: DurationMs,
     /// Its list of exclusions.
     pub exclusions: u32,
+    /// Its place among the extras.
+    pub extra: u32,
+    /// The earliest deadline among its extras; `Millis::MAX`: none.
+    pub extra_ends: Millis,
     /// What an assignment tells.
     pub context: Context,
 }
@@ -124,6 +133,8 @@ pub struct Context {
     pub attempt_count: u32,
     /// Number of the name of the agent of the latest reply or resolve.
     pub last_agent: u32,
+    /// Number of the name of the agent whom the contact prefers.
+    pub preferred: u32,
     /// Kinds by which the customer is known.
     pub kinds: u16,
     /// Trace of the latest contact.
@@ -136,6 +147,14 @@ const _: () = assert!(std::mem::offset_of!(Conversation, clocks) == 128);
 const _: () = assert!(std::mem::offset_of!(Conversation, wait) == 256);
 
 impl Conversation {
+    /// A contact, or a wish to be called: if everything before has been replied to, the place in line is the new one's.
+    pub fn note_contact(&mut self, contact: &Contact) {
+        if self.replied {
+            self.replied = false;
+            self.arrived = contact.arrived;
+        }
+    }
+
     /// An empty place.
     pub const FREE: Conversation = Conversation {
         id: ConversationId::NONE,
@@ -151,6 +170,7 @@ impl Conversation {
         held_pause: false,
         customer_pause: false,
         breached: 0,
+        relaxed: 0,
         alarms: [Millis::MAX; 4],
         turn: Millis::MAX,
         delay_ends: Millis::MAX,
@@ -167,6 +187,8 @@ impl Conversation {
         contacts: 0,
         transfers: 0,
         exclusions: NONE,
+        extra: NONE,
+        extra_ends: Millis::MAX,
         context: Context {
             value: 0,
             lang_key: 0,
@@ -177,6 +199,7 @@ impl Conversation {
             attempts: NONE,
             attempt_count: 0,
             last_agent: NONE,
+            preferred: NONE,
             kinds: 0,
             traceparent: TraceParent::NONE,
         },

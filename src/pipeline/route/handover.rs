@@ -1,8 +1,8 @@
 //! What the business orders: transfers, moves to other divisions, updates, a supervisor's orders.
 
 use crate::types::event::{Event, Events};
-use crate::types::operation::{MovedIn, Operation, Operations};
-use crate::types::{AcceptMode, CloseOutcome, IgnoreReason, Objective, WithdrawReason};
+use crate::types::operation::{Operation, Operations};
+use crate::types::{AcceptMode, CloseOutcome, IgnoreReason, Millis, Objective, WithdrawReason};
 
 use super::conversation::State;
 use super::operations::Parting;
@@ -47,7 +47,8 @@ impl Division {
     }
 
     /// It goes on in another division.
-    pub(super) fn moved_out(&mut self, slot: u32) {
+    pub(super) fn moved_out(&mut self, slot: u32, operation: &Operation) {
+        self.book[slot].customer = operation.customer;
         if self.book[slot].agent != NONE {
             self.withdraw(slot, WithdrawReason::Transferred);
             self.part(slot, Parting::Free);
@@ -58,16 +59,18 @@ impl Division {
     /// It comes from another division.
     pub(super) fn moved_in(
         &mut self,
-        events: &Events,
         event: &Event,
+        events: &Events,
         operation: &Operation,
         operations: &Operations,
-        moved: &MovedIn,
+        at: u32,
     ) {
+        let moved = &operations.moves[at as usize];
         let contact = &operations.contacts[moved.contact as usize];
         let slot = self.book.enter(operation.conversation);
         self.book[slot].customer = operation.customer;
-        self.keep_context(slot, contact, operations);
+        self.book[slot].last = self.clock;
+        self.keep_context(slot, event, events, contact, operations);
         self.scratch.skills.clear();
         self.scratch.skills.extend_from_slice(&operations.skills[moved.skills.range()]);
         let skills = self.waiting.skill_set(&mut self.scratch.skills);
@@ -76,7 +79,7 @@ impl Division {
         conversation.context.skills = skills;
         conversation.context.message = moved.message;
         conversation.context.traceparent = moved.traceparent;
-        self.create(slot, contact, &[]);
+        self.create(slot, contact, &[], true);
         let clock = self.clock;
         self.begin_clocks(slot, clock);
         self.enter_queue(slot, Entry::Ordinary);
@@ -93,7 +96,7 @@ impl Division {
     pub(super) fn assigned(&mut self, slot: u32, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
         let agent =
             self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
-        let Some(conversation) = self.book.get_mut(slot) else { return Err(IgnoreReason::UnknownConversation) };
+        let conversation = &self.book[slot];
         let holder = conversation.agent;
         let accepted = matches!(conversation.state, State::Active | State::Held);
         if accepted && holder == agent {
@@ -160,7 +163,7 @@ impl Division {
     }
 
     /// First response and resolution begin.
-    pub(super) fn begin_clocks(&mut self, slot: u32, start: crate::types::Millis) {
+    pub(super) fn begin_clocks(&mut self, slot: u32, start: Millis) {
         let (clock, rules, tally) = (self.clock, &*self.rules, &mut self.objectives);
         let conversation = &mut self.book[slot];
         conversation.start(Objective::FirstResponse, start, clock, rules, tally);

@@ -4,15 +4,15 @@
 //! groups of those profiles, groups with room for a channel); what does (delays, exclusions) is tested where a head
 //! is looked at.
 
-use crate::rules::Strategy;
+use crate::rules::{Dispatch, StepAction, Strategy};
 use crate::types::decision::{Body, Offered};
 use crate::types::event::List;
-use crate::types::{AcceptMode, DurationMs, Millis};
+use crate::types::{AcceptMode, Affinity, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
-use super::staff::Profile;
-use super::waiting::{Head, Line, Served, WaitKey, points_shown, priority_at};
+use super::staff::{Profile, Serves};
+use super::waiting::{Head, Line, Served, WaitKey, points_shown, priority_at, priority_of};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.
@@ -24,13 +24,16 @@ pub struct Scratch {
     pub(super) skills: Vec<(u64, u8)>,
     pub(super) profile: Profile,
     pub(super) offers: Vec<u32>,
+    pub(super) waiting: Vec<u32>,
+    heads: Vec<(QueueId, u32)>,
+    found: Vec<(QueueId, Found)>,
     frontiers: [Vec<u32>; 2],
     groups: Vec<u32>,
 }
 
 /// What an agent found to take.
 #[derive(Copy, Clone)]
-struct Found {
+pub(super) struct Found {
     slot: u32,
     key: WaitKey,
     priority: i64,
@@ -96,24 +99,76 @@ impl Division {
         self.offer(slot, best.expect("somebody was counted"), candidates);
     }
 
-    /// Whether an agent is not excluded from a conversation.
+    /// Whether an agent is not excluded from a conversation, which waits for nobody else.
     fn who_fits(&self, slot: u32) -> impl Fn(u32) -> bool {
         let (conversation, any) = (&self.book[slot], self.exclusions.any(slot));
-        move |agent| !any || !self.exclusions.excludes(conversation, agent, self.clock)
+        let waits_for = self.waits_for(slot);
+        move |agent| {
+            waits_for.is_none_or(|wanted| wanted == agent)
+                && (!any || !self.exclusions.excludes(conversation, agent, self.clock))
+        }
+    }
+
+    /// Whether a conversation waits for an opening.
+    fn is_shut(&self, slot: u32) -> bool {
+        self.extras.holds_back(slot)
+            && self.extras.of(&self.book[slot]).is_some_and(|extra| extra.opening > self.clock)
+    }
+
+    /// The lowest rank by which agents of a profile serve a queued conversation, delays considered.
+    fn rank_of_profile(&self, profile: u32, slot: u32) -> Option<u32> {
+        let conversation = &self.book[slot];
+        let profile = &self.staff.profiles[profile as usize];
+        let waited = self.clock.since(conversation.queued);
+        let rank = |serves: Serves| (serves.delay <= waited).then_some(serves.rank);
+        if let Some(own) = profile.serves(conversation.queue) {
+            return rank(own);
+        }
+        let steps = &self.rules.queues[conversation.queue.at()].steps;
+        let added = steps.iter().take_while(|step| step.after <= waited).filter_map(|step| match step.action {
+            StepAction::Add(queue) => profile.serves(queue),
+            _ => None,
+        });
+        added.filter_map(rank).min()
+    }
+
+    /// Priority of a queued conversation now, in units of 2⁻³² point.
+    pub(super) fn priority(&self, slot: u32) -> i64 {
+        let conversation = &self.book[slot];
+        let curve = &self.rules.queues[conversation.queue.at()].curve;
+        let slope = curve.segments[conversation.segment as usize].slope;
+        priority_at(self.waiting.key(slot, conversation), slope, self.clock)
+    }
+
+    /// The same of one that is not queued.
+    pub(super) fn priority_of_one_that_does_not_wait(&self, slot: u32) -> i64 {
+        let conversation = &self.book[slot];
+        let raised = self.waiting.raised(conversation.queue, self.steps_passed(slot));
+        priority_of(conversation, &self.rules.queues[conversation.queue.at()].curve, raised, self.clock)
     }
 
     /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
     /// ones left out, up to 1,000.
-    fn candidates(&self, slot: u32, mut tell: impl FnMut(u32)) -> u32 {
+    pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(u32)) -> u32 {
         let conversation = &self.book[slot];
         let class = &self.waiting.classes[conversation.class as usize];
+        if self.is_shut(slot) {
+            return 0;
+        }
         let delays = !self.waiting.lines[conversation.queue.at()].delays.is_empty();
-        let waited = self.clock.since(conversation.queued);
         let roomy = &self.staff.roomy[conversation.channel.at()];
         let may = |group: u32| {
-            let serves = || self.staff.profile_in(group).serves(conversation.queue);
-            !delays || serves().is_some_and(|serves| waited >= serves.delay)
+            !delays || self.rank_of_profile(self.staff.groups[group as usize].profile, slot).is_some()
         };
+        if let Some(agent) = self.waits_for(slot) {
+            let group = self.staff.agents[agent as usize].group;
+            let excluded = self.exclusions.excludes(conversation, agent, self.clock);
+            let counted = class.groups.get(group) && roomy.get(group) && may(group) && !excluded;
+            if counted {
+                tell(group);
+            }
+            return u32::from(counted);
+        }
         let mut count = 0;
         let words = class.groups.words().iter().zip(self.staff.staffed.words()).zip(roomy.words());
         for (word, ((fitting, staffed), roomy)) in words.enumerate() {
@@ -160,8 +215,49 @@ impl Division {
         true
     }
 
-    /// What an agent takes: its lowest queue rank, then highest priority, then earliest arrived, then id.
+    /// Of what the agent may take: its lowest rank, then what the division's `dispatch` says.
     fn best_for(&mut self, number: u32) -> Option<u32> {
+        match self.rules.divisions[self.id.at()].dispatch {
+            Dispatch::Priority => self.best_by_priority(number),
+            Dispatch::Gcmu | Dispatch::Ratio => self.best_by_queue(number),
+        }
+    }
+
+    /// The first of the queue that is to be served, among those of the lowest rank in which the agent may take something.
+    fn best_by_queue(&mut self, number: u32) -> Option<u32> {
+        let agent = &self.staff.agents[number as usize];
+        let group = self.staff.groups.get(agent.group as usize)?;
+        let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
+        let mut found = std::mem::take(&mut self.scratch.found);
+        found.clear();
+        let (profile, mut least) = (group.profile as usize, None);
+        for (place, (rank, queue)) in self.waiting.asked[profile].iter().copied().enumerate() {
+            if least.is_some_and(|least| least < rank) {
+                break;
+            }
+            let (line, served) = (&self.waiting.lines[queue.at()], &self.waiting.served[profile][place]);
+            for (segment, front) in line.fronts.iter().enumerate() {
+                let head = self.best_of(line, segment, served, group.room, number, &mut frontiers);
+                let Some(Head { key, slot }) = head else { continue };
+                let first = Found { slot, key, priority: priority_at(key, front.slope, self.clock) };
+                least = Some(rank);
+                match found.iter_mut().find(|(known, _)| *known == queue) {
+                    Some((_, best)) if first.goes_before(best) => *best = first,
+                    Some(_) => {}
+                    None => found.push((queue, first)),
+                }
+            }
+        }
+        let mut heads = std::mem::take(&mut self.scratch.heads);
+        heads.clear();
+        heads.extend(found.iter().map(|(queue, first)| (*queue, first.slot)));
+        let slot = (!heads.is_empty()).then(|| heads[self.queue_to_serve(&heads)].1);
+        (self.scratch.frontiers, self.scratch.found, self.scratch.heads) = (frontiers, found, heads);
+        slot
+    }
+
+    /// What an agent takes by priority: its lowest queue rank, then highest priority, then earliest arrived, then id.
+    fn best_by_priority(&mut self, number: u32) -> Option<u32> {
         let agent = &self.staff.agents[number as usize];
         let group = self.staff.groups.get(agent.group as usize)?;
         let mut best: Option<(u32, Found)> = None;
@@ -211,11 +307,14 @@ impl Division {
     ) -> Option<Head> {
         let delay = served.serves.delay;
         let may_take = |slot: u32| {
-            let waits = delay > DurationMs::ZERO || self.exclusions.any(slot);
+            let waits =
+                delay > DurationMs::ZERO || self.exclusions.any(slot) || self.extras.holds_back(slot);
             !waits || {
                 let conversation = &self.book[slot];
                 self.clock.since(conversation.queued) >= delay
                     && !self.exclusions.excludes(conversation, number, self.clock)
+                    && !self.is_shut(slot)
+                    && self.waits_for(slot).is_none_or(|wanted| wanted == number)
             }
         };
         let mut best: Option<Head> = None;
@@ -246,36 +345,62 @@ impl Division {
 
     /// Offers a queued conversation to an agent who may take it, or gives it straight away.
     fn offer(&mut self, slot: u32, number: u32, candidates: u32) {
+        let auto = self.rules.queues[self.book[slot].queue.at()].auto_accept;
+        let priority = self.priority(slot);
+        self.give(slot, number, if auto { AcceptMode::Auto } else { AcceptMode::Offer }, candidates, priority);
+    }
+
+    /// Offers or gives a conversation to an agent.
+    pub(super) fn give(
+        &mut self,
+        slot: u32,
+        number: u32,
+        accept: AcceptMode,
+        candidates: u32,
+        priority: i64,
+    ) {
         let clock = self.clock;
         self.staff.prefetch(number, false);
+        let affinity = match accept {
+            AcceptMode::Ordered => None,
+            AcceptMode::Offer | AcceptMode::Auto => self.affinity_for(slot),
+        };
         let conversation = &mut self.book[slot];
         let queue = &self.rules.queues[conversation.queue.at()];
-        let (auto, round_robin) = (queue.auto_accept, queue.strategy == Strategy::RoundRobin);
-        let slope = queue.curve.segments[conversation.segment as usize].slope;
-        let priority = points_shown(priority_at(self.waiting.key(slot, conversation), slope, clock));
-        self.waiting.leave(slot, conversation);
+        let round_robin = queue.strategy == Strategy::RoundRobin;
+        if conversation.class != NONE {
+            self.waiting.leave(slot, conversation);
+        }
         conversation.agent = number;
         conversation.offers += 1;
         let (channel, of) = (conversation.channel, conversation.queue);
-        if auto {
-            self.note_offer(slot, number, AcceptMode::Auto, priority, candidates, None);
-        } else {
-            let expires = self.now.map_or(clock, |now| now.max(clock)).plus(queue.offer_timeout);
+        let mut expires = None;
+        if accept == AcceptMode::Offer {
+            let at = self.now.map_or(clock, |now| now.max(clock)).plus(queue.offer_timeout);
             conversation.state = State::Offered;
-            conversation.turn = expires;
-            self.note_offer(slot, number, AcceptMode::Offer, priority, candidates, Some(expires));
+            conversation.turn = at;
+            expires = Some(at);
         }
+        self.note_offer(slot, number, accept, (points_shown(priority), affinity), candidates, expires);
         self.staff.load(number, channel);
         self.staff.agents[number as usize].holds.push(slot);
         if round_robin {
             self.staff.offered_at(of, number, clock);
         }
-        if auto {
-            self.accept(slot);
-        } else {
+        self.served.count(of);
+        self.count_offer(number);
+        if accept == AcceptMode::Offer {
             self.settle(number, Moved::Load);
+        } else {
+            self.accept(slot);
         }
         self.rearm(slot);
+    }
+
+    /// For whom a queued conversation waits now, if for somebody.
+    fn affinity_for(&self, slot: u32) -> Option<Affinity> {
+        self.waits_for(slot)?;
+        self.extras.of(&self.book[slot])?.window(self.clock).map(|window| window.affinity)
     }
 
     /// Writes the assignment, before the agent's load changes. Clocks that acceptance stops are told as running
@@ -285,21 +410,18 @@ impl Division {
         slot: u32,
         number: u32,
         accept: AcceptMode,
-        priority: i64,
+        (priority, affinity): (i64, Option<Affinity>),
         candidates: u32,
         expires: Option<Millis>,
     ) {
         let conversation = &self.book[slot];
-        let serves = self
-            .staff
-            .profile_of(number)
-            .serves(conversation.queue)
-            .expect("an agent serves the queue it takes from");
+        let rank = self.rank_of_profile(self.staff.agents[number as usize].profile, slot);
+        let relaxed = u32::from(self.steps_passed(slot));
         let mut due = [None; 4];
         for (due, clock) in due.iter_mut().zip(&conversation.clocks) {
             *due = clock.open_due();
         }
-        if accept == AcceptMode::Auto {
+        if accept != AcceptMode::Offer {
             due[0] = None;
         }
         let attempts =
@@ -320,9 +442,9 @@ impl Division {
             expires,
             due,
             strategy: self.rules.queues[conversation.queue.at()].strategy.word(),
-            rank: serves.rank,
-            relaxed: 0,
-            affinity: None,
+            rank: rank.unwrap_or(0),
+            relaxed,
+            affinity,
             candidates,
             first_contact: conversation.context.first_contact,
             failed_attempts: conversation.context.failed_attempts,

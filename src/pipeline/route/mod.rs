@@ -9,15 +9,20 @@
 //! conversation has at most one agent and one live offer; an agent's load is what it holds; what is queued is in
 //! exactly one heap; a conversation's or agent's earliest deadline is in the wheel.
 
+mod absence;
 mod clocks;
 mod ahead;
 mod conversation;
+mod dispatch;
 mod exclusions;
+mod extras;
 mod floor;
+mod handover;
 mod matching;
 mod operations;
 mod order;
 mod orders;
+mod queueing;
 mod staff;
 mod timers;
 mod waiting;
@@ -25,6 +30,7 @@ mod waiting;
 use std::sync::Arc;
 
 use crate::collections::blocks::Blocks;
+use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
 use crate::collections::wheel::Wheel;
 use crate::rules::Rules;
@@ -37,9 +43,12 @@ use crate::types::{Cause, DivisionId, IgnoreReason, Millis, Tally, TraceParent};
 
 use ahead::Ahead;
 use conversation::{Book, NONE};
+use dispatch::Served;
 use exclusions::Exclusions;
+use extras::Extras;
 use matching::Scratch;
 use order::Order;
+use queueing::Gaps;
 use staff::Staff;
 use timers::Due;
 use waiting::Waiting;
@@ -56,6 +65,14 @@ pub struct Division {
     staff: Staff,
     waiting: Waiting,
     exclusions: Exclusions,
+    extras: Extras,
+    /// Callbacks that wait for their time, by customer.
+    callbacks: IndexTable,
+    /// By queue of all divisions: how fast it is worked off.
+    gaps: Vec<Gaps>,
+    served: Served,
+    /// The conversation of the contact in hand.
+    contacted: u32,
     wheel: Wheel,
     due: Due,
     attempts: Blocks<Attempt>,
@@ -98,6 +115,11 @@ impl Division {
             staff: Staff::new(&rules, id),
             waiting: Waiting::new(&rules, |name| keys.name(name.as_bytes())),
             exclusions: Exclusions::default(),
+            extras: Extras::default(),
+            callbacks: IndexTable::with_segment_bits(0),
+            gaps: vec![Gaps::NONE; rules.queues.len()],
+            served: Served::new(rules.queues.len()),
+            contacted: NONE,
             wheel: Wheel::default(),
             due: Due::default(),
             attempts: Blocks::new(rules.conversation.attempts_kept as usize),
@@ -138,6 +160,7 @@ impl Division {
                 self.ignored[reason as usize] += 1;
             }
             self.match_up();
+            self.acknowledge();
             self.close_unit();
         }
         self.order = order;
@@ -230,11 +253,12 @@ impl Division {
             Body::Replied(_) => 4,
             Body::Offered(_) => 5,
         };
-        // A blocked customer's conversation opens before it closes.
-        let both =
-            decisions.iter().any(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
+        // What closes in the entry that opens it, opens first.
+        let both = decisions.iter().find(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
+        let both = both.map(|both| both.conversation);
         let order = |d: &Decision| {
-            (if both && matches!(d.body, Body::Closed(_)) { 2 } else { class(d) }, d.conversation)
+            let closes_at_once = Some(d.conversation) == both && matches!(d.body, Body::Closed(_));
+            (if closes_at_once { 2 } else { class(d) }, d.conversation)
         };
         if decisions.len() > INSERTION_SORT_MAX {
             decisions.sort_by_key(order);

@@ -1,15 +1,16 @@
 //! What each operation means for a division.
 
-use crate::rules::Rules;
+use crate::rules::{Leave, Rules};
 use crate::types::decision::{Body, Closed};
 use crate::types::event::{Event, Events, Span};
-use crate::types::operation::{Action, Contact, Operation, Operations, WrappedBy};
-use crate::types::{AgentPresence, ChannelId, CloseOutcome, IgnoreReason, Millis, Objective, WithdrawReason};
+use crate::types::operation::{Action, Callback, Contact, Operation, Operations, WrappedBy};
+use crate::types::{ChannelId, CloseOutcome, CustomerId, IgnoreReason, Millis, Objective, WithdrawReason};
 
 use super::conversation::{State, UNSET};
 use super::orders::Moved;
-use super::staff::{Presence, Profile, Serves, WrapUp};
-use super::timers::Handle;
+use super::queueing::Entry;
+use super::staff::{Profile, Serves, WrapUp};
+use super::timers::{Handle, TimerKind};
 use super::{Division, NONE};
 
 /// What becomes of an agent's capacity when it loses a conversation.
@@ -38,18 +39,30 @@ impl Division {
                 self.contact(events, event, operation, operations, at);
                 return Ok(());
             }
+            Action::Callback(at) => {
+                self.callback(events, event, operation, operations, at);
+                return Ok(());
+            }
+            Action::MovedIn(at) => {
+                self.moved_in(event, events, operation, operations, at);
+                return Ok(());
+            }
             Action::Renamed => {
                 if let Some(slot) = self.book.find(operation.conversation, self.guess) {
-                    self.book[slot].customer = operation.customer;
+                    self.rename_callback(slot, operation.customer);
                 }
                 return Ok(());
             }
             _ => {}
         }
-        let slot =
-            self.book.find(operation.conversation, self.guess).ok_or(IgnoreReason::UnknownConversation)?;
-        self.book[slot].last = self.clock;
-        self.book[slot].customer = operation.customer;
+        let found = self.book.find(operation.conversation, self.guess);
+        if operation.action == Action::MovedOut {
+            // What has expired here goes on there all the same: understand cannot know.
+            found.into_iter().for_each(|slot| self.moved_out(slot, operation));
+            return Ok(());
+        }
+        let slot = found.ok_or(IgnoreReason::UnknownConversation)?;
+        self.refresh(slot, operation.customer);
         let done = match operation.action {
             Action::Touched => Ok(()),
             Action::Replied => {
@@ -62,6 +75,11 @@ impl Division {
                 self.transferred(slot, events, event);
                 Ok(())
             }
+            Action::Updated(at) => {
+                self.updated(slot, events, event, operations.values[at as usize]);
+                Ok(())
+            }
+            Action::Assigned => self.assigned(slot, events, event),
             Action::Abandoned => {
                 self.abandoned(slot);
                 return Ok(());
@@ -73,8 +91,23 @@ impl Division {
             Action::Accepted | Action::Declined => self.answered_offer(slot, events, event, operation.action),
             other => unreachable!("{other:?} was carried out above"),
         };
-        self.rearm(slot);
+        self.rearm_if_held(slot);
         done
+    }
+
+    /// The conversation has been touched: `idle_close` counts from now, of a callback from when it is due.
+    fn refresh(&mut self, slot: u32, customer: CustomerId) {
+        self.rename_callback(slot, customer);
+        let conversation = &mut self.book[slot];
+        let is_callback = conversation.state == State::Scheduled;
+        conversation.last = if is_callback { self.clock.max(conversation.turn) } else { self.clock };
+    }
+
+    /// Makes sure that the wheel knows of a conversation's earliest deadline, unless the conversation has just ended.
+    pub(super) fn rearm_if_held(&mut self, slot: u32) {
+        if self.book[slot].id.is_some() {
+            self.rearm(slot);
+        }
     }
 
     fn contact(
@@ -90,20 +123,94 @@ impl Division {
             Some(slot) => (slot, true),
             None => (self.book.enter(operation.conversation), false),
         };
-        self.keep_context(slot, event, events, contact, operations);
-        let conversation = &mut self.book[slot];
-        conversation.customer = operation.customer;
-        conversation.last = self.clock;
+        self.contacted = slot;
         if held {
-            self.join(slot, contact);
-            self.rearm(slot);
+            self.cease_to_wait(slot);
+            let was_callback = self.cancel_callback(slot);
+            self.refresh(slot, operation.customer);
+            self.keep_context(slot, event, events, contact, operations);
+            self.book[slot].contacts += 1;
+            self.join(slot, contact, was_callback);
         } else {
+            self.book[slot].customer = operation.customer;
+            self.keep_context(slot, event, events, contact, operations);
+            self.book[slot].contacts = 1;
             self.open(slot, events, event, contact);
+        }
+        self.rearm_if_held(slot);
+    }
+
+    /// The customer wants to be called back: what waits becomes a callback; for what an agent has, one of its own opens.
+    fn callback(
+        &mut self,
+        events: &Events,
+        event: &Event,
+        operation: &Operation,
+        operations: &Operations,
+        at: u32,
+    ) {
+        let Callback { contact, due, own } = operations.callbacks[at as usize];
+        let contact = &operations.contacts[contact as usize];
+        let found = self.book.find(operation.conversation, self.guess);
+        let has_agent =
+            |slot: &u32| matches!(self.book[*slot].state, State::Active | State::Held);
+        let slot = match found {
+            Some(slot) if has_agent(&slot) => {
+                self.refresh(slot, operation.customer);
+                self.rearm(slot);
+                let own = self.book.enter(own);
+                self.begin_callback(own, events, event, (contact, true), operation, operations);
+                own
+            }
+            Some(slot) => {
+                self.refresh(slot, operation.customer);
+                if self.book[slot].agent != NONE {
+                    self.withdraw(slot, WithdrawReason::Superseded);
+                    self.part(slot, Parting::Free);
+                }
+                self.cease_to_wait(slot);
+                self.keep_context(slot, event, events, contact, operations);
+                let conversation = &mut self.book[slot];
+                conversation.note_contact(contact);
+                conversation.channel = contact.channel;
+                conversation.queue = contact.queue.unwrap_or(conversation.queue);
+                slot
+            }
+            None => {
+                let slot = self.book.enter(operation.conversation);
+                self.begin_callback(slot, events, event, (contact, contact.opens), operation, operations);
+                slot
+            }
+        };
+        self.schedule(slot, due);
+        self.rearm_if_held(slot);
+    }
+
+    fn begin_callback(
+        &mut self,
+        slot: u32,
+        events: &Events,
+        event: &Event,
+        (contact, opens): (&Contact, bool),
+        operation: &Operation,
+        operations: &Operations,
+    ) {
+        self.book[slot].customer = operation.customer;
+        self.book[slot].last = self.clock;
+        self.keep_context(slot, event, events, contact, operations);
+        self.create(slot, contact, &[], opens);
+    }
+
+    /// What a waiting conversation asks for decides its place, so it leaves before that changes.
+    fn cease_to_wait(&mut self, slot: u32) {
+        let conversation = &mut self.book[slot];
+        if conversation.class != NONE {
+            self.waiting.leave(slot, conversation);
         }
     }
 
     /// What the contact brings and an assignment will tell.
-    fn keep_context(
+    pub(super) fn keep_context(
         &mut self,
         slot: u32,
         event: &Event,
@@ -129,26 +236,20 @@ impl Division {
             }
             self.attempts.get_mut(*block)[..attempts.len()].copy_from_slice(attempts);
         }
-        let Span { start, len } = contact.last_agent;
-        let last_agent = match len {
+        let mut name = |Span { start, len }: Span, key: u64| match len {
             0 => NONE,
-            _ => {
-                let name = &operations.bytes[start as usize..(start + len) as usize];
-                self.last_agents.number(contact.last_agent_key, name)
-            }
+            _ => self.last_agents.number(key, &operations.bytes[start as usize..(start + len) as usize]),
         };
+        let last_agent = name(contact.last_agent, contact.last_agent_key);
+        let preferred = name(contact.preferred, contact.preferred_key);
         let conversation = &mut self.book[slot];
-        conversation.contacts += 1;
-        // What a waiting conversation asks for decides its place, so it leaves before that changes.
-        if conversation.class != NONE {
-            self.waiting.leave(slot, conversation);
-        }
         let context = &mut conversation.context;
         context.skills = skills;
         context.lang_key = contact.lang_key;
         context.value = contact.value;
         context.attempt_count = attempts.len() as u32;
         context.last_agent = last_agent;
+        context.preferred = preferred;
         context.failed_attempts = contact.failed_attempts;
         context.kinds = contact.kinds;
         context.message = event.position;
@@ -156,61 +257,74 @@ impl Division {
     }
 
     fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
-        let clock = self.clock;
-        let conversation = &mut self.book[slot];
-        conversation.channel = contact.channel;
-        conversation.queue = contact.queue.expect("a contact that opens names its queue");
-        conversation.arrived = contact.arrived;
-        conversation.opened = clock;
-        conversation.context.first_contact = contact.first_contact;
-        let thread = self.batch.text(events.text(event.thread));
-        self.decide(slot, Body::Opened { value: contact.value, thread, reopened: !contact.opens });
+        self.book[slot].last = self.clock;
+        self.create(slot, contact, events.text(event.thread), contact.opens);
         if contact.blocked && contact.opens {
             self.close(slot, CloseOutcome::Automated, None);
             return;
         }
-        let (rules, tally) = (&*self.rules, &mut self.objectives);
-        let conversation = &mut self.book[slot];
-        conversation.start(Objective::FirstResponse, contact.arrived, clock, rules, tally);
-        conversation.start(Objective::Resolution, contact.arrived, clock, rules, tally);
-        self.enter_queue(slot);
-        self.rearm(slot);
+        self.begin_clocks(slot, contact.arrived);
+        self.enter_queue(slot, Entry::Ordinary);
     }
 
-    fn join(&mut self, slot: u32, contact: &Contact) {
+    /// The record of a conversation that opens, in no queue yet; its context is there.
+    pub(super) fn create(&mut self, slot: u32, contact: &Contact, thread: &[u8], is_new: bool) {
+        let conversation = &mut self.book[slot];
+        conversation.channel = contact.channel;
+        conversation.queue = contact.queue.unwrap_or(contact.home);
+        conversation.arrived = contact.arrived;
+        conversation.opened = self.clock;
+        conversation.context.first_contact = contact.first_contact;
+        let thread = self.batch.text(thread);
+        self.decide(slot, Body::Opened { value: contact.value, thread, reopened: !is_new });
+    }
+
+    fn join(&mut self, slot: u32, contact: &Contact, was_callback: bool) {
         let clock = self.clock;
         let conversation = &mut self.book[slot];
-        if conversation.replied {
-            conversation.replied = false;
-            conversation.arrived = contact.arrived;
-        }
+        conversation.note_contact(contact);
         (conversation.held_pause, conversation.customer_pause) = (false, false);
+        let routed = contact.queue.filter(|queue| !self.overflowed_from(slot, *queue));
+        let state = self.book[slot].state;
+        let conversation = &mut self.book[slot];
+        let elsewhere = routed.filter(|queue| *queue != conversation.queue);
         conversation.settle_resolution(clock, &self.rules);
-        let elsewhere = contact.queue.filter(|queue| *queue != conversation.queue);
-        if conversation.state == State::Offered && elsewhere.is_some() {
+        if state == State::Offered && elsewhere.is_some() {
             self.withdraw(slot, WithdrawReason::Superseded);
             self.part(slot, Parting::Free);
-            self.book[slot].state = State::Queued;
+        }
+        if self.book[slot].agent != NONE {
+            self.take_again(slot);
         }
         let conversation = &mut self.book[slot];
         let from = std::mem::replace(&mut conversation.channel, contact.channel);
-        if conversation.agent != NONE && from != contact.channel {
-            self.pivot(slot, from);
-        }
-        match (self.book[slot].state, elsewhere) {
-            (State::Queued, None) => self.wait(slot),
-            (State::Queued, Some(queue)) => {
-                self.book[slot].queue = queue;
-                self.enter_queue(slot);
+        if conversation.agent != NONE {
+            self.start_next_response(slot, contact.arrived);
+            if from != contact.channel {
+                self.pivot(slot, from);
             }
-            (State::Offered | State::Active | State::Held, _) => {}
+            return;
         }
+        conversation.queue = elsewhere.unwrap_or(conversation.queue);
+        if was_callback {
+            self.start_again(slot, contact.arrived);
+        } else {
+            self.start_next_response(slot, contact.arrived);
+        }
+        if was_callback || elsewhere.is_some() {
+            self.enter_queue(slot, Entry::Ordinary);
+        } else {
+            self.wait(slot);
+        }
+    }
+
+    fn start_next_response(&mut self, slot: u32, arrived: Millis) {
         let conversation = &mut self.book[slot];
         let waits =
             conversation.clocks[Objective::NextResponse as usize].running != super::clocks::Running::No;
         if conversation.answered && !waits {
             let (rules, tally) = (&*self.rules, &mut self.objectives);
-            conversation.start(Objective::NextResponse, contact.arrived, clock, rules, tally);
+            conversation.start(Objective::NextResponse, arrived, self.clock, rules, tally);
         }
     }
 
@@ -221,10 +335,14 @@ impl Division {
         self.staff.load(agent, channel);
         let name = self.batch.text(self.staff.names.get(agent));
         self.decide(slot, Body::Pivoted { agent: name, from });
+        if matches!(self.book[slot].state, State::Active | State::Held) {
+            self.arm_reclaim(slot);
+        }
         self.free(agent);
     }
 
     fn replied(&mut self, slot: u32) {
+        self.note_reply(slot);
         let clock = self.clock;
         let conversation = &mut self.book[slot];
         if conversation.answered {
@@ -248,31 +366,6 @@ impl Division {
         conversation.held_pause = to == State::Held;
         conversation.settle_resolution(self.clock, &self.rules);
         Ok(())
-    }
-
-    fn transferred(&mut self, slot: u32, events: &Events, event: &Event) {
-        let queue = event.queue.unwrap_or(self.book[slot].queue);
-        let agent = self.book[slot].agent;
-        if agent != NONE {
-            self.withdraw(slot, WithdrawReason::Transferred);
-            self.part(slot, Parting::Free);
-            self.exclude(slot, agent, self.rules.queues[queue.at()].exclude_after_miss);
-        } else if self.book[slot].class != NONE {
-            self.waiting.leave(slot, &mut self.book[slot]);
-        }
-        if let Some(list) = event.skills {
-            self.scratch.skills.clear();
-            self.scratch
-                .skills
-                .extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
-            self.book[slot].context.skills = self.waiting.skill_set(&mut self.scratch.skills);
-        }
-        let conversation = &mut self.book[slot];
-        conversation.transfers += 1;
-        conversation.queue = queue;
-        conversation.held_pause = false;
-        conversation.settle_resolution(self.clock, &self.rules);
-        self.enter_queue(slot);
     }
 
     fn abandoned(&mut self, slot: u32) {
@@ -338,6 +431,7 @@ impl Division {
             conversation.wait = clock.since(conversation.arrived);
         }
         conversation.meet(Objective::QueueWait, &mut self.objectives);
+        self.gaps[conversation.queue.at()].note(clock);
         let number = conversation.agent;
         let agent = &mut self.staff.agents[number as usize];
         agent.idle_since = clock;
@@ -352,11 +446,22 @@ impl Division {
         self.part(slot, Parting::Free);
         let span = self.rules.queues[self.book[slot].queue.at()].exclude_after_miss;
         self.exclude(slot, agent, span);
+        let queue = &self.rules.queues[self.book[slot].queue.at()];
+        if let Some(to) = queue.max_offers_to {
+            let most = queue.max_offers;
+            let extra = self.extras.of_mut(&mut self.book[slot]);
+            extra.missed += 1;
+            if extra.missed >= most {
+                self.leave(slot, Leave { to: Some(to), template: None });
+                return;
+            }
+        }
         self.wait(slot);
     }
 
     fn agent_updated(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
         let number = self.staff.hire(event.agent_key, events.text(event.agent));
+        self.note_waiting_for(number);
         let mut profile = std::mem::take(&mut self.scratch.profile);
         fill_profile(&mut profile, events, event, &self.rules, self.id);
         let (place, is_new) = self.staff.intern(&profile);
@@ -370,6 +475,7 @@ impl Division {
         agent.budget = event.budget.unwrap_or(self.rules.divisions[self.id.at()].agents_budget);
         agent.define_capacity(events.capacities[event.capacity.range()].iter().copied());
         self.free(number);
+        self.wait_no_longer(number);
         Ok(())
     }
 
@@ -377,39 +483,7 @@ impl Division {
         let number =
             self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
         let presence = event.presence.expect("decode requires the state");
-        let clock = self.clock;
-        let agent = &mut self.staff.agents[number as usize];
-        if agent.presence == Presence::Offline && presence != AgentPresence::Offline {
-            agent.handled = 0;
-        }
-        agent.presence = match presence {
-            AgentPresence::Available => Presence::Available,
-            AgentPresence::Away => Presence::Away,
-            AgentPresence::Offline => Presence::Offline,
-        };
-        if presence == AgentPresence::Available {
-            if !agent.known_idle {
-                agent.known_idle = true;
-                agent.idle_since = clock;
-            }
-            self.free(number);
-            return Ok(());
-        }
-        self.settle(number, Moved::All);
-        let mut offers = std::mem::take(&mut self.scratch.offers);
-        offers.clear();
-        offers.extend(
-            self.staff.agents[number as usize]
-                .holds
-                .iter()
-                .filter(|slot| self.book[**slot].state == State::Offered),
-        );
-        offers.sort_unstable_by_key(|slot| self.book[*slot].id);
-        for slot in &offers {
-            self.miss(*slot, WithdrawReason::AgentLeft);
-            self.rearm(*slot);
-        }
-        self.scratch.offers = offers;
+        self.presence(number, presence, event.requeue);
         Ok(())
     }
 
@@ -446,22 +520,15 @@ impl Division {
         Ok(())
     }
 
-    /// Enters the queue that it names: the place in the queue begins anew, the place in line does not.
-    pub(super) fn enter_queue(&mut self, slot: u32) {
-        let clock = self.clock;
-        let conversation = &mut self.book[slot];
-        conversation.queued = clock;
-        conversation.cancel(Objective::QueueWait, &mut self.objectives);
-        conversation.start(Objective::QueueWait, clock, clock, &self.rules, &mut self.objectives);
-        self.wait(slot);
-    }
-
     /// Waits in its queue, as it is now.
     pub(super) fn wait(&mut self, slot: u32) {
+        let relaxed = self.steps_passed(slot);
         let conversation = &mut self.book[slot];
         conversation.state = State::Queued;
+        conversation.relaxed = relaxed;
         self.waiting.enter(slot, conversation, &self.rules, &self.staff, self.clock);
         self.arm_delay(slot);
+        self.arm_step(slot);
         self.takeable.push(slot);
     }
 
@@ -473,9 +540,12 @@ impl Division {
 
     /// Parts a conversation from the agent who has it or its offer.
     pub(super) fn part(&mut self, slot: u32, parting: Parting) {
+        self.take_again(slot);
         let clock = self.clock;
         let conversation = &mut self.book[slot];
+        self.extras.arm(conversation, TimerKind::Reclaim, Millis::MAX);
         let engaged = matches!(conversation.state, State::Active | State::Held);
+        conversation.state = State::Queued;
         let number = std::mem::replace(&mut conversation.agent, NONE);
         conversation.turn = Millis::MAX;
         let (channel, queue) = (conversation.channel, conversation.queue);
@@ -506,6 +576,7 @@ impl Division {
 
     /// Ends a conversation that no agent has any more and forgets it.
     pub(super) fn close(&mut self, slot: u32, outcome: CloseOutcome, disposition: Option<Span>) {
+        self.cancel_callback(slot);
         let conversation = &mut self.book[slot];
         assert!(conversation.agent == NONE, "a conversation is parted from its agent before it closes");
         if conversation.class != NONE {
@@ -527,6 +598,7 @@ impl Division {
         };
         let attempts = conversation.context.attempts;
         self.exclusions.forget(slot, conversation);
+        self.extras.forget(slot, conversation);
         self.decide(slot, Body::Closed(closed));
         self.attempts.give_back(attempts);
         self.wheel.disarm(Handle::conversation(slot));

@@ -5,6 +5,8 @@
 //! candidates is adding up their sizes. Agents are compared by name through labels: numbers
 //! that ascend as the names do.
 
+use std::collections::VecDeque;
+
 use crate::collections::bits::Bits;
 use crate::collections::few::Few;
 use crate::collections::index_table::IndexTable;
@@ -15,6 +17,7 @@ use crate::rules::{Rules, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
+use super::absence::RAMP;
 use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
 
@@ -52,6 +55,7 @@ pub struct WrapUp {
 /// | 46–109 | load and capacity by channel |
 /// | 112–175 | what it holds |
 /// | 176–247 | wrap-ups |
+/// | 248–255 | since when it is offline |
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Agent {
@@ -87,6 +91,8 @@ pub struct Agent {
     pub holds: Few<u32, HOLDS>,
     /// Its wrap-ups.
     pub wrap_ups: Few<WrapUp, 1>,
+    /// Since when it has been offline; `Millis::MAX`: it is not, or has never been anything else.
+    pub offline_since: Millis,
 }
 
 /// Conversations that an agent's record has room for: more than most have at a time.
@@ -115,6 +121,7 @@ impl Agent {
             capacity: [0; CHANNELS_MAX],
             holds: Few::default(),
             wrap_ups: Few::default(),
+            offline_since: Millis::MAX,
         }
     }
 
@@ -257,8 +264,21 @@ pub struct Staff {
     weights: Vec<u32>,
     /// Weights, each with the channels that have it.
     by_weight: Vec<(u32, u16)>,
+    /// Most offers of a minute, if the division bounds them.
+    ramp: Option<usize>,
+    /// By agent, if so.
+    offers: Vec<Offers>,
     /// By channel: other channels that cannot be held beside it, either way.
     excluded_by: Vec<u16>,
+}
+
+/// What an agent has been offered of late.
+#[derive(Debug, Default)]
+struct Offers {
+    /// In the last minute, oldest first.
+    latest: VecDeque<Millis>,
+    /// When some left that list, if the agent has not been asked since.
+    forgotten: Option<Millis>,
 }
 
 /// Distance of the labels of agents that come in the order of their names.
@@ -293,6 +313,7 @@ impl Staff {
             }
         }
         Staff {
+            ramp: rules.divisions[division.at()].ramp.map(|ramp| ramp as usize),
             last_offers: rules.queues.iter().map(|_| Pages::new()).collect(),
             by_weight,
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
@@ -385,11 +406,70 @@ impl Staff {
         agent.note_load(channel.at());
     }
 
+    /// Takes the weight of an item off what an agent has used; it still counts as load.
+    pub fn give_back(&mut self, agent: u32, channel: ChannelId) {
+        let weight = self.weights[channel.at()];
+        let used = &mut self.agents[agent as usize].used;
+        assert!(*used >= weight, "an agent's load is what it holds");
+        *used -= weight;
+    }
+
+    /// Adds it again.
+    pub fn take_back(&mut self, agent: u32, channel: ChannelId) {
+        self.agents[agent as usize].used += self.weights[channel.at()];
+    }
+
+    /// Counts an offer, if the division bounds them; says whether it does.
+    pub fn count_offer(&mut self, number: u32, clock: Millis) -> bool {
+        if self.ramp.is_none() {
+            return false;
+        }
+        let agents = self.offers.len().max(number as usize + 1);
+        self.offers.resize_with(agents, Offers::default);
+        self.offers[number as usize].latest.push_back(clock);
+        true
+    }
+
+    /// When the next offer of an agent no longer counts.
+    pub fn ramp_ends(&self, number: u32) -> Option<Millis> {
+        let offers = self.offers.get(number as usize)?;
+        offers.latest.front().map(|oldest| oldest.plus(RAMP))
+    }
+
+    /// Forgets the offers that no longer count; the agent is to be asked what it takes.
+    pub fn forget_offers(&mut self, number: u32, clock: Millis) {
+        let offers = &mut self.offers[number as usize];
+        while offers.latest.front().is_some_and(|oldest| oldest.plus(RAMP) <= clock) {
+            offers.latest.pop_front();
+        }
+        offers.forgotten = Some(clock);
+    }
+
+    /// When offers of an agent were forgotten, if it has not been asked since.
+    pub fn ramped_at(&self, number: u32) -> Option<Millis> {
+        self.offers.get(number as usize)?.forgotten
+    }
+
+    /// The agent is asked.
+    pub fn tell_ramped(&mut self, number: u32) {
+        self.offers[number as usize].forgotten = None;
+    }
+
+    /// Whether an agent may get one more offer this minute.
+    fn is_on_ramp(&self, number: u32) -> bool {
+        let Some(ramp) = self.ramp else { return true };
+        self.offers.get(number as usize).is_none_or(|offers| offers.latest.len() < ramp)
+    }
+
     /// Puts an agent where its presence, load and idle time belong; to be called after each change. Gives the
     /// number of a group that is new, if there is one.
     pub fn settle(&mut self, number: u32, moved: Moved) -> Option<u32> {
         let agent = &self.agents[number as usize];
-        let room = if agent.presence == Presence::Available { self.room(agent) } else { 0 };
+        let room = if agent.presence == Presence::Available && self.is_on_ramp(number) {
+            self.room(agent)
+        } else {
+            0
+        };
         let (from, profile) = (agent.group, agent.profile);
         if from != NONE {
             let group = &self.groups[from as usize];

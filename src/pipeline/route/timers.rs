@@ -5,12 +5,13 @@ use std::collections::BinaryHeap;
 
 use crate::types::decision::Body;
 use crate::types::{
-    Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis, Objective, TraceParent,
+    Cause, CloseOutcome, ConversationId, CustomerId, DurationMs, Millis, Objective, QueueId, TraceParent,
     WithdrawReason,
 };
 
 use super::conversation::{Conversation, State};
 use super::operations::Parting;
+use super::orders::Moved;
 use super::staff::{Agent, Presence, Profile};
 use super::{Division, NONE, Unit};
 
@@ -20,14 +21,34 @@ use super::{Division, NONE, Unit};
 pub enum TimerKind {
     /// Priority goes into the next segment of its curve.
     Knee,
+    /// A step of relaxation is passed: no effect outside either.
+    Relaxation,
+    /// An offer of an agent no longer counts: no effect outside either.
+    Ramp,
     /// A live offer expires.
     OfferExpiry,
     /// A wrap-up ends.
     WrapUp,
+    /// The agent who had it has been offline for too long.
+    Reclaim,
+    /// The customer has been silent for so long that the agent gets the weight back.
+    Release,
+    /// A step of relaxation: others may take it.
+    Step,
+    /// It no longer waits for one agent.
+    Affinity,
     /// An agent may take it again.
     Exclusion,
     /// Agents with a delay may take it.
     Delay,
+    /// The queue opens that was closed when it entered.
+    Opening,
+    /// An agent may get one more offer.
+    Ramped,
+    /// It has waited for too long.
+    MaxWait,
+    /// A callback is due.
+    Callback,
     /// A percentage of an objective has passed.
     Warning,
     /// An objective is breached.
@@ -76,7 +97,9 @@ impl Division {
 
     /// Makes sure that the wheel knows of an agent's earliest deadline.
     pub(super) fn arm_agent(&mut self, number: u32) {
-        if let Some((ends, _)) = self.staff.agents[number as usize].next_wrap_up() {
+        let wrap_up = self.staff.agents[number as usize].next_wrap_up().map(|(ends, _)| ends);
+        let ramp = [self.staff.ramp_ends(number), self.staff.ramped_at(number)].into_iter().flatten().min();
+        if let Some(ends) = wrap_up.into_iter().chain(ramp).min() {
             self.wheel.arm(Handle::agent(number), ends.0);
         }
     }
@@ -93,14 +116,17 @@ impl Division {
     /// A new definition with delays: what waits in its queues learns of them.
     pub(super) fn meet_delays(&mut self, profile: &Profile) {
         for serves in profile.queues.iter().filter(|serves| serves.delay > DurationMs::ZERO) {
-            let delays = &mut self.waiting.lines[serves.queue.at()].delays;
-            let Err(place) = delays.binary_search(&serves.delay) else { continue };
-            delays.insert(place, serves.delay);
-            let mut slots: Vec<u32> = self.waiting.members(serves.queue).collect();
-            slots.sort_unstable();
-            for slot in slots {
-                self.arm_delay(slot);
-                self.rearm(slot);
+            let queues: Vec<QueueId> = self.waiting.served_through(serves.queue).collect();
+            for queue in queues {
+                let delays = &mut self.waiting.lines[queue.at()].delays;
+                let Err(place) = delays.binary_search(&serves.delay) else { continue };
+                delays.insert(place, serves.delay);
+                let mut slots: Vec<u32> = self.waiting.members(queue).collect();
+                slots.sort_unstable();
+                for slot in slots {
+                    self.arm_delay(slot);
+                    self.rearm(slot);
+                }
             }
         }
     }
@@ -175,10 +201,15 @@ impl Division {
     /// The least of a node's deadlines that are due at an instant.
     fn current(&self, handle: u32, at: Millis) -> Option<DueKey> {
         if handle & 1 == 1 {
-            let agent = &self.staff.agents[(handle >> 1) as usize];
-            let (ends, _) = agent.next_wrap_up()?;
+            let number = handle >> 1;
+            let agent = &self.staff.agents[number as usize];
+            let wrap_up = agent.next_wrap_up().map(|(ends, _)| (ends, TimerKind::WrapUp));
+            let ramp = self.staff.ramp_ends(number).map(|ends| (ends, TimerKind::Ramp));
+            let ramped = self.staff.ramped_at(number).map(|at| (at, TimerKind::Ramped));
+            let all = wrap_up.into_iter().chain(ramp).chain(ramped).filter(|(ends, _)| *ends <= at);
+            let kind = all.map(|(_, kind)| kind).min()?;
             let id = ConversationId { customer: CustomerId { hash: agent.label, generation: 0 }, ordinal: 1 };
-            return (ends <= at).then_some(DueKey { kind: TimerKind::WrapUp, id, number: 0, handle });
+            return Some(DueKey { kind, id, number: 0, handle });
         }
         let conversation = &self.book[handle >> 1];
         if !conversation.id.is_some() {
@@ -189,14 +220,36 @@ impl Division {
         if deadline > at {
             return None;
         }
-        let (kind, number) = conversation.first_at(deadline, idle_close);
+        let extra = self.extras.of(conversation).and_then(|extra| extra.first_at(deadline));
+        let (kind, number) = conversation.first_at(deadline, idle_close, extra);
         Some(DueKey { kind, id: conversation.id, number, handle })
     }
 
     fn fire(&mut self, key: DueKey) {
         let slot = key.handle >> 1;
         match key.kind {
-            TimerKind::Knee => self.pass_knee(slot),
+            TimerKind::Knee => self.place_anew(slot),
+            TimerKind::Relaxation => self.relax(slot),
+            TimerKind::Ramp => {
+                self.staff.forget_offers(slot, self.clock);
+                self.settle(slot, Moved::All);
+            }
+            TimerKind::Ramped => {
+                self.staff.tell_ramped(slot);
+                self.free(slot);
+            }
+            TimerKind::Reclaim => self.reclaim(slot),
+            TimerKind::Release => self.release(slot),
+            TimerKind::Step | TimerKind::Opening => {
+                self.extras.arm(&mut self.book[slot], key.kind, Millis::MAX);
+                self.touch(slot);
+            }
+            TimerKind::Affinity => {
+                self.extras.tell_window(&mut self.book[slot]);
+                self.touch(slot);
+            }
+            TimerKind::MaxWait => self.waited_too_long(slot),
+            TimerKind::Callback => self.call_back(slot),
             TimerKind::OfferExpiry => {
                 let agent = self.book[slot].agent;
                 self.staff.agents[agent as usize].presence = Presence::NotResponding;
@@ -232,12 +285,23 @@ impl Division {
         }
     }
 
-    fn pass_knee(&mut self, slot: u32) {
+    /// Somebody may take it now who might not before, if it waits.
+    fn touch(&mut self, slot: u32) {
+        if self.book[slot].class != NONE {
+            self.takeable.push(slot);
+        }
+    }
+
+    /// Priority or what is required has changed with time: it waits in another place.
+    pub(super) fn place_anew(&mut self, slot: u32) {
+        let relaxed = self.steps_passed(slot);
         let conversation = &mut self.book[slot];
         let delay_ends = conversation.delay_ends;
         self.waiting.leave(slot, conversation);
+        conversation.relaxed = relaxed;
         self.waiting.enter(slot, conversation, &self.rules, &self.staff, self.clock);
         conversation.delay_ends = delay_ends;
+        self.arm_step(slot);
     }
 
     fn warn(&mut self, slot: u32) {
@@ -265,22 +329,31 @@ impl Conversation {
     #[inline]
     pub(super) fn earliest(&self, idle_close: DurationMs) -> Millis {
         let alarms = self.alarms[0].min(self.alarms[1]).min(self.alarms[2].min(self.alarms[3]));
-        let waits = self.turn.min(self.delay_ends).min(self.exclusion_ends);
+        let waits = self.turn.min(self.delay_ends).min(self.exclusion_ends).min(self.extra_ends);
         alarms.min(waits).min(self.last.plus(idle_close))
     }
 
     /// What its earliest deadline is; of several at that instant the one that fires first. The number tells
-    /// deadlines of one kind and conversation apart.
-    fn first_at(&self, deadline: Millis, idle_close: DurationMs) -> (TimerKind, u64) {
-        let offered = self.state == State::Offered;
-        if self.turn == deadline {
-            return (if offered { TimerKind::OfferExpiry } else { TimerKind::Knee }, 0);
-        }
-        if self.exclusion_ends == deadline {
-            return (TimerKind::Exclusion, 0);
-        }
-        if self.delay_ends == deadline {
-            return (TimerKind::Delay, 0);
+    /// deadlines of one kind and conversation apart. `extra`: what of its extras is due then.
+    fn first_at(
+        &self,
+        deadline: Millis,
+        idle_close: DurationMs,
+        extra: Option<(TimerKind, u64)>,
+    ) -> (TimerKind, u64) {
+        let turn = match self.state {
+            State::Offered => TimerKind::OfferExpiry,
+            State::Scheduled => TimerKind::Callback,
+            State::Queued | State::Active | State::Held => TimerKind::Knee,
+        };
+        let kept = [
+            (self.turn, turn),
+            (self.exclusion_ends, TimerKind::Exclusion),
+            (self.delay_ends, TimerKind::Delay),
+        ];
+        let kept = kept.into_iter().filter(|(at, _)| *at == deadline).map(|(_, kind)| (kind, 0));
+        if let Some(first) = kept.chain(extra).min() {
+            return first;
         }
         for (warns, kind) in [(true, TimerKind::Warning), (false, TimerKind::Breach)] {
             if let Some(objective) = self.alarmed(deadline, warns) {

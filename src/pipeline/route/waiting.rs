@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::rules::{Curve, Rules, Segment, Strategy};
+use crate::rules::{Curve, Rules, Segment, StepAction, Strategy};
 use crate::types::{ChannelId, ConversationId, DurationMs, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
@@ -96,10 +96,14 @@ pub struct Class {
     lang_key: u64,
     /// Number of the set of skills that its contacts ask for.
     set: u32,
-    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's.
+    /// Steps of relaxation that its conversations have passed.
+    relaxed: u8,
+    /// Queues whose agents may take them too.
+    added: Vec<QueueId>,
+    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's, relaxed.
     skills: Vec<(u64, u8)>,
     /// Profiles that serve the queue and meet the rest.
-    profiles: Bits,
+    pub profiles: Bits,
     /// By profile, if the queue's strategy asks for it: sum of its levels over the skills asked for.
     levels: Vec<u32>,
     /// Whether it does.
@@ -143,8 +147,11 @@ pub struct Line {
     /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
     /// nobody.
     pub delays: Vec<DurationMs>,
+    /// Conversations that wait.
+    pub waiting: u32,
     /// Keyed skills that it requires, ascending.
     skills: Vec<(u64, u8)>,
+    relaxation: Relaxation,
 }
 
 /// A queue that agents of a profile serve.
@@ -152,6 +159,8 @@ pub struct Line {
 pub struct Served {
     /// How.
     pub serves: Serves,
+    /// Steps of relaxation after which; 0: the queue is one of the profile's own.
+    from: u8,
     /// Bit by place of a class in the queue, 64 a word: agents of the profile fit it.
     fits: Vec<u64>,
 }
@@ -187,6 +196,7 @@ impl Waiting {
         };
         let line = |queue: &crate::rules::Queue| Line {
             skills: skills_of(queue),
+            relaxation: Relaxation::of(queue, &skill_key),
             fronts: queue.curve.segments.iter().map(Front::of).collect(),
             ..Line::default()
         };
@@ -233,6 +243,7 @@ impl Waiting {
                 | u64::from(conversation.context.skills) << 32,
         );
         hash.add(lang_key);
+        hash.add(u64::from(conversation.relaxed));
         let set = conversation.context.skills;
         let is_it = |number: u32| {
             let class = &self.classes[number as usize];
@@ -240,16 +251,20 @@ impl Waiting {
                 && class.channel == conversation.channel
                 && class.lang_key == lang_key
                 && class.set == set
+                && class.relaxed == conversation.relaxed
         };
         if let Some(number) = self.table.find(hash.0, is_it) {
             return number;
         }
+        let (relaxed, relaxation) = (conversation.relaxed, &self.lines[queue.at()].relaxation);
         let class = Class {
             queue,
             channel: conversation.channel,
             lang_key,
             set,
-            skills: self.merged_skills(queue, set),
+            relaxed,
+            added: relaxation.added(relaxed).map(|(_, queue)| queue).collect(),
+            skills: relaxation.skills(relaxed, self.merged_skills(queue, set)),
             compares_levels: rules.queues[queue.at()].strategy == Strategy::BestSkill,
             heaps: self.lines[queue.at()].fronts.iter().map(|_| Heap::default()).collect(),
             ..Class::default()
@@ -280,18 +295,46 @@ impl Waiting {
 
     /// A new profile: the classes of its queues learn whether it fits.
     pub fn meet_profile(&mut self, number: u32, profile: &Profile) {
-        let unknown = |serves: &Serves| Served { serves: *serves, fits: Vec::new() };
-        let mut served: Vec<Served> = profile.queues.iter().map(unknown).collect();
-        for queue in &profile.queues {
-            let line = &mut self.lines[queue.queue.at()];
+        let own = |serves: &Serves| Served { serves: *serves, from: 0, fits: Vec::new() };
+        let mut served: Vec<Served> = profile.queues.iter().map(own).collect();
+        for (at, line) in self.lines.iter().enumerate() {
+            let queue = QueueId(at as u16);
+            if profile.serves(queue).is_some() {
+                continue;
+            }
+            // By a step that adds a queue of the profile's own; a queue may be added more than once.
+            for (from, added) in line.relaxation.added(u8::MAX) {
+                let by = profile.serves(added);
+                served.extend(by.map(|by| Served { serves: Serves { queue, ..by }, from, fits: Vec::new() }));
+            }
+        }
+        served.sort_by_key(|served| (served.serves.rank, served.serves.queue, served.serves.delay, served.from));
+        for place in 0..served.len() {
+            let queue = served[place].serves.queue;
+            let line = &mut self.lines[queue.at()];
+            if line.profiles.last() == Some(&number) {
+                continue;
+            }
             line.profiles.push(number);
             for class in &line.classes {
                 self.classes[*class as usize].meet(number, profile, &mut served);
             }
         }
         debug_assert_eq!(self.served.len(), number as usize, "profiles come in the order of their numbers");
+        self.asked.push(served.iter().map(|served| (served.serves.rank, served.serves.queue)).collect());
         self.served.push(served);
-        self.asked.push(profile.queues.iter().map(|serves| (serves.rank, serves.queue)).collect());
+    }
+
+    /// Queues with a step that adds the agents of this one, and the queue itself.
+    pub fn served_through(&self, queue: QueueId) -> impl Iterator<Item = QueueId> {
+        let adds = move |line: &Line| line.relaxation.added(u8::MAX).any(|(_, added)| added == queue);
+        let others = self.lines.iter().enumerate().filter(move |(_, line)| adds(line));
+        others.map(|(at, _)| QueueId(at as u16)).filter(move |other| *other != queue).chain([queue])
+    }
+
+    /// Points that steps have added to the priority of a conversation.
+    pub fn raised(&self, queue: QueueId, relaxed: u8) -> i64 {
+        self.lines[queue.at()].relaxation.raised[usize::from(relaxed)]
     }
 
     /// A new group: the classes that fit its profile learn of it.
@@ -318,7 +361,9 @@ impl Waiting {
         let number = self.class_of(conversation, rules, staff);
         let curve = &rules.queues[conversation.queue.at()].curve;
         conversation.class = number;
-        let key = place_in_curve(conversation, curve, at);
+        let raised = self.raised(conversation.queue, conversation.relaxed);
+        let key = place_in_curve(conversation, curve, raised, at);
+        self.lines[conversation.queue.at()].waiting += 1;
         let class = &mut self.classes[number as usize];
         class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
         self.note(number, conversation.segment);
@@ -329,6 +374,7 @@ impl Waiting {
         let number = std::mem::replace(&mut conversation.class, NONE);
         conversation.turn = Millis::MAX;
         conversation.delay_ends = Millis::MAX;
+        self.lines[conversation.queue.at()].waiting -= 1;
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
@@ -456,7 +502,8 @@ impl Class {
             self.levels[number as usize] = levels.sum();
         }
         self.profiles.set(number);
-        let queue = |served: &&mut Served| served.serves.queue == self.queue;
+        let queue =
+            |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
         for served in served.iter_mut().filter(queue) {
             let word = self.place as usize / 64;
             served.fits.resize(served.fits.len().max(word + 1), 0);
@@ -472,14 +519,86 @@ impl Class {
 
     /// Whether agents of a profile serve the queue and meet skills and language.
     fn fits(&self, profile: &Profile) -> bool {
-        profile.serves(self.queue).is_some()
+        let serves = |queue: QueueId| profile.serves(queue).is_some();
+        (serves(self.queue) || self.added.iter().any(|added| serves(*added)))
             && (self.lang_key == 0 || profile.langs.binary_search(&self.lang_key).is_ok())
             && self.skills.iter().all(|(skill, level)| profile.level(*skill) >= *level)
     }
 }
 
+/// What the steps of a queue do, names as keys.
+#[derive(Debug, Default)]
+struct Relaxation {
+    steps: Vec<Relaxed>,
+    /// Skills that no step touches, by key.
+    hard: Vec<u64>,
+    /// By number of steps passed: points added.
+    raised: Vec<i64>,
+}
+
+/// What one step does.
+#[derive(Debug)]
+enum Relaxed {
+    Drop(Vec<u64>),
+    Lower(Vec<(u64, u8)>),
+    Add(QueueId),
+    Raise,
+}
+
+impl Relaxation {
+    fn of(queue: &crate::rules::Queue, key: impl Fn(&str) -> u64) -> Relaxation {
+        let mut raised = vec![0];
+        let mut steps = Vec::new();
+        for step in &queue.steps {
+            let mut points = raised[raised.len() - 1];
+            steps.push(match &step.action {
+                StepAction::Drop(skills) => Relaxed::Drop(skills.iter().map(|skill| key(skill)).collect()),
+                StepAction::Lower(skills) => {
+                    Relaxed::Lower(skills.iter().map(|(skill, level)| (key(skill), *level)).collect())
+                }
+                StepAction::Add(queue) => Relaxed::Add(*queue),
+                StepAction::Raise(more) => {
+                    points += more;
+                    Relaxed::Raise
+                }
+            });
+            raised.push(points);
+        }
+        let hard = queue.skills.iter().filter(|skill| skill.hard).map(|skill| key(&skill.name)).collect();
+        Relaxation { steps, hard, raised }
+    }
+
+    /// Queues added by the first `relaxed` steps, each with the number of steps after which.
+    fn added(&self, relaxed: u8) -> impl Iterator<Item = (u8, QueueId)> {
+        let steps = self.steps.iter().take(usize::from(relaxed)).zip(1u8..);
+        steps.filter_map(|(step, from)| match step {
+            Relaxed::Add(queue) => Some((from, *queue)),
+            _ => None,
+        })
+    }
+
+    /// What is still required after so many steps.
+    fn skills(&self, relaxed: u8, mut skills: Vec<(u64, u8)>) -> Vec<(u64, u8)> {
+        for step in &self.steps[..usize::from(relaxed)] {
+            match step {
+                Relaxed::Drop(keys) => {
+                    skills.retain(|(key, _)| self.hard.contains(key) || !keys.contains(key));
+                }
+                Relaxed::Lower(levels) => {
+                    for (key, level) in skills.iter_mut().filter(|(key, _)| !self.hard.contains(key)) {
+                        let lowered = levels.iter().find(|(lowered, _)| lowered == key);
+                        *level = lowered.map_or(*level, |(_, to)| *to.min(level));
+                    }
+                }
+                Relaxed::Add(_) | Relaxed::Raise => {}
+            }
+        }
+        skills
+    }
+}
+
 /// Sets segment and turn for an instant and gives the key.
-fn place_in_curve(conversation: &mut Conversation, curve: &Curve, at: Millis) -> WaitKey {
+fn place_in_curve(conversation: &mut Conversation, curve: &Curve, raised: i64, at: Millis) -> WaitKey {
     let age = at.since(conversation.arrived).max(DurationMs::ZERO);
     let segment = curve.segments.partition_point(|segment| segment.from <= age) - 1;
     let from = curve.segments[segment];
@@ -487,7 +606,7 @@ fn place_in_curve(conversation: &mut Conversation, curve: &Curve, at: Millis) ->
     conversation.turn =
         curve.segments.get(segment + 1).map_or(Millis::MAX, |next| conversation.arrived.plus(next.from));
     let start = conversation.arrived.0.wrapping_add(from.from.0);
-    let key = (conversation.context.value + from.points)
+    let key = (conversation.context.value + raised + from.points)
         .wrapping_shl(32)
         .wrapping_sub(from.slope.wrapping_mul(start));
     WaitKey { key, arrived: conversation.arrived, id: conversation.id }
@@ -497,6 +616,14 @@ fn place_in_curve(conversation: &mut Conversation, curve: &Curve, at: Millis) ->
 #[inline]
 pub fn priority_at(key: WaitKey, slope: i64, at: Millis) -> i64 {
     key.key.wrapping_add(slope.wrapping_mul(at.0))
+}
+
+/// Priority in 2⁻³² points of something that does not wait.
+pub fn priority_of(conversation: &Conversation, curve: &Curve, raised: i64, at: Millis) -> i64 {
+    let key = place_in_curve(&mut conversation.clone(), curve, raised, at);
+    let age = at.since(conversation.arrived).max(DurationMs::ZERO);
+    let segment = curve.segments.partition_point(|segment| segment.from <= age) - 1;
+    priority_at(key, curve.segments[segment].slope, at)
 }
 
 /// Priority in points, rounded: `floor(p / 2³² + ½)`.
@@ -536,7 +663,7 @@ mod tests {
                 let mut conversation = Conversation { arrived, ..Conversation::FREE };
                 conversation.context.value = value;
                 let at = Millis(arrived.0 + age);
-                let key = place_in_curve(&mut conversation, &curve, at);
+                let key = place_in_curve(&mut conversation, &curve, 0, at);
                 let exact = priority_at(key, curve.segments[conversation.segment as usize].slope, at);
                 assert_eq!(i128::from(exact), naive(&curve, value, arrived, at), "age {age}, value {value}");
                 assert!(conversation.turn > at);
