@@ -11,7 +11,7 @@ use crate::types::{AcceptMode, DurationMs, Millis};
 
 use super::conversation::State;
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
-use super::staff::Profile;
+use super::staff::{Profile, Serves};
 use super::waiting::{Head, Line, Served, WaitKey, points_shown, priority_at};
 use super::{Division, NONE};
 
@@ -166,15 +166,15 @@ impl Division {
         let group = self.staff.groups.get(agent.group as usize)?;
         let mut best: Option<(u32, Found)> = None;
         let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
-        let profile = group.profile as usize;
-        for (place, (rank, queue)) in self.waiting.asked[profile].iter().copied().enumerate() {
+        for served in &self.waiting.served[group.profile as usize] {
+            let Serves { rank, queue, .. } = served.serves;
             if best.is_some_and(|(least, _)| least < rank) {
                 break;
             }
             if !self.waiting.is_occupied(queue) {
                 continue;
             }
-            let (line, served) = (&self.waiting.lines[queue.at()], &self.waiting.served[profile][place]);
+            let line = &self.waiting.lines[queue.at()];
             for (segment, front) in line.fronts.iter().enumerate() {
                 let Some((first, _)) = front.heads.peek() else { continue };
                 let bound = priority_at(*first, front.slope, self.clock);
