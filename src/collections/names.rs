@@ -36,7 +36,7 @@ const LONG: u8 = u8::MAX;
 
 impl Default for Names {
     fn default() -> Names {
-        // One segment: names are few, and there is a list of them in every shard.
+        // One segment: names are few.
         Names {
             table: IndexTable::with_segment_bits(0),
             records: Vec::new(),

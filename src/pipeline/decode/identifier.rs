@@ -4,6 +4,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::names::Names;
+use super::phone::Plan;
 use super::scan::{self, BLOCK};
 use crate::rules::{Form, Rules};
 use crate::types::KindId;
@@ -50,7 +51,7 @@ enum Kind {
     Opaque,
     Handle,
     Email(Vec<String>),
-    Phone(Option<phonenumber::country::Id>),
+    Phone(Plan),
 }
 
 impl Normaliser {
@@ -65,7 +66,7 @@ impl Normaliser {
                 // The library builds its numbering plans at the first number that it sees, which takes a tenth of a
                 // second: better now than under load.
                 let _ = phonenumber::parse(region, "2015550123");
-                Kind::Phone(region)
+                Kind::Phone(Plan::new(region))
             }
         });
         let blocked: Vec<&str> =
@@ -154,7 +155,7 @@ impl Normaliser {
                 !self.scratch.iter().any(|b| *b <= b' ' || *b == 0x7f)
                     && email(&mut self.scratch, fold_domains)
             }
-            Kind::Phone(region) => phone(trimmed, *region, &mut self.scratch),
+            Kind::Phone(plan) => plan.normalise(trimmed, &mut self.scratch),
         };
         self.judge(good)
     }
@@ -184,7 +185,7 @@ impl Normaliser {
                 !lower.chars().any(|c| c.is_whitespace() || c.is_control())
                     && email(&mut self.scratch, fold_domains)
             }
-            Kind::Phone(region) => phone(trimmed.as_bytes(), *region, &mut self.scratch),
+            Kind::Phone(plan) => plan.normalise(trimmed.as_bytes(), &mut self.scratch),
         };
         self.judge(good)
     }
@@ -257,35 +258,6 @@ fn email(address: &mut Vec<u8>, fold_domains: &[String]) -> bool {
     address.copy_within(at.., kept);
     address.truncate(kept + domain);
     kept > 0
-}
-
-/// Writes the E.164 form of a trimmed number.
-fn phone(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
-    into.clear();
-    if let Some((b'+', rest)) = trimmed.split_first() {
-        if (7..=15).contains(&rest.len()) && rest[0] != b'0' && rest.iter().all(u8::is_ascii_digit) {
-            into.extend_from_slice(trimmed);
-            return true;
-        }
-        into.push(b'+');
-        let digits = rest.iter().filter(|b| !matches!(b, b' ' | b'-' | b'.' | b'(' | b')'));
-        into.extend(digits);
-        let plain = into[1..].iter().all(u8::is_ascii_digit) && into.get(1) != Some(&b'0');
-        if plain && (8..=16).contains(&into.len()) {
-            return true;
-        }
-        into.clear();
-    }
-    phone_by_library(trimmed, region, into)
-}
-
-#[cold]
-fn phone_by_library(trimmed: &[u8], region: Option<phonenumber::country::Id>, into: &mut Vec<u8>) -> bool {
-    let Ok(text) = std::str::from_utf8(trimmed) else { return false };
-    let Ok(number) = phonenumber::parse(region, text) else { return false };
-    let form = number.format().mode(phonenumber::Mode::E164).to_string();
-    into.extend_from_slice(form.as_bytes());
-    true
 }
 
 #[cfg(test)]

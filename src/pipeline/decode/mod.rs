@@ -15,6 +15,7 @@ mod cursor;
 mod names;
 mod members;
 mod time;
+mod phone;
 mod identifier;
 mod tables;
 mod texts;

@@ -156,11 +156,13 @@ impl Segment {
     #[inline]
     fn put(&mut self, slot: Slot) {
         let home = self.home(slot.low);
-        let bucket = self.buckets[home..].iter_mut().find(|bucket| !bucket.is_full());
-        let bucket = bucket.expect("the last bucket is not full");
+        let place = self.buckets[home..].iter().position(|bucket| !bucket.is_full());
+        let place = home + place.expect("the last bucket is not full");
+        let bucket = &mut self.buckets[place];
         let free = bucket.0.iter_mut().find(|other| other.customer == NONE);
         *free.expect("the bucket is not full") = slot;
-        if self.buckets.last().is_some_and(Bucket::is_full) {
+        // Asked only of the last bucket itself, whose line nobody else has to wait for.
+        if bucket.is_full() && place + 1 == self.buckets.len() {
             self.lengthen();
         }
     }

@@ -21,6 +21,7 @@ mod value;
 
 use std::sync::Arc;
 
+use crate::collections::names::Names;
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::{Event, Events};
@@ -53,25 +54,30 @@ struct Context {
 struct PartOfShards {
     parts: usize,
     shards: Vec<Shard>,
+    /// Names of the agents whom customers of these shards had last. One list for all of them: an agent answers customers
+    /// of every shard, and a list in each would hold every name as often.
+    agents: Names,
 }
 
 /// All parts together.
 struct AllShards<'a>(Vec<&'a mut PartOfShards>);
 
-/// Where a customer's record lies.
+/// Where a customer's record lies, and the names of agents that it refers to.
 trait Homes {
-    fn home(&mut self, customer: u32) -> &mut Shard;
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names);
 }
 
 impl Homes for PartOfShards {
     #[inline]
-    fn home(&mut self, customer: u32) -> &mut Shard {
-        &mut self.shards[shard_of(customer) / self.parts]
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names) {
+        // `parts` is a power of two.
+        let shift = self.parts.trailing_zeros();
+        (&mut self.shards[shard_of(customer) >> shift], &mut self.agents)
     }
 }
 
 impl Homes for AllShards<'_> {
-    fn home(&mut self, customer: u32) -> &mut Shard {
+    fn home(&mut self, customer: u32) -> (&mut Shard, &mut Names) {
         let part = part_of(customer, self.0.len());
         self.0[part].home(customer)
     }
@@ -127,7 +133,11 @@ impl Understand {
         let part = |_| Understand {
             context: Context { rules: rules.clone(), appraiser: Appraiser::new(rules, keys) },
             parcel: Parcel::default(),
-            shards: PartOfShards { parts, shards: (0..SHARDS / parts).map(|_| Shard::new(rules)).collect() },
+            shards: PartOfShards {
+                parts,
+                shards: (0..SHARDS / parts).map(|_| Shard::new(rules)).collect(),
+                agents: Names::default(),
+            },
             ignored: Default::default(),
         };
         (0..parts).map(part).collect()
@@ -143,10 +153,12 @@ impl Understand {
         let mut merges = merges.iter().peekable();
         for (at, row) in rows.iter().enumerate() {
             if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD)) {
-                self.shards.home(index).prefetch(local_of(index), event);
+                let (shard, agents) = self.shards.home(index);
+                shard.prefetch(local_of(index), event, agents);
             }
             if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD / 2)) {
-                self.shards.home(index).prefetch_lists(local_of(index), event);
+                let (shard, agents) = self.shards.home(index);
+                shard.prefetch_lists(local_of(index), event, agents);
             }
             let Understand { context, parcel, shards, ignored } = self;
             let place = batch.place(*row);
@@ -162,7 +174,8 @@ impl Understand {
 
     /// Bytes allocated: customers with their attempts, conversations with their threads.
     pub fn bytes(&self) -> [usize; 2] {
-        self.shards.shards.iter().map(Shard::bytes).fold([0; 2], |[a, b], [c, d]| [a + c, b + d])
+        let agents = [self.shards.agents.bytes(), 0];
+        self.shards.shards.iter().map(Shard::bytes).fold(agents, |[a, b], [c, d]| [a + c, b + d])
     }
 
     /// Carries out a batch's merges and the rows of those who merge, all parts having done theirs.
@@ -204,12 +217,12 @@ impl Context {
         let Resolved::Customer { index, id, kinds } = resolved else {
             unreachable!("only customers' events are dealt out to shards")
         };
-        let shard = shards.home(index);
+        let (shard, agents) = shards.home(index);
         let local = local_of(index);
         shard.meet(local, place.clock);
         match place.event.event_type {
             EventType::ContactReceived => shard
-                .contact(place, local, (id, kinds), &self.rules, &self.appraiser, out)
+                .contact(place, local, (id, kinds), self, agents, out)
                 .map_err(|()| IgnoreReason::Unsupported),
             EventType::CustomerUpdated => {
                 shard.update_profile(place, local);
@@ -220,7 +233,7 @@ impl Context {
                 agent_event(place.event, place.row, Some(id), out);
                 Ok(())
             }
-            _ => shard.follow_up(place, local, id, &self.rules, out),
+            _ => shard.follow_up(place, local, id, (&self.rules, agents), out),
         }
     }
 }
@@ -253,13 +266,14 @@ fn join(
     place: Place<'_>,
     out: &mut [Operations],
 ) {
-    let absorbed = shards.home(merge.absorbed);
+    let (absorbed, agents) = shards.home(merge.absorbed);
     absorbed.meet(local_of(merge.absorbed), place.clock);
-    absorbed.part(local_of(merge.absorbed), parcel);
-    let survivor = shards.home(merge.survivor);
+    absorbed.part(local_of(merge.absorbed), agents, parcel);
+    let (survivor, agents) = shards.home(merge.survivor);
     survivor.meet(local_of(merge.survivor), place.clock);
     survivor.receive(
         local_of(merge.survivor),
+        agents,
         parcel,
         |conversation: ConversationId, division: DivisionId| {
             out[division.at()].rows.push(Operation {

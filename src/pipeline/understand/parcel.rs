@@ -1,5 +1,6 @@
 //! A customer's record on its way to another, possibly in another shard: what happens when customers become one.
 
+use crate::collections::names::Names;
 use crate::types::{ConversationId, DivisionId};
 
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
@@ -22,7 +23,7 @@ pub struct Parcel {
 
 impl Shard {
     /// Takes a customer's record out, to be received by another.
-    pub fn part(&mut self, local: u32, parcel: &mut Parcel) {
+    pub fn part(&mut self, local: u32, agents: &Names, parcel: &mut Parcel) {
         parcel.attempts.clear();
         parcel.attempts.extend_from_slice(self.customers[local].attempts(&self.blocks));
         self.customers[local].clear_attempts(&mut self.blocks);
@@ -39,10 +40,10 @@ impl Shard {
         }
         parcel.customer = std::mem::take(&mut self.customers[local]);
         let last_agent = parcel.customer.last_agent;
-        parcel.last_agent = (last_agent != NONE).then(|| self.agents.key(last_agent));
+        parcel.last_agent = (last_agent != NONE).then(|| agents.key(last_agent));
         parcel.last_agent_name.clear();
         if last_agent != NONE {
-            parcel.last_agent_name.extend_from_slice(self.agents.get(last_agent));
+            parcel.last_agent_name.extend_from_slice(agents.get(last_agent));
         }
     }
 
@@ -51,6 +52,7 @@ impl Shard {
     pub fn receive(
         &mut self,
         local: u32,
+        agents: &mut Names,
         parcel: &mut Parcel,
         mut renamed: impl FnMut(ConversationId, DivisionId),
     ) {
@@ -58,7 +60,7 @@ impl Shard {
         if self.customers[local].last_agent == NONE
             && let Some(key) = parcel.last_agent
         {
-            self.customers[local].last_agent = self.agents.number(key, &parcel.last_agent_name);
+            self.customers[local].last_agent = agents.number(key, &parcel.last_agent_name);
         }
         parcel.conversations.sort_unstable_by_key(|(_, conversation)| conversation.id);
         parcel.moved.clear();

@@ -8,10 +8,10 @@ use crate::types::event::{Event, List, Span};
 use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{AttemptOutcome, CustomerId, DurationMs, EventType, IgnoreReason, Millis, QueueId};
 
-use super::Place;
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
 use super::threads::Threads;
 use super::value::{Appraiser, Facts};
+use super::{Context, Place};
 
 /// Records of a page: all shards begin a page at about the same time, together 4 MB.
 const PAGE_BITS: u32 = 10;
@@ -29,7 +29,6 @@ pub struct Shard {
     pub(super) threads: Threads,
     /// Attempts of customers who have more than a few.
     pub(super) blocks: Blocks<KeptAttempt>,
-    pub(super) agents: Names,
     pub(super) kept: usize,
     window: DurationMs,
     continuity: DurationMs,
@@ -49,7 +48,6 @@ impl Shard {
             horizon: Millis::MIN,
             threads: Threads::default(),
             blocks: Blocks::new(kept),
-            agents: Names::default(),
             kept,
             window: rules.conversation.attempts_window,
             continuity: rules.conversation.continuity,
@@ -64,34 +62,34 @@ impl Shard {
         self.horizon = clock;
     }
 
-    /// Bytes allocated: customers with their attempts and last agents' names, conversations with their threads.
+    /// Bytes allocated: customers with their attempts, conversations with their threads.
     pub fn bytes(&self) -> [usize; 2] {
         let free = self.free.capacity() * size_of::<u32>();
         [
-            self.customers.bytes() + self.blocks.bytes() + self.agents.bytes(),
+            self.customers.bytes() + self.blocks.bytes(),
             self.conversations.bytes() + self.threads.bytes() + free,
         ]
     }
 
     /// Asks for a customer's record ahead of its use, and for the place of the event's agent among the names.
     #[inline]
-    pub fn prefetch(&self, local: u32, event: &Event) {
+    pub fn prefetch(&self, local: u32, event: &Event, agents: &Names) {
         self.customers.prefetch(local);
         if is_told_agent(event) {
-            self.agents.prefetch(event.agent_key);
+            agents.prefetch(event.agent_key);
         }
     }
 
     /// Asks for what a customer's record leads to, and for the agent's name, the lines before being fetched.
     #[inline]
-    pub fn prefetch_lists(&self, local: u32, event: &Event) {
+    pub fn prefetch_lists(&self, local: u32, event: &Event, agents: &Names) {
         let Some(customer) = self.customers.get(local) else { return };
         self.conversations.prefetch(customer.conversations);
         customer.prefetch_attempts(&self.blocks);
         if is_told_agent(event) {
-            self.agents.guess(event.agent_key);
+            agents.guess(event.agent_key);
         } else if event.event_type == EventType::ContactReceived {
-            self.agents.prefetch_name(customer.last_agent);
+            agents.prefetch_name(customer.last_agent);
         }
     }
 
@@ -117,8 +115,8 @@ impl Shard {
         place: Place,
         local: u32,
         (id, kinds): (CustomerId, u16),
-        rules: &Rules,
-        appraiser: &Appraiser,
+        Context { rules, appraiser }: &Context,
+        agents: &Names,
         out: &mut [Operations],
     ) -> Result<(), ()> {
         let event = place.event;
@@ -147,7 +145,7 @@ impl Shard {
         };
         let division = self.conversations[slot].division;
         let operations = &mut out[division.at()];
-        let contact = self.context(local, slot, facts, kinds, appraiser.value(facts), operations);
+        let contact = self.context(local, slot, facts, (kinds, appraiser.value(facts)), agents, operations);
         operations.contacts.push(Contact { queue, opens, blocked, ..contact });
         let conversation = &mut self.conversations[slot];
         conversation.add_thread(event.thread_key, &mut self.threads);
@@ -175,7 +173,7 @@ impl Shard {
         place: Place,
         local: u32,
         id: CustomerId,
-        rules: &Rules,
+        (rules, agents): (&Rules, &mut Names),
         out: &mut [Operations],
     ) -> Result<(), IgnoreReason> {
         let event = place.event;
@@ -205,8 +203,7 @@ impl Shard {
             _ => {}
         }
         if is_told_agent(event) {
-            self.customers[local].last_agent =
-                self.agents.number(event.agent_key, place.events.text(event.agent));
+            self.customers[local].last_agent = agents.number(event.agent_key, place.events.text(event.agent));
         }
         if matches!(action, Action::Resolved | Action::Abandoned) {
             self.close(slot);
@@ -279,8 +276,8 @@ impl Shard {
         local: u32,
         slot: u32,
         facts: Facts,
-        kinds: u16,
-        value: i64,
+        (kinds, value): (u16, i64),
+        agents: &Names,
         out: &mut Operations,
     ) -> Contact {
         let customer = &self.customers[local];
@@ -288,9 +285,9 @@ impl Shard {
         out.attempts.extend(customer.attempts(&self.blocks).iter().map(KeptAttempt::told));
         let (mut last_agent, mut last_agent_key) = (Span::default(), 0);
         if customer.last_agent != NONE {
-            let name = self.agents.get(customer.last_agent);
+            let name = agents.get(customer.last_agent);
             last_agent = Span { start: out.bytes.len() as u32, len: name.len() as u32 };
-            last_agent_key = self.agents.key(customer.last_agent);
+            last_agent_key = agents.key(customer.last_agent);
             out.bytes.extend_from_slice(name);
         }
         Contact {
