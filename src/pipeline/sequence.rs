@@ -88,6 +88,11 @@ impl Sequenced {
 }
 
 impl Sequencer {
+    /// Customers founded so far.
+    pub fn customers(&self) -> u32 {
+        self.identify.customers()
+    }
+
     /// Bytes that identify holds: deduplication, identifiers, customers.
     pub fn bytes(&self) -> [usize; 3] {
         self.identify.bytes()

@@ -361,6 +361,11 @@ impl<M: Meter> Flow<M> {
         }
     }
 
+    /// Customers founded so far.
+    pub fn customers(&self) -> u32 {
+        self.sequencer(|sequencer| sequencer.customers())
+    }
+
     /// Bytes that the states have allocated, by what they are for: deduplication, identifiers, customers in identify;
     /// customers and conversations in understand; conversations and names of agents in route. Waits for steps that are
     /// being done.
