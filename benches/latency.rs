@@ -10,6 +10,12 @@
 //! engine would be idle. The figure is wall time's, unless others had the core for more than a hundredth of the time;
 //! then it is processor time's, and `clock` in the JSON says so.
 //!
+//! What the machine itself does to whoever keeps such a schedule stands beside it as the `floor`: the same instants, and a
+//! loop that counts up for 70 % of the time and does nothing else. The longest batches are told with what each stage took
+//! and the page faults since the one before.
+//!
+//! Memory is touched ahead and kept, as `run` does (`io::memory`); `--cold` leaves that out.
+//!
 //! The first part of the log is not counted: twenty thousand agents log in there and every table grows from nothing.
 //! The answer of each run must be that of the naive model on a prefix, and the same for any cut on the whole.
 
@@ -24,6 +30,8 @@ use support::log::Log;
 use support::options::Options;
 use support::report::{Goal, rounded, tell};
 use support::stopwatch::{thread_nanos, wall_nanos};
+use trunkline::io::memory;
+use trunkline::pipeline::{Stage, Watch};
 use trunkline::types::Output;
 use trunkline::types::record::Record;
 
@@ -36,6 +44,12 @@ const LOAD_PERCENT: u64 = 70;
 const WARM_UP_PERCENT: usize = 40;
 /// Longer latencies count as this: a minute.
 const NANOS_MAX: u64 = 60_000_000_000;
+/// Memory that is touched before the first run.
+const AHEAD: usize = 1 << 30;
+/// Batches that take longer are looked at.
+const PAUSE_NANOS: u64 = 1_000_000;
+/// Of them so many are told.
+const PAUSES: usize = 5;
 /// Name and quantile; the last one is the greatest value.
 const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999), ("max", 1.0)];
@@ -63,13 +77,41 @@ struct Run {
     longest: u64,
     /// Part of the time in which this thread did not run, since others had the core, in hundredths.
     stolen_percent: f64,
+    /// The longest batches, the longest first.
+    pauses: Vec<Pause>,
     answer: Whole,
+}
+
+/// A batch that took long.
+#[derive(Copy, Clone)]
+struct Pause {
+    /// Number of its first event.
+    event: usize,
+    events: usize,
+    nanos: u64,
+    stages: [u64; Stage::ALL.len()],
+    /// Page faults since the pause before.
+    faults: u64,
+}
+
+/// When each stage was done.
+#[derive(Default)]
+struct Marks([u64; Stage::ALL.len()]);
+
+impl Watch for Marks {
+    fn done(&mut self, stage: Stage) {
+        self.0[stage as usize] = wall_nanos();
+    }
 }
 
 fn main() -> ExitCode {
     let options = Options::read();
     let log = Log::omni(&options);
     let records = log.records();
+    if options.ahead {
+        memory::keep();
+        memory::touch(AHEAD);
+    }
     let prefix = &records[..records.len().min(options.model_events)];
     if of_model(&log.rules, prefix).value() != of_pipeline(&log.rules, prefix, options.batch).value() {
         eprintln!("WRONG: the first {} events give another output than the model's", prefix.len());
@@ -95,10 +137,17 @@ fn main() -> ExitCode {
                 eprintln!("WRONG: at a pace the output is {:032x}", run.answer.value());
                 return ExitCode::FAILURE;
             }
-            let cells = micros(&run.latency).map(|us| format!("{us:>9.1}")).join(" ");
-            println!("{:<10} {cells} {:>9.0} {:>9.2}", run.clock, run.events_per_s, run.stolen_percent);
+            print_run(&run);
             runs.push(run);
+            if let Clock::Wall = clock() {
+                let floor = floor(records.len() - warm_up(&records), options.batch, step);
+                print_run(&floor);
+                runs.push(floor);
+            }
         }
+    }
+    for run in &runs {
+        run.pauses.iter().for_each(|pause| println!("{:<10} {}", run.clock, pause.sentence()));
     }
     report(&options, &runs, &records, expected);
     ExitCode::SUCCESS
@@ -165,19 +214,53 @@ fn fastest(options: &Options, log: &Log, records: &[Record<'_>], clock: &Clock) 
     (clock.now() - begun) as f64 / measured.len() as f64
 }
 
+/// Events that are not counted.
+fn warm_up(records: &[Record<'_>]) -> usize {
+    records.len() * WARM_UP_PERCENT / 100
+}
+
+fn print_run(run: &Run) {
+    let cells = micros(&run.latency).map(|us| format!("{us:>9.1}")).join(" ");
+    println!("{:<10} {cells} {:>9.0} {:>9.2}", run.clock, run.events_per_s, run.stolen_percent);
+}
+
+/// The same schedule without an engine: each event keeps the thread busy for its share of the load, in processor time.
+fn floor(events: usize, batch: usize, step: f64) -> Run {
+    let mut run = Run::new("floor", batch, step);
+    let (passed, ran) = (wall_nanos(), thread_nanos());
+    let start = wall_nanos();
+    let due = |event: usize| start + (event as f64 * step) as u64;
+    let mut next = 0;
+    while next < events {
+        let begun = Clock::Wall.wait_until(due(next));
+        let ready = ((begun - due(next)) as f64 / step) as usize + 1;
+        let end = events.min(next + ready.min(batch));
+        let busy_until = thread_nanos() + ((end - next) as f64 * step * LOAD_PERCENT as f64 / 100.0) as u64;
+        while thread_nanos() < busy_until {
+            std::hint::spin_loop();
+        }
+        let done = wall_nanos();
+        (next..end).for_each(|event| run.latency.saturating_record(done - due(event)));
+        run.batches.saturating_record((end - next) as u64);
+        run.longest = run.longest.max(done - begun);
+        next = end;
+    }
+    run.stolen(wall_nanos() - passed, thread_nanos() - ran);
+    run
+}
+
+/// Page faults of this thread so far; 0 where nobody says.
+fn faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    behind_name.split_whitespace().nth(7).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 /// The log with the events after the warm-up due one every `step` nanoseconds.
 fn paced(options: &Options, log: &Log, records: &[Record<'_>], mut clock: Clock, step: f64) -> Run {
     let (warm_up, measured) = records.split_at(records.len() * WARM_UP_PERCENT / 100);
     let (mut pipeline, mut out) = (pipeline(&log.rules), Output::default());
-    let mut run = Run {
-        clock: clock.word(),
-        latency: Histogram::new_with_max(NANOS_MAX, 3).expect("valid bounds"),
-        batches: Histogram::new_with_max(options.batch.max(2) as u64, 3).expect("valid bounds"),
-        events_per_s: 1e9 / step,
-        longest: 0,
-        stolen_percent: 0.0,
-        answer: Whole::default(),
-    };
+    let mut run = Run::new(clock.word(), options.batch, step);
     for records in warm_up.chunks(options.batch) {
         pipeline.apply(records, None, &mut out).expect("no greatest jump is set");
         run.answer.take(&out);
@@ -185,22 +268,36 @@ fn paced(options: &Options, log: &Log, records: &[Record<'_>], mut clock: Clock,
     let (passed, ran) = (wall_nanos(), thread_nanos());
     let start = clock.now();
     let due = |event: usize| start + (event as f64 * step) as u64;
-    let mut next = 0;
+    let (mut next, mut faults_before, mut marks) = (0, faults(), Marks::default());
     while next < measured.len() {
         let begun = clock.wait_until(due(next));
         let ready = ((begun - due(next)) as f64 / step) as usize + 1;
         let end = measured.len().min(next + ready.min(options.batch));
-        pipeline.apply(&measured[next..end], None, &mut out).expect("no greatest jump is set");
+        let entered = wall_nanos();
+        let applied = pipeline.apply_watched(&measured[next..end], None, &mut out, &mut marks);
+        applied.expect("no greatest jump is set");
         let done = clock.now();
         (next..end).for_each(|event| run.latency.saturating_record(done - due(event)));
         run.batches.saturating_record((end - next) as u64);
         run.longest = run.longest.max(done - begun);
+        if done - begun > PAUSE_NANOS {
+            let faults = faults();
+            let mut from = entered;
+            let stages = marks.0.map(|mark| mark - std::mem::replace(&mut from, mark));
+            run.pauses.push(Pause {
+                event: next,
+                events: end - next,
+                nanos: done - begun,
+                stages,
+                faults: faults - faults_before,
+            });
+            faults_before = faults;
+        }
         // The bench's own work, 10 to 20 ns an event: it delays what comes next and so counts against the engine.
         run.answer.take(&out);
         next = end;
     }
-    let (passed, ran) = (wall_nanos() - passed, thread_nanos() - ran);
-    run.stolen_percent = passed.saturating_sub(ran) as f64 * 100.0 / passed as f64;
+    run.stolen(wall_nanos() - passed, thread_nanos() - ran);
     if let Some(clock) = pipeline.clock() {
         pipeline.advance(clock, None, &mut out);
         run.answer.take(&out);
@@ -212,7 +309,43 @@ fn micros(latency: &Histogram<u64>) -> [f64; QUANTILES.len()] {
     QUANTILES.map(|(_, quantile)| latency.value_at_quantile(quantile) as f64 / 1_000.0)
 }
 
+impl Pause {
+    fn sentence(&self) -> String {
+        let stages = Stage::ALL.iter().zip(self.stages);
+        let stages: Vec<String> =
+            stages.map(|(stage, nanos)| format!("{} {:.0}", stage.word(), nanos as f64 / 1e3)).collect();
+        format!(
+            "{:.0} us for {} events at {}: {}; {} page faults since the one before",
+            self.nanos as f64 / 1e3,
+            self.events,
+            self.event,
+            stages.join(", "),
+            self.faults
+        )
+    }
+}
+
 impl Run {
+    fn new(clock: &'static str, batch: usize, step: f64) -> Run {
+        Run {
+            clock,
+            latency: Histogram::new_with_max(NANOS_MAX, 3).expect("valid bounds"),
+            batches: Histogram::new_with_max(batch.max(2) as u64, 3).expect("valid bounds"),
+            events_per_s: 1e9 / step,
+            longest: 0,
+            stolen_percent: 0.0,
+            pauses: Vec::new(),
+            answer: Whole::default(),
+        }
+    }
+
+    /// The run is over; so long it took, and so long this thread ran.
+    fn stolen(&mut self, passed: u64, ran: u64) {
+        self.stolen_percent = passed.saturating_sub(ran) as f64 * 100.0 / passed as f64;
+        self.pauses.sort_unstable_by_key(|pause| std::cmp::Reverse(pause.nanos));
+        self.pauses.truncate(PAUSES);
+    }
+
     fn json(&self) -> Value {
         let quantiles = QUANTILES.iter().zip(micros(&self.latency));
         let mut told: serde_json::Map<String, Value> =
@@ -222,6 +355,8 @@ impl Run {
         told.insert("longest_batch_us".to_owned(), json!(rounded(self.longest as f64 / 1_000.0)));
         told.insert("batch_p50".to_owned(), json!(self.batches.value_at_quantile(0.5)));
         told.insert("batch_max".to_owned(), json!(self.batches.max()));
+        let pauses = self.pauses.iter().map(Pause::sentence).collect::<Vec<_>>();
+        told.insert("longest_batches".to_owned(), json!(pauses));
         told.insert("stolen_percent".to_owned(), json!(rounded(self.stolen_percent)));
         Value::Object(told)
     }
@@ -231,9 +366,9 @@ fn report(options: &Options, runs: &[Run], records: &[Record<'_>], expected: u12
     let p999 = |run: &Run| run.latency.value_at_quantile(0.999);
     let best = |clock: &str| {
         let runs = runs.iter().filter(|run| run.clock == clock);
-        runs.min_by_key(|run| p999(run)).expect("there is a round on each clock")
+        runs.min_by_key(|run| p999(run)).expect("there is a round of each")
     };
-    let (wall, processor) = (best("wall"), best("processor"));
+    let (wall, processor, floor) = (best("wall"), best("processor"), best("floor"));
     let best = if wall.stolen_percent <= STOLEN_PERCENT_MAX { wall } else { processor };
     println!(
         "\nthe figure is {} time's: batches of {} (median) to {} events, the longest took {:.0} us",
@@ -242,9 +377,14 @@ fn report(options: &Options, runs: &[Run], records: &[Record<'_>], expected: u12
         best.batches.max(),
         best.longest as f64 / 1e3
     );
+    println!(
+        "a loop that only counts had a p99.9 of {:.3} ms on the same schedule",
+        p999(floor) as f64 / 1e6
+    );
     let detail = json!({
         "profile": "omni", "events": records.len(), "warm_up_percent": WARM_UP_PERCENT, "load_percent": LOAD_PERCENT,
         "threads": 1, "batch_max": options.batch, "clock": best.clock, "wall": wall.json(), "processor": processor.json(),
+        "floor": floor.json(),
         "rounds": runs.iter().map(Run::json).collect::<Vec<_>>(), "output_hash": format!("{expected:032x}"),
     });
     let goal = Goal {

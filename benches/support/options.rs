@@ -20,6 +20,8 @@ pub struct Options {
     pub agents: u32,
     /// Where the figures go besides the terminal; what the file holds of others stays.
     pub json: Option<PathBuf>,
+    /// Touch memory ahead, as `run` does.
+    pub ahead: bool,
     /// Run once, with marks for an instruction counter instead of a clock.
     pub instructions: bool,
 }
@@ -34,6 +36,7 @@ impl Default for Options {
             customers: 1_000_000,
             agents: 20_000,
             json: None,
+            ahead: true,
             instructions: false,
         }
     }
@@ -53,6 +56,7 @@ impl Options {
             let mut value = || words.next().unwrap_or_else(|| refuse(&format!("{word} needs a value")));
             match word.as_str() {
                 "--bench" => {}
+                "--cold" => options.ahead = false,
                 "--instructions" => options.instructions = true,
                 "--events" => options.events = number(&value()),
                 "--rounds" => options.rounds = number(&value()).max(1) as usize,

@@ -60,11 +60,16 @@ mod service {
     use std::time::Duration;
 
     use crate::io::machine::Stopwatch;
+    use crate::io::memory::Ahead;
+
+    /// Memory touched ahead of growth; looked after every tenth of a second. Chosen, not measured.
+    const MEMORY_AHEAD: usize = 64 << 20;
 
     /// How often a line tells how far it is.
     const TELL_EVERY: Duration = Duration::from_secs(10);
 
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
+        let _memory = Ahead::start(MEMORY_AHEAD);
         let stop = stop_flag()?;
         let settings = settings(config, &rules)?;
         // Ends with this function, whatever happens: whoever watches sees the engine until then.

@@ -1,12 +1,16 @@
-//! Timers by deadline: a hierarchical wheel of eight levels of 256 slots, one level a byte of the deadline, so every
-//! instant that an `i64` holds has its slot and no overflow list is needed. The common question "is anything due?" is
-//! one comparison.
+//! Timers by deadline: a hierarchical wheel of eight levels, the slots of a level 256 times as long as those of the one
+//! below, so every instant that an `i64` holds has its slot and no overflow list is needed. The common question "is
+//! anything due?" is one comparison.
 //!
-//! A node stands at the level of the highest byte in which its deadline differed from `base` when it was linked; `base` is
-//! never later than any deadline in the levels. Hence the slots of a level begin earlier than all of the levels above
-//! it, and a slot of level 0 stands for one single instant. Looking for the least deadline moves `base` to the beginning
-//! of the earliest slot, if that is within the limit, and spreads the slot over the levels below: a node moves down at
-//! most seven times, mostly once or twice.
+//! `base` is never later than any deadline in the levels. A level has 512 slots, a ring: what is left of the slot of the
+//! level above in which `base` lies, and the whole next one. A node stands at the lowest level whose ring its deadline was
+//! in when it was linked; a slot of level 0 stands for one single instant. Looking for the least deadline moves `base` to
+//! the beginning of the earliest slot, if that is within the limit, and spreads the slot over the levels below: a node
+//! moves down at most seven times, mostly once or twice.
+//!
+//! A slot of a minute may hold ten thousands of nodes, and spreading them at once is a pause of milliseconds. Hence the
+//! second half of a ring: while `base` goes through one slot of the level above, the nodes of the next one move down some
+//! at a time, so that there are few left when its turn comes.
 //!
 //! A deadline that is put off, or taken away, touches its own node only: the node stays where it is, which is early enough,
 //! and goes where it belongs when its slot's turn comes. Only a deadline that becomes earlier than its slot moves the
@@ -26,6 +30,8 @@ pub struct Wheel {
     heads: Box<[u32; SLOTS + 1]>,
     /// Bit s of level l: the slot is not empty.
     occupied: [[u64; WORDS]; LEVELS],
+    /// Bit w of level l: word w of `occupied[l]` is not 0.
+    words: [u8; LEVELS],
     /// Not later than any deadline in the levels.
     base: u64,
     /// Not later than any deadline armed: what `next` asks first.
@@ -34,8 +40,14 @@ pub struct Wheel {
 }
 
 const LEVELS: usize = 8;
-const WORDS: usize = 4;
-const SLOTS: usize = LEVELS * 256;
+/// Slots of a level: those of two slots of the level above.
+const RING: usize = 512;
+const WORDS: usize = RING / 64;
+const _: () = assert!(WORDS == u8::BITS as usize);
+const SLOTS: usize = LEVELS * RING;
+/// Nodes that move down ahead of their slot's turn at each search and level: some microseconds. A search comes at least
+/// every 256 ms of the timers' time, and about once for each instant at which something fires.
+const AHEAD: usize = 16;
 const OVERDUE: usize = SLOTS;
 const NIL: u32 = u32::MAX;
 /// In `Node::list`: the node is in no list.
@@ -122,6 +134,7 @@ impl Wheel {
             nodes: Nodes::default(),
             heads: Box::new([NIL; SLOTS + 1]),
             occupied: [[0; WORDS]; LEVELS],
+            words: [0; LEVELS],
             base: 0,
             least: u64::MAX,
             len: 0,
@@ -175,6 +188,11 @@ impl Wheel {
         true
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.nodes.bytes() + size_of_val(&*self.heads)
+    }
+
     /// The deadline of a handle.
     #[inline]
     pub fn deadline(&self, handle: u32) -> Option<i64> {
@@ -199,8 +217,8 @@ impl Wheel {
     pub fn take(&mut self, at: i64, into: &mut Vec<u32>) {
         let at = unsigned(at);
         // A deadline of an upper level is not unlinked: `next` brings the least one down to level 0 first.
-        let list = if at < self.base { OVERDUE } else { slot(at, self.base) };
-        if list != OVERDUE && list >= 256 {
+        let list = self.list_of(at);
+        if list != OVERDUE && list >= RING {
             return;
         }
         let mut handle = self.heads[list];
@@ -222,22 +240,45 @@ impl Wheel {
             return (self.least <= limit).then_some(self.least);
         }
         loop {
-            let Some((level, place)) = self.first_slot() else {
+            let Some((list, start)) = self.first_slot() else {
                 self.least = u64::MAX;
                 return None;
             };
-            let list = level * 256 + place;
-            let start = self.start(list);
-            self.least = start;
-            if start > limit {
+            self.least = start.max(self.base);
+            if self.least > limit {
+                self.move_ahead();
                 return None;
             }
-            if level == 0 && self.is_due(list, start) {
+            if list >= RING {
+                self.base = self.least;
+                self.spread(list);
+            } else if self.is_due(list, start) {
+                self.move_ahead();
                 return Some(start);
             }
-            if level > 0 {
-                self.base = start;
-                self.spread(list);
+        }
+    }
+
+    /// Moves some nodes of each level's next slot down to where they belong once it is not the next any more.
+    fn move_ahead(&mut self) {
+        for level in 1..LEVELS {
+            let next = ((self.base >> (8 * level)) + 1) as usize % RING;
+            if self.occupied[level][next / 64] & 1 << (next % 64) == 0 {
+                continue;
+            }
+            let list = level * RING + next;
+            for _ in 0..AHEAD {
+                let handle = self.heads[list];
+                if handle == NIL {
+                    break;
+                }
+                self.unlink(handle);
+                if self.heads[list] != NIL {
+                    self.nodes.prefetch(self.heads[list]);
+                }
+                if self.nodes[handle].armed {
+                    self.link(handle);
+                }
             }
         }
     }
@@ -259,13 +300,13 @@ impl Wheel {
         false
     }
 
-    /// The first instant of a slot: the bytes above its level are those of `base`, the ones below are 0.
+    /// The first instant of a slot: the one of its place in the ring that `base` has not passed.
     #[inline]
     const fn start(&self, list: usize) -> u64 {
-        let shift = 8 * (list / 256) as u32;
-        // Two shifts: above the highest level there is no byte.
-        let above = (u64::MAX << shift) << 8;
-        (self.base & above) | ((list % 256) as u64) << shift
+        let shift = 8 * (list / RING) as u32;
+        let current = self.base >> shift;
+        let ahead = (list as u64).wrapping_sub(current) % RING as u64;
+        (current + ahead) << shift
     }
 
     fn least_overdue(&self) -> u64 {
@@ -279,16 +320,38 @@ impl Wheel {
         least
     }
 
+    /// The slot that begins first, and when; of several the one of the highest level, which may hold what is due then.
     #[inline]
-    fn first_slot(&self) -> Option<(usize, usize)> {
-        for (level, words) in self.occupied.iter().enumerate() {
-            for (word, bits) in words.iter().enumerate() {
-                if *bits != 0 {
-                    return Some((level, word * 64 + bits.trailing_zeros() as usize));
+    fn first_slot(&self) -> Option<(usize, u64)> {
+        let mut first = None;
+        for level in 0..LEVELS {
+            if let Some(place) = self.first_place(level) {
+                let list = level * RING + place;
+                let start = self.start(list);
+                if first.is_none_or(|(_, least)| start <= least) {
+                    first = Some((list, start));
                 }
             }
         }
-        None
+        first
+    }
+
+    /// The first place of a level that is not empty, from that of `base` on around the ring.
+    #[inline]
+    fn first_place(&self, level: usize) -> Option<usize> {
+        if self.words[level] == 0 {
+            return None;
+        }
+        let from = (self.base >> (8 * level)) as usize % RING;
+        let own = self.occupied[level][from / 64] & (u64::MAX << (from % 64));
+        if own != 0 {
+            return Some(from / 64 * 64 + own.trailing_zeros() as usize);
+        }
+        // The word of `from` itself comes last, for the places before it.
+        let behind = from / 64 + 1;
+        let turned = self.words[level].rotate_right(behind as u32);
+        let word = (behind + turned.trailing_zeros() as usize) % WORDS;
+        Some(word * 64 + self.occupied[level][word].trailing_zeros() as usize)
     }
 
     /// Moves all nodes of a slot to where they belong since `base` has come to the slot's beginning.
@@ -316,7 +379,9 @@ impl Wheel {
         if first != NIL {
             self.nodes[first].previous = handle;
         } else if list != OVERDUE {
-            self.occupied[list / 256][list % 256 / 64] |= 1 << (list % 64);
+            let (level, word) = (list / RING, list % RING / 64);
+            self.occupied[level][word] |= 1 << (list % 64);
+            self.words[level] |= 1 << word;
         }
         let node = &mut self.nodes[handle];
         node.next = first;
@@ -347,7 +412,10 @@ impl Wheel {
     #[inline]
     fn vacate(&mut self, list: usize) {
         if list != OVERDUE {
-            self.occupied[list / 256][list % 256 / 64] &= !(1 << (list % 64));
+            let (level, word) = (list / RING, list % RING / 64);
+            let bits = &mut self.occupied[level][word];
+            *bits &= !(1 << (list % 64));
+            self.words[level] &= !(u8::from(*bits == 0) << word);
         }
     }
 
@@ -361,8 +429,11 @@ impl Wheel {
 #[inline]
 const fn slot(deadline: u64, base: u64) -> usize {
     // `| 1` puts equal ones on level 0.
-    let level = (63 - ((deadline ^ base) | 1).leading_zeros()) / 8;
-    level as usize * 256 + ((deadline >> (8 * level)) & 255) as usize
+    let mut level = (63 - ((deadline - base) | 1).leading_zeros()) / 8;
+    if level > 0 && (deadline >> (8 * level)) - (base >> (8 * level)) <= 1 {
+        level -= 1;
+    }
+    level as usize * RING + (deadline >> (8 * level)) as usize % RING
 }
 
 #[inline]

@@ -7,3 +7,4 @@ pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod machine;
+pub mod memory;

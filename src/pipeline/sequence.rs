@@ -88,6 +88,16 @@ impl Sequenced {
 }
 
 impl Sequencer {
+    /// Customers founded so far.
+    pub fn customers(&self) -> u32 {
+        self.identify.customers()
+    }
+
+    /// Bytes that identify holds: deduplication, identifiers, customers.
+    pub fn bytes(&self) -> [usize; 3] {
+        self.identify.bytes()
+    }
+
     /// Has seen nothing; deals out to so many parts of understand.
     pub fn new(rules: Arc<Rules>, parts: usize) -> Sequencer {
         Sequencer {

@@ -49,6 +49,13 @@ impl Agenda {
         Agenda { ring, far: BinaryHeap::new(), planned_far: 0, items: Vec::new(), spare: Vec::new(), slot: 0 }
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        let slots = self.ring.iter().chain(&self.spare).map(Vec::capacity).sum::<usize>();
+        (slots + self.items.capacity()) * size_of::<Item>()
+            + self.far.capacity() * size_of::<Reverse<(u32, u64, Item)>>()
+    }
+
     /// Begin of the first slot that is still open.
     pub fn now(&self) -> u32 {
         self.slot * SLOT_MS

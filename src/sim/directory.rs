@@ -30,6 +30,11 @@ impl Directory {
         Directory { slots: vec![(0, NOBODY); 1_024], mask: 1_023, len: 0 }
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<(u32, u32)>()
+    }
+
     /// The first case under this mark that `is` the one meant, or `NOBODY`.
     #[inline]
     pub fn get(&self, mark: u32, is: impl Fn(u32) -> bool) -> u32 {

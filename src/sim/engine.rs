@@ -90,6 +90,11 @@ impl FlowEngine {
         FlowEngine { flow, finished: Finished::default(), submitted: VecDeque::with_capacity(UNDER_WAY_MAX) }
     }
 
+    /// The engine itself.
+    pub fn flow(&self) -> &Flow<()> {
+        &self.flow
+    }
+
     fn feed(&mut self) {
         while let under_way = self.flow.under_way()
             && under_way < self.flow.room()

@@ -130,6 +130,14 @@ impl World {
         }
     }
 
+    /// Bytes that its larger tables have allocated: what is planned, cases with their directory, people and agents.
+    pub fn bytes(&self) -> usize {
+        let cases = self.cases.capacity() * size_of::<Case>() + self.free.capacity() * size_of::<u32>();
+        let people =
+            self.plan.customers as usize * size_of::<u32>() + self.agents.capacity() * size_of::<Agent>();
+        self.agenda.bytes() + self.directory.bytes() + cases + people
+    }
+
     /// What the world knows of itself.
     pub fn census(&self) -> &Census {
         &self.census

@@ -138,3 +138,32 @@ fn what_has_passed_is_due_at_once() {
     assert_eq!(wheel.next(6_000), Some(5_000));
     assert_eq!(wheel.deadline(1), Some(5_000));
 }
+
+#[test]
+fn a_slot_is_nearly_empty_when_its_turn_comes() {
+    const MINUTE: i64 = 1 << 16;
+    let (mut wheel, mut due, mut fired) = (Wheel::new(), Vec::new(), 0);
+    wheel.arm(0, 0);
+    assert_eq!(wheel.next(0), Some(0));
+    wheel.take(0, &mut due);
+    let slot = slot(unsigned(5 * MINUTE), wheel.base);
+    assert_eq!(slot / RING, 2, "a minute is a slot of level 2");
+    let count = 3_000_u32;
+    (0..count).for_each(|handle| wheel.arm(handle, 5 * MINUTE + i64::from(handle) * 21));
+    assert_ne!(wheel.heads[slot], NIL);
+    for clock in (0..5 * MINUTE).step_by(100) {
+        // Something else is due now and then, as in a division that works.
+        wheel.arm(count, clock);
+        while let Some(at) = wheel.next(clock) {
+            wheel.take(at, &mut due);
+        }
+    }
+    assert_eq!(wheel.heads[slot], NIL, "all have moved ahead");
+    due.clear();
+    while let Some(at) = wheel.next(6 * MINUTE) {
+        assert!(at >= 5 * MINUTE);
+        wheel.take(at, &mut due);
+        fired += 1;
+    }
+    assert_eq!((fired, due.len()), (count, count as usize));
+}

@@ -1,6 +1,6 @@
 //! Telephone numbers → E.164, as the library `phonenumber` has it. With a country's code the digits say it all. Without
-//! one the library decides by the region's numbering plan, with regular expressions that it builds anew now and then:
-//! some 20,000 instructions a number. Where the plan is plain, most numbers can be told without it.
+//! one the library decides by the region's numbering plan, with regular expressions, and asks for memory. Where the plan
+//! is plain, most numbers can be told without it.
 //!
 //! The library, given nothing but digits and punctuation, keeps the digits; takes the international prefix off, if they
 //! begin with it; then the country's code, if they begin with that and are no number otherwise; then the national prefix;

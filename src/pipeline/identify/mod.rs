@@ -184,7 +184,7 @@ impl Identify {
                     self.resolved(owner)
                 } else if self.resolver.rank(identifiers, known, &mut self.registry, &self.limits) {
                     self.resolve(place, output)
-                } else if kind == EventType::ContactReceived {
+                } else if matches!(kind, EventType::ContactReceived | EventType::CallbackRequested) {
                     self.without_identifier(event, output.tally)
                 } else {
                     Resolved::Ignored(IgnoreReason::NoIdentifier)
@@ -252,22 +252,20 @@ impl Identify {
 /// Whether events of this type create, attach and merge. All others look up.
 #[inline]
 fn founds(event_type: EventType) -> bool {
-    matches!(event_type, EventType::ContactReceived | EventType::CustomerUpdated | EventType::IdentityLinked)
+    matches!(
+        event_type,
+        EventType::ContactReceived
+            | EventType::CallbackRequested
+            | EventType::CustomerUpdated
+            | EventType::IdentityLinked
+    )
 }
 
-/// What this version accepts and does not carry out: nothing is looked up for it. A transfer to another division's
-/// queue is found out by understand.
+/// What this version accepts and does not carry out: nothing is looked up for it.
 #[inline]
 fn is_unsupported(event: &Event) -> bool {
     match event.event_type {
-        EventType::CallbackRequested
-        | EventType::IdentityUnlinked
-        | EventType::CustomerErased
-        | EventType::ConversationAssigned
-        | EventType::ConversationUpdated
-        | EventType::RulesChanged => true,
-        EventType::ConversationTransferred => event.agent.len > 0,
-        EventType::AgentState => event.requeue,
+        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged => true,
         _ => false,
     }
 }

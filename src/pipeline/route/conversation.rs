@@ -223,6 +223,11 @@ impl Default for Book {
 }
 
 impl Book {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.slots.bytes() + self.free.capacity() * size_of::<u32>()
+    }
+
     /// The slot of a conversation that the division holds; `guess` is looked at first.
     #[inline]
     pub fn find(&self, id: ConversationId, guess: u32) -> Option<u32> {

@@ -231,11 +231,12 @@ impl Division {
         let mut found = std::mem::take(&mut self.scratch.found);
         found.clear();
         let (profile, mut least) = (group.profile as usize, None);
-        for (place, (rank, queue)) in self.waiting.asked[profile].iter().copied().enumerate() {
+        for served in &self.waiting.served[profile] {
+            let Serves { rank, queue, .. } = served.serves;
             if least.is_some_and(|least| least < rank) {
                 break;
             }
-            let (line, served) = (&self.waiting.lines[queue.at()], &self.waiting.served[profile][place]);
+            let line = &self.waiting.lines[queue.at()];
             for (segment, front) in line.fronts.iter().enumerate() {
                 let head = self.best_of(line, segment, served, group.room, number, &mut frontiers);
                 let Some(Head { key, slot }) = head else { continue };
@@ -262,15 +263,15 @@ impl Division {
         let group = self.staff.groups.get(agent.group as usize)?;
         let mut best: Option<(u32, Found)> = None;
         let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
-        let profile = group.profile as usize;
-        for (place, (rank, queue)) in self.waiting.asked[profile].iter().copied().enumerate() {
+        for served in &self.waiting.served[group.profile as usize] {
+            let Serves { rank, queue, .. } = served.serves;
             if best.is_some_and(|(least, _)| least < rank) {
                 break;
             }
             if !self.waiting.is_occupied(queue) {
                 continue;
             }
-            let (line, served) = (&self.waiting.lines[queue.at()], &self.waiting.served[profile][place]);
+            let line = &self.waiting.lines[queue.at()];
             for (segment, front) in line.fronts.iter().enumerate() {
                 let Some((first, _)) = front.heads.peek() else { continue };
                 let bound = priority_at(*first, front.slope, self.clock);

@@ -209,6 +209,13 @@ impl Division {
         (self.book.len(), self.staff.agents.len())
     }
 
+    /// Bytes allocated: conversations with their deadlines and attempts, names of agents. What waits in which order and
+    /// who works are not counted: some bytes a conversation, and an agent's record.
+    pub fn bytes(&self) -> [usize; 2] {
+        let names = self.last_agents.bytes() + self.staff.names.bytes();
+        [self.book.bytes() + self.wheel.bytes() + self.attempts.bytes(), names]
+    }
+
     /// Writes a decision about a conversation.
     fn decide(&mut self, slot: u32, body: Body) {
         let conversation = &self.book[slot];

@@ -178,8 +178,6 @@ pub struct Waiting {
     occupied: Vec<u32>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
-    /// The same, rank and queue alone: what an agent who looks for work goes through.
-    pub asked: Vec<Vec<(u32, QueueId)>>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
@@ -204,7 +202,6 @@ impl Waiting {
             lines: rules.queues.iter().map(line).collect(),
             occupied: vec![0; rules.queues.len()],
             served: Vec::new(),
-            asked: Vec::new(),
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
@@ -321,7 +318,6 @@ impl Waiting {
             }
         }
         debug_assert_eq!(self.served.len(), number as usize, "profiles come in the order of their numbers");
-        self.asked.push(served.iter().map(|served| (served.serves.rank, served.serves.queue)).collect());
         self.served.push(served);
     }
 

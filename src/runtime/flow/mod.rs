@@ -361,6 +361,29 @@ impl<M: Meter> Flow<M> {
         }
     }
 
+    /// Customers founded so far.
+    pub fn customers(&self) -> u32 {
+        self.sequencer(|sequencer| sequencer.customers())
+    }
+
+    /// Bytes that the states have allocated, by what they are for: deduplication, identifiers, customers in identify;
+    /// customers and conversations in understand; conversations and names of agents in route. Waits for steps that are
+    /// being done.
+    pub fn bytes(&self) -> [usize; 7] {
+        let mut bytes = [0; 7];
+        let mut add = |from: usize, held: &[usize]| {
+            bytes[from..].iter_mut().zip(held).for_each(|(sum, held)| *sum += held);
+        };
+        add(0, &self.sequencer(|sequencer| sequencer.bytes()));
+        for part in &self.shared.states.understand {
+            add(3, &part.lock().expect(UNLOCKED).bytes());
+        }
+        for division in &self.shared.states.divisions {
+            add(5, &division.lock().expect(UNLOCKED).bytes());
+        }
+        bytes
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
