@@ -89,6 +89,10 @@ impl Nodes {
         }
     }
 
+    fn bytes(&self) -> usize {
+        self.0.iter().map(Pages::bytes).sum()
+    }
+
     #[inline]
     fn get(&self, handle: u32) -> Option<&Node> {
         self.0[handle as usize & 1].get(handle >> 1)
