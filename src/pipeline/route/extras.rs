@@ -75,11 +75,6 @@ impl Extra {
         self.windows.iter().flatten().find(|window| at < window.until).copied()
     }
 
-    /// When something of a kind is due.
-    pub fn deadline(&self, kind: TimerKind) -> Millis {
-        self.deadlines[slot(kind)]
-    }
-
     /// The end of the next window, and which.
     fn next_window(&self) -> Option<(Millis, usize)> {
         let next = self.windows.iter().enumerate().skip(usize::from(self.told)).find(|(_, window)| window.is_some());

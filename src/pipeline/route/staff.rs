@@ -360,12 +360,6 @@ impl Staff {
         (number, true)
     }
 
-    /// The profile of an agent.
-    #[inline]
-    pub fn profile_of(&self, agent: u32) -> &Profile {
-        &self.profiles[self.agents[agent as usize].profile as usize]
-    }
-
     /// When an agent was last offered something from a queue that goes round robin.
     #[inline]
     pub fn last_offer(&self, queue: QueueId, number: u32) -> Millis {
@@ -377,12 +371,6 @@ impl Staff {
         let last = &mut self.last_offers[queue.at()];
         last.grow(number + 1, Millis::MIN);
         last[number] = clock;
-    }
-
-    /// The profile of a group.
-    #[inline]
-    pub fn profile_in(&self, group: u32) -> &Profile {
-        &self.profiles[self.groups[group as usize].profile as usize]
     }
 
     /// Adds an item of a channel to an agent's load.
