@@ -6,6 +6,7 @@ use crate::types::{AgentPresence, DurationMs, Millis, WithdrawReason};
 use super::Division;
 use super::conversation::State;
 use super::operations::Parting;
+use super::orders::Moved;
 use super::queueing::Entry;
 use super::staff::Presence;
 use super::timers::TimerKind;
@@ -77,7 +78,9 @@ impl Division {
         self.extras.arm(conversation, TimerKind::Release, Millis::MAX);
         if self.extras.of(conversation).is_some_and(|extra| extra.released) {
             self.extras.of_mut(conversation).released = false;
-            self.staff.take_back(conversation.agent, conversation.channel);
+            let agent = conversation.agent;
+            self.staff.take_back(agent, conversation.channel);
+            self.settle(agent, Moved::Load);
         }
     }
 
@@ -137,13 +140,12 @@ impl Division {
         }
         let available = presence == AgentPresence::Available;
         if available && !agent.known_idle {
-            agent.known_idle = true;
-            agent.idle_since = clock;
+            agent.note_idle(clock);
         }
         if available {
             self.free(number);
         } else {
-            self.settle(number, super::orders::Moved::All);
+            self.settle(number, Moved::All);
         }
         if requeue || leaves || !available {
             self.part_from_work(number, (requeue, leaves, available));

@@ -274,6 +274,7 @@ impl Division {
         conversation.queue = contact.queue.unwrap_or(contact.home);
         conversation.arrived = contact.arrived;
         conversation.opened = self.clock;
+        conversation.queued = self.clock;
         conversation.context.first_contact = contact.first_contact;
         let thread = self.batch.text(thread);
         self.decide(slot, Body::Opened { value: contact.value, thread, reopened: !is_new });
@@ -434,7 +435,7 @@ impl Division {
         self.gaps[conversation.queue.at()].note(clock);
         let number = conversation.agent;
         let agent = &mut self.staff.agents[number as usize];
-        agent.idle_since = clock;
+        agent.note_idle(clock);
         agent.handled += 1;
         self.settle(number, Moved::All);
     }
@@ -563,7 +564,7 @@ impl Division {
             .expect("an agent's list holds what it was given");
         agent.holds.swap_remove(place);
         if engaged {
-            agent.idle_since = clock;
+            agent.note_idle(clock);
         }
         if parting == Parting::WrapUp && wrap_up.ends > clock {
             agent.wrap_ups.push(wrap_up);

@@ -146,16 +146,13 @@ impl Division {
         self.extras.arm(conversation, TimerKind::Relaxation, at);
     }
 
-    /// A step of relaxation is passed: the conversation waits among those that ask for less. Who may take it now is asked
-    /// when other deadlines of this instant that go before have fired.
+    /// A step of relaxation is passed: the conversation waits among those that ask for less.
     pub(super) fn relax(&mut self, slot: u32) {
         if self.book[slot].class == NONE {
             self.extras.arm(&mut self.book[slot], TimerKind::Relaxation, Millis::MAX);
             return;
         }
         self.place_anew(slot);
-        let clock = self.clock;
-        self.extras.arm(&mut self.book[slot], TimerKind::Step, clock);
     }
 
     /// Waits for the preferred and then for the last agent, those that the division knows.

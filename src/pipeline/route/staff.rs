@@ -13,7 +13,7 @@ use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
 use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
-use crate::rules::{Rules, Strategy};
+use crate::rules::{Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
@@ -81,7 +81,7 @@ pub struct Agent {
     below: u16,
     /// Its presence.
     pub presence: Presence,
-    /// Whether it has ever been available.
+    /// Whether `idle_since` means something: it has been available, or has had a conversation.
     pub known_idle: bool,
     /// Conversations, offers and wrap-ups held by channel.
     load: [u16; CHANNELS_MAX],
@@ -141,6 +141,11 @@ impl Agent {
         let put = |bits: u16, set: bool| if set { bits | bit } else { bits & !bit };
         self.holding = put(self.holding, self.load[channel] > 0);
         self.below = put(self.below, self.load[channel] < self.capacity[channel]);
+    }
+
+    /// A conversation has begun or ended.
+    pub fn note_idle(&mut self, clock: Millis) {
+        (self.idle_since, self.known_idle) = (clock, true);
     }
 
     /// Its place in the order of a strategy.
@@ -252,8 +257,9 @@ pub struct Staff {
     last_offers: Vec<Pages<Millis>>,
     /// The orders that queues of the division ask for; first by longest idle.
     pub orders: Vec<AgentOrder>,
-    /// By queue of all divisions: the place of its order among these.
-    order_places: Vec<u32>,
+    /// By queue of all divisions, bit by place among these: the order of the queue, and of those with a step of relaxation
+    /// that adds its agents.
+    asking: Vec<u32>,
     /// Groups that are not empty.
     pub staffed: Bits,
     /// By channel: groups with room for it.
@@ -294,10 +300,17 @@ impl Staff {
                 strategies.push(strategy);
             }
         }
-        let place = |queue: &crate::rules::Queue| {
-            strategies.iter().position(|kept| *kept == queue.strategy).unwrap_or(0) as u32
+        let bit = |queue: &crate::rules::Queue| {
+            1 << strategies.iter().position(|kept| *kept == queue.strategy).unwrap_or(0)
         };
-        let order_places = rules.queues.iter().map(place).collect();
+        let mut asking: Vec<u32> = rules.queues.iter().map(bit).collect();
+        for queue in &rules.queues {
+            for step in &queue.steps {
+                if let StepAction::Add(added) = step.action {
+                    asking[added.at()] |= bit(queue);
+                }
+            }
+        }
         let count = rules.channels.len();
         let excludes = |one: usize, other: usize| rules.channels[one].excludes >> other & 1 == 1;
         let either = |one: usize| {
@@ -319,7 +332,7 @@ impl Staff {
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
             roomy: (0..count).map(|_| Bits::default()).collect(),
-            order_places,
+            asking,
             orders: strategies.into_iter().map(AgentOrder::new).collect(),
             profile_table: IndexTable::with_segment_bits(0),
             group_table: IndexTable::with_segment_bits(0),
@@ -565,7 +578,7 @@ impl Staff {
         let number = self.groups.len() as u32;
         self.orders.iter_mut().for_each(AgentOrder::add_group);
         let queues = self.profiles[profile as usize].queues.iter();
-        let orders = queues.fold(0, |bits, serves| bits | 1 << self.order_places[serves.queue.at()]);
+        let orders = queues.fold(0, |bits, serves| bits | self.asking[serves.queue.at()]);
         self.groups.push(Group { profile, room, size: 0, orders });
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {

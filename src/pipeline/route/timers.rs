@@ -292,13 +292,16 @@ impl Division {
         }
     }
 
-    /// Priority or what is required has changed with time: it waits in another place.
+    /// Priority or what is required has changed with time: it waits in another place. Who may take it now that less is
+    /// required is asked when other deadlines of this instant that go before have fired.
     pub(super) fn place_anew(&mut self, slot: u32) {
         let relaxed = self.steps_passed(slot);
         let conversation = &mut self.book[slot];
         let delay_ends = conversation.delay_ends;
         self.waiting.leave(slot, conversation);
-        conversation.relaxed = relaxed;
+        if std::mem::replace(&mut conversation.relaxed, relaxed) != relaxed {
+            self.extras.arm(conversation, TimerKind::Step, self.clock);
+        }
         self.waiting.enter(slot, conversation, &self.rules, &self.staff, self.clock);
         conversation.delay_ends = delay_ends;
         self.arm_step(slot);
