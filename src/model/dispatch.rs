@@ -28,10 +28,13 @@ impl Division {
         most_behind.or_else(|| match dispatch {
             Dispatch::Priority => None,
             Dispatch::Gcmu => heads.keys().copied().min_by(|a, b| {
-                let ((cost_a, time_a), (cost_b, time_b)) = (self.cost(heads[a], moment), self.cost(heads[b], moment));
+                let ((cost_a, time_a), (cost_b, time_b)) =
+                    (self.cost(heads[a], moment), self.cost(heads[b], moment));
                 (cost_b * time_a).cmp(&(cost_a * time_b)).then(a.cmp(b))
             }),
-            Dispatch::Ratio => heads.keys().copied().min_by_key(|queue| (-self.excess(*queue, moment), *queue)),
+            Dispatch::Ratio => {
+                heads.keys().copied().min_by_key(|queue| (-self.excess(*queue, moment), *queue))
+            }
         })
     }
 

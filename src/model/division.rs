@@ -11,8 +11,8 @@ use super::timers::{Timer, Timers};
 use super::understand::Context;
 use crate::rules::{Leave, Queue, Rules};
 use crate::types::{
-    Affinity, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis, Objective,
-    QueueId, Tally, TraceParent, WithdrawReason,
+    Affinity, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis,
+    Objective, QueueId, Tally, TraceParent, WithdrawReason,
 };
 
 /// With whom a conversation is.
@@ -173,7 +173,10 @@ impl Agent {
 
     /// Channels of everything that takes its capacity, wrap-ups included.
     pub fn load(&self) -> impl Iterator<Item = ChannelId> {
-        self.holding.values().map(|hold| hold.channel).chain(self.wrap_ups.values().map(|wrap_up| wrap_up.channel))
+        self.holding
+            .values()
+            .map(|hold| hold.channel)
+            .chain(self.wrap_ups.values().map(|wrap_up| wrap_up.channel))
     }
 }
 

@@ -8,7 +8,9 @@ use super::division::{Agent, Conversation, Division, Hold, Moment, State, Window
 use super::output::{self, Body};
 use super::timers::Timer;
 use crate::rules::{Curve, Dispatch, Step, StepAction, Strategy};
-use crate::types::{AcceptMode, AgentPresence, ChannelId, ConversationId, DurationMs, Millis, Objective, QueueId};
+use crate::types::{
+    AcceptMode, AgentPresence, ChannelId, ConversationId, DurationMs, Millis, Objective, QueueId,
+};
 
 /// Offers are counted over this time.
 const RAMP: DurationMs = DurationMs::seconds(60);

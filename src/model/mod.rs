@@ -28,8 +28,7 @@ use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::types::record::{Limits, Record};
 use crate::types::{
-    Cause, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally,
-    TraceParent,
+    Cause, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally, TraceParent,
 };
 use clock::{Clock, arrived};
 use dedup::Dedup;
@@ -255,7 +254,9 @@ impl Model {
                 self.in_division(division, clock, cause, event.traceparent, |d, m| d.operate(id, event, m))
             }
             Found::Updated(id, division, value) => {
-                self.in_division(division, clock, cause, event.traceparent, |d, m| d.updated(id, value, event, m))
+                self.in_division(division, clock, cause, event.traceparent, |d, m| {
+                    d.updated(id, value, event, m)
+                })
             }
             Found::Moved(id, division, contact, agent) => {
                 let (conversation, to) = (contact.conversation, contact.division);

@@ -9,8 +9,8 @@ use super::output::{self, Body};
 use super::timers::Timer;
 use super::understand::{Asks, Contact};
 use crate::types::{
-    AcceptMode, Affinity, ChannelId, CloseOutcome, ConversationId, DurationMs, EventType, IgnoreReason, Millis,
-    Objective, QueueId, WithdrawReason,
+    AcceptMode, Affinity, ChannelId, CloseOutcome, ConversationId, DurationMs, EventType, IgnoreReason,
+    Millis, Objective, QueueId, WithdrawReason,
 };
 
 impl Division {

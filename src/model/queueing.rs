@@ -8,7 +8,8 @@ use super::output::{self, Body};
 use super::timers::Timer;
 use crate::rules::{Leave, StepAction};
 use crate::types::{
-    Affinity, CloseOutcome, ConversationId, DurationMs, Millis, Objective, QueueId, TemplateId, WithdrawReason,
+    Affinity, CloseOutcome, ConversationId, DurationMs, Millis, Objective, QueueId, TemplateId,
+    WithdrawReason,
 };
 
 impl Division {

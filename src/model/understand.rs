@@ -222,7 +222,8 @@ impl Understand {
         };
         let automated = opens && blocked;
         let known = self.known.get(&conversation);
-        let (first_contact, home) = known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
+        let (first_contact, home) =
+            known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
         let contact = Contact {
             asks: Asks::Answer,
             conversation,
@@ -278,7 +279,8 @@ impl Understand {
             self.known.get_mut(&contact.conversation).expect("it was just found").due = Some(due);
             self.next_id(identity.id(contact.customer))
         };
-        let new = Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
+        let new =
+            Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
         self.remember(&new, facts, clock);
         self.known.get_mut(&own).expect("it is remembered").due = Some(due);
         Contact { asks: Asks::Callback { due, own }, ..contact }
@@ -536,7 +538,8 @@ impl Understand {
     /// The customer's open conversations.
     fn open(&self, customer: CustomerNumber, clock: Millis, rules: &Rules) -> Vec<ConversationId> {
         let Some(history) = self.histories.get(&customer) else { return Vec::new() };
-        let is_open = |id: &ConversationId| clock.since(self.known[id].active()) < rules.conversation.idle_close;
+        let is_open =
+            |id: &ConversationId| clock.since(self.known[id].active()) < rules.conversation.idle_close;
         history.open.iter().copied().filter(is_open).collect()
     }
 

@@ -256,14 +256,20 @@ fn queue(draft: &QueueDraft, names: &Names) -> Queue {
             calendar: names.calendar(closed.calendar.as_ref()),
             leave: closed.leave.as_ref().map(|leave| names.leave(leave)),
         }),
-        max_wait: draft.max_wait.as_ref().map(|(after, leave)| MaxWait { after: *after, leave: names.leave(leave) }),
+        max_wait: draft
+            .max_wait
+            .as_ref()
+            .map(|(after, leave)| MaxWait { after: *after, leave: names.leave(leave) }),
         max_waiting: draft
             .max_waiting
             .as_ref()
             .map(|(count, leave)| MaxWaiting { count: *count, leave: names.leave(leave) }),
         acknowledge: draft.acknowledge.as_ref().map(|acknowledge| Acknowledge {
             template: names.template(&acknowledge.template),
-            channels: acknowledge.channels.as_ref().map_or(u16::MAX, |named| names.channel_bits(named.iter())),
+            channels: acknowledge
+                .channels
+                .as_ref()
+                .map_or(u16::MAX, |named| names.channel_bits(named.iter())),
         }),
         affinity: draft.affinity,
         steps: draft
@@ -377,8 +383,7 @@ fn shares(settings: &Settings, log: &Log<'_>) {
         let own = settings.queues.iter().filter(|q| q.division.as_ref().map(|own| &own.value) == name);
         let sum: u32 = own.map(|queue| queue.dispatch.share).sum();
         if sum > 100 {
-            let what =
-                format!("the shares of the queues of `{}` are {sum} % together", division.name.value);
+            let what = format!("the shares of the queues of `{}` are {sum} % together", division.name.value);
             log.fault(division.name.at, what, "give no more than 100 %");
         }
     }

@@ -22,7 +22,9 @@ fn number(variable: &str, default: u64) -> u64 {
 /// What is wrong with a log: an engine that panics, or one that differs from the first.
 fn fault(rules: &str, lines: &[String], until: Option<Millis>) -> Option<String> {
     let mut first: Option<Lines> = None;
-    for (name, engine) in ENGINES.iter().filter(|e| std::env::var_os("ONLY_MODEL").is_none() || e.0 == "model") {
+    for (name, engine) in
+        ENGINES.iter().filter(|e| std::env::var_os("ONLY_MODEL").is_none() || e.0 == "model")
+    {
         let run = catch_unwind(AssertUnwindSafe(|| engine(rules, lines, until)));
         let Ok(output) = run else { return Some(format!("{name} panics")) };
         match &first {

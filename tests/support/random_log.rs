@@ -254,7 +254,9 @@ impl World {
         if self.dice.percent(12) {
             self.name_what_is_offered(&mut data);
         }
-        self.maybe(&mut data, 25, "preferred_agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee", "zoe"])));
+        self.maybe(&mut data, 25, "preferred_agent", |dice| {
+            json!(dice.pick(&["ann", "bob", "cy", "dee", "zoe"]))
+        });
         self.write("contact.received", Value::Object(data));
     }
 

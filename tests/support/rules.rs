@@ -39,7 +39,14 @@ pub fn rules() -> Rules {
         },
         channels: CHANNELS
             .iter()
-            .map(|name| Channel { name: (*name).to_owned(), weight: 100, excludes: 0, public: false, reclaim: None, release_after: None })
+            .map(|name| Channel {
+                name: (*name).to_owned(),
+                weight: 100,
+                excludes: 0,
+                public: false,
+                reclaim: None,
+                release_after: None,
+            })
             .collect(),
         calendars: vec![calendar.clone()],
         intents: vec!["cancel".to_owned(), "upgrade".to_owned()],

@@ -47,7 +47,9 @@ struct Story {
 /// If what comes out is not what the story tells: with the whole of what came out.
 pub fn tell(rules: &str, text: &str) {
     let story = read(text);
-    for (name, engine) in ENGINES.iter().filter(|e| std::env::var_os("ONLY_MODEL").is_none() || e.0 == "model") {
+    for (name, engine) in
+        ENGINES.iter().filter(|e| std::env::var_os("ONLY_MODEL").is_none() || e.0 == "model")
+    {
         let ids = Ids::of(*engine, rules, &story);
         let outputs = sorted(&(*engine)(rules, &ids.log, story.until));
         if let Err(difference) = compare(&story, &outputs, &ids) {

@@ -25,7 +25,14 @@ pub fn rules() -> Rules {
         kind("phone", 3, Form::Phone { region: "DE".into() }),
         kind("twitter", 3, Form::Handle),
     ];
-    let channel = |name: &str| Channel { name: name.into(), weight: 100, excludes: 0, public: false, reclaim: None, release_after: None };
+    let channel = |name: &str| Channel {
+        name: name.into(),
+        weight: 100,
+        excludes: 0,
+        public: false,
+        reclaim: None,
+        release_after: None,
+    };
     let division = |name: &str, queues: &[u16]| Division {
         name: name.into(),
         agents_budget: 100,

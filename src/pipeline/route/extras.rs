@@ -77,7 +77,8 @@ impl Extra {
 
     /// The end of the next window, and which.
     fn next_window(&self) -> Option<(Millis, usize)> {
-        let next = self.windows.iter().enumerate().skip(usize::from(self.told)).find(|(_, window)| window.is_some());
+        let next =
+            self.windows.iter().enumerate().skip(usize::from(self.told)).find(|(_, window)| window.is_some());
         next.and_then(|(place, window)| window.map(|window| (window.until, place)))
     }
 
@@ -215,7 +216,8 @@ impl Extras {
         let extra = &mut self.records[conversation.extra as usize];
         for window in std::mem::take(&mut extra.windows).into_iter().flatten() {
             let list = &mut self.waiting_for[window.agent as usize];
-            let place = list.iter().position(|other| *other == slot).expect("a window is in its agent's list");
+            let place =
+                list.iter().position(|other| *other == slot).expect("a window is in its agent's list");
             list.swap_remove(place);
         }
         extra.told = 0;

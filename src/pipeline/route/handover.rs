@@ -156,9 +156,7 @@ impl Division {
     fn replace_skills(&mut self, slot: u32, events: &Events, event: &Event) {
         let Some(list) = event.skills else { return };
         self.scratch.skills.clear();
-        self.scratch
-            .skills
-            .extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
+        self.scratch.skills.extend(events.skills[list.range()].iter().map(|skill| (skill.key, skill.level)));
         self.book[slot].context.skills = self.waiting.skill_set(&mut self.scratch.skills);
     }
 

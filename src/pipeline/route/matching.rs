@@ -125,10 +125,11 @@ impl Division {
             return rank(own);
         }
         let steps = &self.rules.queues[conversation.queue.at()].steps;
-        let added = steps.iter().take_while(|step| step.after <= waited).filter_map(|step| match step.action {
-            StepAction::Add(queue) => profile.serves(queue),
-            _ => None,
-        });
+        let added =
+            steps.iter().take_while(|step| step.after <= waited).filter_map(|step| match step.action {
+                StepAction::Add(queue) => profile.serves(queue),
+                _ => None,
+            });
         added.filter_map(rank).min()
     }
 
@@ -308,8 +309,7 @@ impl Division {
     ) -> Option<Head> {
         let delay = served.serves.delay;
         let may_take = |slot: u32| {
-            let waits =
-                delay > DurationMs::ZERO || self.exclusions.any(slot) || self.extras.holds_back(slot);
+            let waits = delay > DurationMs::ZERO || self.exclusions.any(slot) || self.extras.holds_back(slot);
             !waits || {
                 let conversation = &self.book[slot];
                 self.clock.since(conversation.queued) >= delay
@@ -348,7 +348,13 @@ impl Division {
     fn offer(&mut self, slot: u32, number: u32, candidates: u32) {
         let auto = self.rules.queues[self.book[slot].queue.at()].auto_accept;
         let priority = self.priority(slot);
-        self.give(slot, number, if auto { AcceptMode::Auto } else { AcceptMode::Offer }, candidates, priority);
+        self.give(
+            slot,
+            number,
+            if auto { AcceptMode::Auto } else { AcceptMode::Offer },
+            candidates,
+            priority,
+        );
     }
 
     /// Offers or gives a conversation to an agent.

@@ -261,7 +261,8 @@ impl Division {
             Body::Offered(_) => 5,
         };
         // What closes in the entry that opens it, opens first.
-        let both = decisions.iter().find(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
+        let both =
+            decisions.iter().find(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
         let both = both.map(|both| both.conversation);
         let order = |d: &Decision| {
             let closes_at_once = Some(d.conversation) == both && matches!(d.body, Body::Closed(_));

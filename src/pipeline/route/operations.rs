@@ -152,8 +152,7 @@ impl Division {
         let Callback { contact, due, own } = operations.callbacks[at as usize];
         let contact = &operations.contacts[contact as usize];
         let found = self.book.find(operation.conversation, self.guess);
-        let has_agent =
-            |slot: &u32| matches!(self.book[*slot].state, State::Active | State::Held);
+        let has_agent = |slot: &u32| matches!(self.book[*slot].state, State::Active | State::Held);
         let slot = match found {
             Some(slot) if has_agent(&slot) => {
                 self.refresh(slot, operation.customer);

@@ -89,7 +89,9 @@ impl Division {
     fn wait_unless_full(&mut self, slot: u32, entry: Entry) {
         let queue = self.book[slot].queue;
         match self.rules.queues[queue.at()].max_waiting {
-            Some(most) if entry == Entry::Ordinary && self.waiting.lines[queue.at()].waiting >= most.count => {
+            Some(most)
+                if entry == Entry::Ordinary && self.waiting.lines[queue.at()].waiting >= most.count =>
+            {
                 self.leave(slot, most.leave);
             }
             _ => self.wait(slot),
@@ -267,8 +269,7 @@ impl Division {
     pub(super) fn start_again(&mut self, slot: u32, start: Millis) {
         let (clock, rules, tally) = (self.clock, &*self.rules, &mut self.objectives);
         let conversation = &mut self.book[slot];
-        let response =
-            if conversation.answered { Objective::NextResponse } else { Objective::FirstResponse };
+        let response = if conversation.answered { Objective::NextResponse } else { Objective::FirstResponse };
         conversation.start(response, start, clock, rules, tally);
         conversation.start(Objective::Resolution, start, clock, rules, tally);
     }

@@ -305,7 +305,9 @@ impl Waiting {
                 served.extend(by.map(|by| Served { serves: Serves { queue, ..by }, from, fits: Vec::new() }));
             }
         }
-        served.sort_by_key(|served| (served.serves.rank, served.serves.queue, served.serves.delay, served.from));
+        served.sort_by_key(|served| {
+            (served.serves.rank, served.serves.queue, served.serves.delay, served.from)
+        });
         for place in 0..served.len() {
             let queue = served[place].serves.queue;
             let line = &mut self.lines[queue.at()];
@@ -498,8 +500,7 @@ impl Class {
             self.levels[number as usize] = levels.sum();
         }
         self.profiles.set(number);
-        let queue =
-            |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
+        let queue = |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
         for served in served.iter_mut().filter(queue) {
             let word = self.place as usize / 64;
             served.fits.resize(served.fits.len().max(word + 1), 0);

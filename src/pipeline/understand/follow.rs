@@ -124,7 +124,10 @@ impl Shard {
     }
 
     /// To a queue of another division: the conversation ends here, and a new one takes its place there.
-    #[expect(clippy::too_many_arguments, reason = "a conversation, its customer, where to, and what all steps need")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a conversation, its customer, where to, and what all steps need"
+    )]
     fn move_out(
         &mut self,
         place: Place,
@@ -173,7 +176,8 @@ impl Shard {
         });
         let action = Action::MovedIn(into.moves.len() as u32 - 1);
         into.rows.push(Operation { row: place.row, conversation: new.id, customer: id, action });
-        let moved_out = Operation { row: place.row, conversation: old.id, customer: id, action: Action::MovedOut };
+        let moved_out =
+            Operation { row: place.row, conversation: old.id, customer: id, action: Action::MovedOut };
         out[old.division.at()].rows.push(moved_out);
         for attempt in self.customers[local].attempts_mut(&mut self.blocks) {
             if attempt.conversation == slot {
@@ -220,7 +224,6 @@ impl Shard {
         };
         self.best(local, meant).ok_or(IgnoreReason::UnknownConversation)
     }
-
 }
 
 /// Whether a queue that the event names is where to, not where from.

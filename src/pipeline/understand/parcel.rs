@@ -3,10 +3,10 @@
 use crate::collections::names::Names;
 use crate::types::{ConversationId, DivisionId};
 
+use super::Texts;
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
 use super::latest::Latest;
 use super::shard::Shard;
-use super::Texts;
 
 /// What a customer leaves to another; used again and again, so that its lists keep their memory.
 #[derive(Default)]

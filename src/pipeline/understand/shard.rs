@@ -191,7 +191,8 @@ impl Shard {
         conversation.channel = channel;
         conversation.last = place.clock;
         conversation.calls_back = false;
-        let mut row = Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
+        let mut row =
+            Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
         if calls_back {
             let callback = self.callback(place, local, (id, slot), (facts.arrived, opens));
             operations.callbacks.push(Callback { contact, ..callback });

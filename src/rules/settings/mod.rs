@@ -18,7 +18,7 @@ use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
 pub(super) use conditions::{ConditionDraft, RouteDraft};
-pub(super) use queues::{ActionDraft, LeaveDraft, Leads, QueueDraft};
+pub(super) use queues::{ActionDraft, Leads, LeaveDraft, QueueDraft};
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
@@ -184,10 +184,8 @@ fn division(name: At<String>, value: &Value<'_>) -> DivisionDraft {
         value.log.fault(name.at, what, "choose another name");
     }
     let fields = value.fields();
-    let words =
-        [("priority", Dispatch::Priority), ("gcmu", Dispatch::Gcmu), ("ratio", Dispatch::Ratio)];
-    let dispatch =
-        fields.get("dispatch").and_then(|value| value.word(&words)).unwrap_or(Dispatch::Priority);
+    let words = [("priority", Dispatch::Priority), ("gcmu", Dispatch::Gcmu), ("ratio", Dispatch::Ratio)];
+    let dispatch = fields.get("dispatch").and_then(|value| value.word(&words)).unwrap_or(Dispatch::Priority);
     let ramp = fields.get("ramp").and_then(|value| value.whole(1..=RAMP_MAX)).map(|ramp| ramp as u32);
     let agents_budget = fields.whole("agents_budget", 0..=1_000_000, 100) as u32;
     fields.done();

@@ -228,9 +228,10 @@ fn max_waiting(fields: &Fields<'_>, leads: &mut Vec<Leads>) -> Option<(u32, Leav
 fn acknowledge(fields: &Fields<'_>) -> Option<AcknowledgeDraft> {
     let acknowledge = fields.get("acknowledge")?.fields();
     let template = acknowledge.need("template", "name the template to send").and_then(|value| value.name());
-    let channels = acknowledge.get("channels").and_then(|value| value.list("strings")).map(|channels| {
-        channels.iter().filter_map(|channel| channel.reference(Declared::Channel)).collect()
-    });
+    let channels = acknowledge
+        .get("channels")
+        .and_then(|value| value.list("strings"))
+        .map(|channels| channels.iter().filter_map(|channel| channel.reference(Declared::Channel)).collect());
     acknowledge.done();
     Some(AcknowledgeDraft { template: template?.value, channels })
 }

@@ -198,8 +198,10 @@ fn a_step_raises_the_priority() {
 #[test]
 fn steps_count_from_the_entry_into_the_queue() {
     tell(
-        &desk("steps = [{ after = \"10s\", drop = [\"law\"] }]\n[queues.spare]\ndivision = \"main\"\n\
-               steps = [{ after = \"10s\", drop = [\"law\"] }]"),
+        &desk(
+            "steps = [{ after = \"10s\", drop = [\"law\"] }]\n[queues.spare]\ndivision = \"main\"\n\
+               steps = [{ after = \"10s\", drop = [\"law\"] }]",
+        ),
         &with_ann(
             "
     +1s   contact chat id:7 skills.law=3
@@ -235,7 +237,7 @@ fn a_ramp_bounds_the_offers_of_a_minute() {
     +61s  -> offered c1 ann
     +62s  -> offered c2 ann
     until +62s
-    "
+    ",
     );
 }
 
@@ -291,15 +293,20 @@ fn released_work_still_counts_as_load() {
 
 /// Three queues under a dispatch; each has what `a`, `b`, `c` say.
 fn dispatching(dispatch: &str, a: &str, b: &str) -> String {
-    PLAIN
-        .replace("[divisions.main]", &format!("[divisions.main]\ndispatch = \"{dispatch}\""))
-        .replace("[queues.desk]", &format!("[queues.a]\ndivision = \"main\"\n{a}\n[queues.b]\ndivision = \"main\"\n{b}\n[queues.desk]"))
+    PLAIN.replace("[divisions.main]", &format!("[divisions.main]\ndispatch = \"{dispatch}\"")).replace(
+        "[queues.desk]",
+        &format!("[queues.a]\ndivision = \"main\"\n{a}\n[queues.b]\ndivision = \"main\"\n{b}\n[queues.desk]"),
+    )
 }
 
 #[test]
 fn generalised_c_mu_serves_the_dearest_wait() {
     tell(
-        &dispatching("gcmu", "dispatch = { cost = 3, handle = \"5m\" }", "dispatch = { cost = 1, handle = \"1m\" }"),
+        &dispatching(
+            "gcmu",
+            "dispatch = { cost = 3, handle = \"5m\" }",
+            "dispatch = { cost = 1, handle = \"1m\" }",
+        ),
         "
     +0s   agent ann capacity.chat=1
     +1s   contact chat id:1 queue=a value=900
