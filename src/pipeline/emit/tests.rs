@@ -7,7 +7,7 @@ use crate::types::event::List;
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, CloseOutcome, ConversationId, RefusalReason, RejectReason,
 };
-use crate::types::{DurationMs, Position, QueueId};
+use crate::types::{DurationMs, Position, QueueId, TemplateId};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,7 @@ const QUEUES: [(&str, DivisionId); 3] =
     [("cards_vip", DivisionId(0)), ("loans", DivisionId(1)), ("q\"\t", DivisionId(0))];
 const CHANNELS: [&str; 3] = ["email", "phone", "tw\"itter"];
 const KINDS: [&str; 3] = ["customer_id", "phone", "k\\"];
+const TEMPLATES: [&str; 2] = ["in-line", "so\"rry"];
 const TENANT: &str = "local";
 /// 2026-03-02T08:00:00.000Z.
 const MORNING: i64 = 1_772_438_400_000;
@@ -26,6 +27,7 @@ fn emitter() -> Emitter {
         queues: QUEUES.to_vec(),
         channels: CHANNELS.to_vec(),
         kinds: KINDS.to_vec(),
+        templates: TEMPLATES.to_vec(),
     };
     Emitter::of_names(&names, TENANT)
 }
@@ -107,6 +109,18 @@ fn golden_lines_of_a_division() {
         Body::Opened { value: 40, thread, reopened: false },
         Body::Pivoted { agent: ann, from: ChannelId(0) },
         Body::Closed(closed),
+        Body::Replied(Replied {
+            template: TemplateId(0),
+            private: false,
+            position: Some(3),
+            expected_wait_s: Some(90),
+        }),
+        Body::Replied(Replied {
+            template: TemplateId(1),
+            private: true,
+            position: None,
+            expected_wait_s: None,
+        }),
     ] {
         batch.decisions.push(decision(body));
     }
@@ -131,6 +145,8 @@ fn golden_lines_of_a_division() {
         format!(r#"{},{place},"value":40,"thread":"t/1","reopened":false}}}}"#, envelope(13, "conversation.opened")),
         format!(r#"{},"division":"cards","agent":"ann","from_channel":"email","channel":"phone"}}}}"#, envelope(14, "conversation.pivoted")),
         format!(r#"{},{place},"outcome":"resolved","disposition":"sold","wait_ms":1500,"open_ms":60000,"contacts":2,"transfers":0,"offers":1,"breached":["queue_wait","resolution"]}}}}"#, envelope(15, "conversation.closed")),
+        format!(r#"{},"channel":"phone","template":"in-line","private":false,"queue_position":3,"expected_wait_s":90}}}}"#, envelope(16, "reply.automated")),
+        format!(r#"{},"channel":"phone","template":"so\"rry","private":true}}}}"#, envelope(17, "reply.automated")),
     ];
     let lines = rendered(&out);
     assert_eq!(lines.len(), expected.len());
@@ -139,7 +155,10 @@ fn golden_lines_of_a_division() {
     }
     let streams: Vec<_> = lines.iter().map(|(stream, _)| *stream).collect();
     let (assignments, sla, conversations) = (Stream::Assignments, Stream::Sla, Stream::Conversations);
-    assert_eq!(streams, [assignments, assignments, sla, sla, conversations, conversations, conversations]);
+    let replies = Stream::Replies;
+    let expected = [assignments, assignments, sla, sla, conversations, conversations, conversations];
+    assert_eq!(streams[..7], expected);
+    assert_eq!(streams[7..], [replies, replies]);
 }
 
 #[test]
@@ -259,7 +278,7 @@ fn any_seed() -> impl Strategy<Value = Seed> {
     let attempts = prop::collection::vec((time(), any::<u8>()), 0..4);
     (
         (
-            0_usize..7,
+            0_usize..8,
             [time(), time(), time(), time(), time()],
             [text(), text()],
             [number(), number(), number()],
@@ -294,6 +313,12 @@ impl Seed {
             3 => Body::Breached { objective, due, late: DurationMs(self.numbers[0]) },
             4 => Body::Opened { value: self.numbers[0], thread: other, reopened: self.flags[0] },
             5 => Body::Pivoted { agent, from: ChannelId((self.bits >> 4) as u8 % 3) },
+            6 => Body::Replied(Replied {
+                template: TemplateId(self.bits % 2),
+                private: self.flags[0],
+                position: self.flags[1].then_some(self.small[0]),
+                expected_wait_s: self.flags[2].then_some(self.numbers[1]),
+            }),
             _ => Body::Closed(Closed {
                 outcome: CloseOutcome::ALL[usize::from(self.bits % 8)],
                 disposition: self.flags[3].then_some(other),
@@ -421,6 +446,14 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
             put("offers", json!(closed.offers));
             let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
             put("breached", breached.map(|o| o.word()).collect());
+        }
+        Body::Replied(replied) => {
+            put("customer", customer);
+            put("channel", json!(CHANNELS[decision.channel.at()]));
+            put("template", json!(TEMPLATES[replied.template.at()]));
+            put("private", json!(replied.private));
+            replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
+            replied.expected_wait_s.into_iter().for_each(|wait| put("expected_wait_s", json!(wait)));
         }
     }
     naive_envelope(number, decision, data)
