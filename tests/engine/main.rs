@@ -6,6 +6,7 @@ mod events;
 mod support;
 
 mod decode;
+mod erlang;
 mod json_testsuite;
 mod stories;
 mod threads;
