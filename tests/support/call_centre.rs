@@ -211,7 +211,7 @@ impl Centre<'_> {
                 let Call { value, skill, .. } = &self.calls[at];
                 let skills = skill.iter().map(|skill| format!(r#","skills":{{"{skill}":1}}"#));
                 let skills: String = skills.collect();
-                let from = format!(r#""channel":"phone","from":{{"caller":"{at}"}}"#);
+                let from = format!(r#""channel":"phone","from":{{"caller":"n{at}"}}"#);
                 ("contact.received", format!(r#"{from},"value":{value}{skills}"#))
             }
             Next::HangsUp(at) if self.fates[at] != Fate::Waiting => return None,
