@@ -256,7 +256,14 @@ fn lived(world: World) -> Run {
             let handling_ms = exponential(&mut dice, HANDLING_MS).round() as i64;
             let patience_ms =
                 world.patience_ms.map_or(ENDLESS, |mean| exponential(&mut dice, mean).round() as i64);
-            Call { at: Millis(START.0 + at.round() as i64), patience_ms, handling_ms, value: 0, skill: None }
+            Call {
+                at: Millis(START.0 + at.round() as i64),
+                patience_ms,
+                handling_ms,
+                ring_ms: [0; 2],
+                value: 0,
+                skill: None,
+            }
         })
         .collect();
     let agents: Vec<Agent> =

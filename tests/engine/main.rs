@@ -5,6 +5,7 @@ mod events;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bank;
 mod decode;
 mod erlang;
 mod json_testsuite;

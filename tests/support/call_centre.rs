@@ -29,6 +29,9 @@ pub struct Call {
     pub patience_ms: i64,
     /// How long the talk takes, in ms.
     pub handling_ms: i64,
+    /// How long it rings at an agent: at one who was free when the call came, and at one who became free later. Counts
+    /// only where offers are to be accepted.
+    pub ring_ms: [i64; 2],
     /// Points that the event itself brings.
     pub value: i64,
     /// The skill that it takes, if it takes one.
@@ -60,13 +63,13 @@ pub struct Presence {
 pub enum Fate {
     /// Nobody took it and its caller is on the line still.
     Waiting,
-    /// An agent took it after so many ms.
+    /// An agent talked to its caller after so many ms.
     Answered(i64),
     /// Its caller hung up after so many ms.
     Abandoned(i64),
 }
 
-/// What of the rules every such centre has in common, before lines of the queue `calls`.
+/// Rules of a centre with one queue, whose agents talk as soon as they have a call; lines of the queue may follow.
 pub const RULES: &str = r#"
 [identity.kinds.caller]
 rank = 1
@@ -104,7 +107,7 @@ pub fn run(rules: &str, agents: &[Agent], presence: &[Presence], calls: &[Call])
         conversations: vec![String::new(); calls.len()],
         by_name: agents.iter().enumerate().map(|(at, agent)| (agent.name.as_str(), at)).collect(),
         talks: vec![None; agents.len()],
-        holders: vec![0; calls.len()],
+        holders: vec![(0, 0); calls.len()],
         fates: vec![Fate::Waiting; calls.len()],
     };
     centre.pipeline.set_max_jump(None);
@@ -124,6 +127,8 @@ enum Next {
     Presence(usize),
     Rings(usize),
     HangsUp(usize),
+    /// The agent who was the so manieth to get the call picks up.
+    PicksUp(usize, u32),
     Ends(usize),
 }
 
@@ -142,10 +147,10 @@ struct Centre<'a> {
     by_conversation: BTreeMap<String, usize>,
     conversations: Vec<String>,
     by_name: BTreeMap<&'a str, usize>,
-    /// Of each agent the call it talks in.
+    /// Of each agent the call that it talks in, or that rings there.
     talks: Vec<Option<usize>>,
-    /// Of each call the agent who took it.
-    holders: Vec<usize>,
+    /// Of each call the agent who got it last, and how many got it.
+    holders: Vec<(usize, u32)>,
     fates: Vec<Fate>,
 }
 
@@ -163,6 +168,7 @@ struct Data<'a> {
     conversation: &'a str,
     agent: Option<&'a str>,
     waited_ms: Option<i64>,
+    accept: Option<&'a str>,
     open_ms: Option<i64>,
     outcome: Option<&'a str>,
 }
@@ -183,6 +189,9 @@ impl Centre<'_> {
         let record = Record::line(0, number, line.as_bytes());
         self.pipeline.apply(&[record], None, &mut out).expect("jumps have no limit");
         self.applied += 1;
+        if let Next::PicksUp(call, _) = next {
+            self.answered(at, call, at.0 - self.calls[call].at.0);
+        }
         assert!(out.rejected.is_empty() && out.identity.is_empty(), "refused: {line}");
         for (stream, line) in out.divisions[0].iter() {
             assert_ne!(stream, Stream::Sla, "no service level was set");
@@ -218,6 +227,15 @@ impl Centre<'_> {
             Next::HangsUp(at) => {
                 ("contact.abandoned", format!(r#""conversation":"{}""#, self.conversations[at]))
             }
+            Next::PicksUp(at, offer) => {
+                let (agent, latest) = self.holders[at];
+                if self.fates[at] != Fate::Waiting || self.talks[agent] != Some(at) || offer != latest {
+                    return None;
+                }
+                let (name, conversation) = (&self.agents[agent].name, &self.conversations[at]);
+                let whose = format!(r#""agent":"{name}","division":"centre""#);
+                ("offer.accepted", format!(r#"{whose},"conversation":"{conversation}""#))
+            }
             Next::Ends(at) => {
                 ("conversation.resolved", format!(r#""conversation":"{}""#, self.conversations[at]))
             }
@@ -225,7 +243,7 @@ impl Centre<'_> {
     }
 
     fn decided(&mut self, at: Millis, next: Next, told: &Told) {
-        let Data { conversation, agent, waited_ms, open_ms, outcome } = told.data;
+        let Data { conversation, agent, waited_ms, accept, open_ms, outcome } = told.data;
         match (told.event_type, next) {
             ("trunkline.conversation.opened", Next::Rings(call)) => {
                 self.by_conversation.insert(conversation.to_owned(), call);
@@ -237,12 +255,22 @@ impl Centre<'_> {
             ("trunkline.assignment.offered", _) => {
                 let call = self.by_conversation[conversation];
                 assert_eq!(self.fates[call], Fate::Waiting, "{conversation} has an agent");
-                self.fates[call] = Fate::Answered(waited_ms.expect("an offer tells the wait"));
                 let agent = self.by_name[agent.expect("an offer has an agent")];
                 let talks = self.talks[agent].replace(call);
                 assert_eq!(talks, None, "{} talks to two", self.agents[agent].name);
-                self.holders[call] = agent;
-                self.plan(Millis(at.0 + self.calls[call].handling_ms), Next::Ends(call));
+                let offer = self.holders[call].1 + 1;
+                self.holders[call] = (agent, offer);
+                let waited_ms = waited_ms.expect("an offer tells the wait");
+                if accept == Some("auto") {
+                    self.answered(at, call, waited_ms);
+                } else {
+                    let rings_ms = self.calls[call].ring_ms[usize::from(waited_ms > 0)];
+                    self.plan(Millis(at.0 + rings_ms), Next::PicksUp(call, offer));
+                }
+            }
+            ("trunkline.assignment.withdrawn", Next::HangsUp(_) | Next::Presence(_)) => {
+                let agent = self.by_name[agent.expect("an offer has an agent")];
+                self.talks[agent] = None;
             }
             ("trunkline.conversation.closed", Next::HangsUp(call)) => {
                 assert_eq!(outcome, Some("abandoned"));
@@ -251,9 +279,14 @@ impl Centre<'_> {
             }
             ("trunkline.conversation.closed", Next::Ends(call)) => {
                 self.by_conversation.remove(conversation);
-                self.talks[self.holders[call]] = None;
+                self.talks[self.holders[call].0] = None;
             }
             (other, _) => panic!("{other} in a call centre"),
         }
+    }
+
+    fn answered(&mut self, at: Millis, call: usize, waited_ms: i64) {
+        self.fates[call] = Fate::Answered(waited_ms);
+        self.plan(Millis(at.0 + self.calls[call].handling_ms), Next::Ends(call));
     }
 }
