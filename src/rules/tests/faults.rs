@@ -342,9 +342,7 @@ fn queues_that_lead_elsewhere_and_what_later_versions_do() {
     };
     later(
         "closed = { calendar = \"c\", then = \"overflow\" }",
-        &[
-            "4:35: queues.q.closed overflows nowhere; name a queue with `to`",
-        ],
+        &["4:35: queues.q.closed overflows nowhere; name a queue with `to`"],
     );
     later(
         "max_wait = { after = \"1m\", then = \"expire\", to = \"q\" }",
@@ -368,7 +366,9 @@ fn queues_that_lead_elsewhere_and_what_later_versions_do() {
     );
     later(
         "closed = { calendar = \"c\", then = \"wait\", template = \"shut\" }",
-        &["4:59: queues.q.closed.template is never sent: what waits stays; use `acknowledge`, or remove the template"],
+        &[
+            "4:54: queues.q.closed.template is never sent: what waits stays; use `acknowledge`, or remove the template",
+        ],
     );
     later(
         "steps = [{ after = \"9s\", add = \"far\" }]",
@@ -434,7 +434,7 @@ fn circles_of_overflow() {
     let circles: Vec<&String> = told.iter().filter(|line| line.contains("circle")).collect();
     assert_eq!(circles.len(), 3, "a, b and c, but not x: {told:?}");
     let told = complaints(&[&queue("a", "b"), &queue("b", "z"), tail].concat());
-    assert!(told.len() == 2 && !told.concat().contains("circle"), "{told:?}");
+    assert!(told.is_empty(), "{told:?}");
 }
 
 #[test]

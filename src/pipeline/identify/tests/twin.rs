@@ -56,7 +56,9 @@ impl Twin {
             ContactReceived | CallbackRequested | CustomerUpdated | IdentityLinked if !ranked.is_empty() => {
                 Ok(self.resolve(clock, event, &ranked))
             }
-            ContactReceived | CallbackRequested => Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key))),
+            ContactReceived | CallbackRequested => {
+                Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key)))
+            }
             CustomerUpdated | IdentityLinked => Err(IgnoreReason::NoIdentifier),
             _ => match by_id {
                 Some(named) => named,
