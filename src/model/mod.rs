@@ -13,6 +13,7 @@ mod identity;
 mod routing_rules;
 mod value;
 mod understand;
+mod elsewhere;
 mod division;
 mod operations;
 mod queueing;

@@ -15,9 +15,6 @@ use crate::types::{
     KindId, Millis, Position, QueueId, TraceParent,
 };
 
-/// A callback is due at most so long after its request.
-const CALLBACK_MAX: DurationMs = DurationMs::days(90);
-
 /// What an agent is told of the customer: as it was at the latest contact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Context {
@@ -82,7 +79,7 @@ pub struct Contact {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Profile {
+pub(super) struct Profile {
     tier: Option<Tier>,
     lifetime_value: Option<i64>,
     lang: Option<String>,
@@ -92,34 +89,34 @@ struct Profile {
 
 /// What is known of a customer.
 #[derive(Clone, Debug, Default)]
-struct History {
-    profile: Profile,
-    attempts: Vec<Attempt>,
-    last_agent: Option<String>,
-    open: BTreeSet<ConversationId>,
+pub(super) struct History {
+    pub profile: Profile,
+    pub attempts: Vec<Attempt>,
+    pub last_agent: Option<String>,
+    pub open: BTreeSet<ConversationId>,
 }
 
 /// An open conversation.
 #[derive(Clone, Debug)]
-struct Known {
-    division: DivisionId,
+pub(super) struct Known {
+    pub division: DivisionId,
     /// Clock of the last event that named, found or joined it.
-    last: Millis,
+    pub last: Millis,
     /// When a callback is due that no contact has cancelled since.
-    due: Option<Millis>,
-    threads: BTreeSet<String>,
+    pub due: Option<Millis>,
+    pub threads: BTreeSet<String>,
     /// Where understand has sent it last.
-    queue: QueueId,
+    pub queue: QueueId,
     /// `arrived` of the oldest contact that nobody has replied to, or of the latest if there is none.
-    arrived: Millis,
-    replied: bool,
-    first_contact: Millis,
+    pub arrived: Millis,
+    pub replied: bool,
+    pub first_contact: Millis,
     /// What the latest contact, and updates since, said.
-    facts: Facts,
-    skills: BTreeMap<String, u8>,
-    preferred: Option<String>,
-    message: Position,
-    traceparent: TraceParent,
+    pub facts: Facts,
+    pub skills: BTreeMap<String, u8>,
+    pub preferred: Option<String>,
+    pub message: Position,
+    pub traceparent: TraceParent,
 }
 
 impl Known {
@@ -143,8 +140,8 @@ pub enum Found {
 /// Customers' histories and open conversations.
 #[derive(Clone, Debug, Default)]
 pub struct Understand {
-    histories: BTreeMap<CustomerNumber, History>,
-    known: BTreeMap<ConversationId, Known>,
+    pub(super) histories: BTreeMap<CustomerNumber, History>,
+    pub(super) known: BTreeMap<ConversationId, Known>,
     /// Conversations opened so far under a customer id.
     opened: BTreeMap<CustomerId, u32>,
 }
@@ -260,32 +257,6 @@ impl Understand {
         Ok(contact)
     }
 
-    /// A callback is no attempt. Whether an agent has the conversation that was found, only route knows; so each
-    /// request that finds one gets an id for a conversation of its own, which opens if it has to.
-    fn callback(
-        &mut self,
-        event: &Event,
-        contact: Contact,
-        facts: Facts,
-        clock: Millis,
-        identity: &Identity,
-    ) -> Contact {
-        let asked = event.due.expect("a callback has a time");
-        let due = asked.min(clock.plus(CALLBACK_MAX));
-        let own = if contact.opens {
-            contact.conversation
-        } else {
-            self.remember(&contact, facts.clone(), clock);
-            self.known.get_mut(&contact.conversation).expect("it was just found").due = Some(due);
-            self.next_id(identity.id(contact.customer))
-        };
-        let new =
-            Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
-        self.remember(&new, facts, clock);
-        self.known.get_mut(&own).expect("it is remembered").due = Some(due);
-        Contact { asks: Asks::Callback { due, own }, ..contact }
-    }
-
     /// What is known of a contact when it is valued and routed.
     fn facts(
         &mut self,
@@ -365,53 +336,6 @@ impl Understand {
         Ok(Found::Operation(id, division))
     }
 
-    /// To a queue of another division: the conversation ends here, and a new one takes its place there.
-    #[expect(clippy::too_many_arguments, reason = "all that a contact needs, and the old conversation")]
-    fn move_out(
-        &mut self,
-        event: &Event,
-        id: ConversationId,
-        queue: QueueId,
-        customer: CustomerNumber,
-        clock: Millis,
-        rules: &Rules,
-        identity: &Identity,
-    ) -> Found {
-        let known = self.known[&id].clone();
-        let mut context = self.context(known.message, customer, Some(id), clock, rules, identity);
-        context.failed_attempts = known.facts.failed_attempts as u32;
-        let conversation = self.next_id(identity.id(customer));
-        self.forget(id, customer);
-        let contact = Contact {
-            asks: Asks::Move,
-            conversation,
-            division: rules.queues[queue.at()].division,
-            customer,
-            opens: true,
-            automated: false,
-            queue: Some(queue),
-            home: queue,
-            channel: known.facts.channel,
-            arrived: known.arrived,
-            first_contact: known.first_contact,
-            value: value(&known.facts, &rules.value),
-            skills: known.skills,
-            lang: known.facts.lang.clone(),
-            preferred: known.preferred,
-            replied: known.replied,
-            thread: None,
-            context,
-            traceparent: known.traceparent,
-        };
-        self.remember(&contact, known.facts, clock);
-        self.known.get_mut(&conversation).expect("it is remembered").threads = known.threads;
-        let history = self.histories.entry(customer).or_default();
-        for attempt in history.attempts.iter_mut().filter(|attempt| attempt.conversation == id) {
-            attempt.conversation = conversation;
-        }
-        Found::Moved(id, known.division, Box::new(contact), event.agent.clone())
-    }
-
     /// The conversation is over: it is found no more.
     pub fn forget(&mut self, id: ConversationId, customer: CustomerNumber) {
         self.known.remove(&id);
@@ -451,7 +375,7 @@ impl Understand {
 
     /// What is known before the present contact, which has been added to the attempts of conversation `present` or is
     /// not there yet.
-    fn context(
+    pub(super) fn context(
         &self,
         message: Position,
         customer: CustomerNumber,
@@ -552,14 +476,14 @@ impl Understand {
         ids.into_iter().min_by_key(|id| (std::cmp::Reverse(self.known[id].last), *id))
     }
 
-    fn next_id(&mut self, customer: CustomerId) -> ConversationId {
+    pub(super) fn next_id(&mut self, customer: CustomerId) -> ConversationId {
         let opened = self.opened.entry(customer).or_insert(0);
         *opened += 1;
         ConversationId { customer, ordinal: *opened }
     }
 
     /// The conversation is open from now on, or goes on: this is its latest contact.
-    fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
+    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
         let before = self.known.get(&contact.conversation);
         let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
         let known = Known {

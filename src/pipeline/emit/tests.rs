@@ -109,18 +109,6 @@ fn golden_lines_of_a_division() {
         Body::Opened { value: 40, thread, reopened: false },
         Body::Pivoted { agent: ann, from: ChannelId(0) },
         Body::Closed(closed),
-        Body::Replied(Replied {
-            template: TemplateId(0),
-            private: false,
-            position: Some(3),
-            expected_wait_s: Some(90),
-        }),
-        Body::Replied(Replied {
-            template: TemplateId(1),
-            private: true,
-            position: None,
-            expected_wait_s: None,
-        }),
     ] {
         batch.decisions.push(decision(body));
     }
@@ -145,8 +133,6 @@ fn golden_lines_of_a_division() {
         format!(r#"{},{place},"value":40,"thread":"t/1","reopened":false}}}}"#, envelope(13, "conversation.opened")),
         format!(r#"{},"division":"cards","agent":"ann","from_channel":"email","channel":"phone"}}}}"#, envelope(14, "conversation.pivoted")),
         format!(r#"{},{place},"outcome":"resolved","disposition":"sold","wait_ms":1500,"open_ms":60000,"contacts":2,"transfers":0,"offers":1,"breached":["queue_wait","resolution"]}}}}"#, envelope(15, "conversation.closed")),
-        format!(r#"{},"channel":"phone","template":"in-line","private":false,"queue_position":3,"expected_wait_s":90}}}}"#, envelope(16, "reply.automated")),
-        format!(r#"{},"channel":"phone","template":"so\"rry","private":true}}}}"#, envelope(17, "reply.automated")),
     ];
     let lines = rendered(&out);
     assert_eq!(lines.len(), expected.len());
@@ -155,10 +141,29 @@ fn golden_lines_of_a_division() {
     }
     let streams: Vec<_> = lines.iter().map(|(stream, _)| *stream).collect();
     let (assignments, sla, conversations) = (Stream::Assignments, Stream::Sla, Stream::Conversations);
-    let replies = Stream::Replies;
-    let expected = [assignments, assignments, sla, sla, conversations, conversations, conversations];
-    assert_eq!(streams[..7], expected);
-    assert_eq!(streams[7..], [replies, replies]);
+    assert_eq!(streams, [assignments, assignments, sla, sla, conversations, conversations, conversations]);
+}
+
+#[test]
+fn golden_lines_of_automated_replies() {
+    let mut batch = DecisionBatch { first_number: 4, ..DecisionBatch::default() };
+    let replied = |template, private, position, expected_wait_s| {
+        let template = TemplateId(template);
+        decision(Body::Replied(Replied { template, private, position, expected_wait_s }))
+    };
+    batch.decisions = vec![replied(0, false, Some(3), Some(90)), replied(1, true, None, None)];
+    let mut out = Lines::default();
+    emitter().division(DivisionId(0), &batch, &mut out);
+    let line = |number: u32, rest: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"local-cards-{number}","source":"/trunkline/local/cards","type":"trunkline.reply.automated","subject":"0000000000001.3","time":"2026-03-02T08:00:00.001Z","cause":"0:17:2","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{{"conversation":"0000000000001.3","customer":"0000000000002~1","channel":"phone",{rest}}}}}"#
+        )
+    };
+    let expected = [
+        line(4, r#""template":"in-line","private":false,"queue_position":3,"expected_wait_s":90"#),
+        line(5, r#""template":"so\"rry","private":true"#),
+    ];
+    assert_eq!(rendered(&out), expected.map(|line| (Stream::Replies, line)));
 }
 
 #[test]
@@ -436,27 +441,35 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
         Body::Closed(closed) => {
             put("customer", customer);
             place(&mut put);
-            put("outcome", json!(closed.outcome.word()));
-            closed.disposition.into_iter().for_each(|word| put("disposition", json!(text(word))));
-            closed.wait.into_iter().for_each(|wait| put("wait_ms", json!(wait.0)));
-            closed.first_response.into_iter().for_each(|ms| put("first_response_ms", json!(ms.0)));
-            put("open_ms", json!(closed.open.0));
-            put("contacts", json!(closed.contacts));
-            put("transfers", json!(closed.transfers));
-            put("offers", json!(closed.offers));
-            let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
-            put("breached", breached.map(|o| o.word()).collect());
+            naive_end(closed, text, &mut put);
         }
         Body::Replied(replied) => {
             put("customer", customer);
             put("channel", json!(CHANNELS[decision.channel.at()]));
-            put("template", json!(TEMPLATES[replied.template.at()]));
-            put("private", json!(replied.private));
-            replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
-            replied.expected_wait_s.into_iter().for_each(|wait| put("expected_wait_s", json!(wait)));
+            naive_reply(replied, &mut put);
         }
     }
     naive_envelope(number, decision, data)
+}
+
+fn naive_end(closed: &Closed, text: impl Fn(Span) -> String, put: &mut dyn FnMut(&str, Value)) {
+    put("outcome", json!(closed.outcome.word()));
+    closed.disposition.into_iter().for_each(|word| put("disposition", json!(text(word))));
+    closed.wait.into_iter().for_each(|wait| put("wait_ms", json!(wait.0)));
+    closed.first_response.into_iter().for_each(|ms| put("first_response_ms", json!(ms.0)));
+    put("open_ms", json!(closed.open.0));
+    put("contacts", json!(closed.contacts));
+    put("transfers", json!(closed.transfers));
+    put("offers", json!(closed.offers));
+    let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
+    put("breached", breached.map(|o| o.word()).collect());
+}
+
+fn naive_reply(replied: &Replied, put: &mut dyn FnMut(&str, Value)) {
+    put("template", json!(TEMPLATES[replied.template.at()]));
+    put("private", json!(replied.private));
+    replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
+    replied.expected_wait_s.into_iter().for_each(|wait| put("expected_wait_s", json!(wait)));
 }
 
 fn naive_envelope(number: u64, decision: &Decision, data: Map<String, Value>) -> String {

@@ -8,7 +8,7 @@ use crate::collections::pages::Pages;
 use crate::rules::Rules;
 use crate::types::event::{Event, List, Span};
 use crate::types::operation::{Action, Callback, Contact, Operation, Operations};
-use crate::types::{AttemptOutcome, CustomerId, DurationMs, EventType, Millis, QueueId};
+use crate::types::{AttemptOutcome, ChannelId, CustomerId, DurationMs, EventType, Millis, QueueId};
 
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
 use super::latest::Latest;
@@ -140,18 +140,10 @@ impl Shard {
         let channel = event.channel.expect("decode requires the channel of a contact");
         let customer = &mut self.customers[local];
         customer.forget_attempts(place.clock.minus(self.window), &mut self.blocks);
-        let attempts = customer.attempts(&self.blocks);
-        let facts = Facts {
-            event,
-            channel,
-            arrived: event.time.min(place.clock).max(place.clock.minus(self.max_late)),
-            lang_key: if event.lang_key != 0 { event.lang_key } else { customer.lang_key },
-            tier: customer.tier(),
-            lifetime_value: customer.lifetime_value(),
-            failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,
-        };
+        let blocked = customer.blocked() == Some(true);
+        let facts = self.facts(place, local, channel);
         let calls_back = event.event_type == EventType::CallbackRequested;
-        let blocked = customer.blocked() == Some(true) && !calls_back;
+        let blocked = blocked && !calls_back;
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
         let (slot, opens) = match conversation {
             Some(slot) => (slot, false),
@@ -209,6 +201,21 @@ impl Shard {
             self.close(slot);
         }
         Ok(())
+    }
+
+    /// What routes and value may look at.
+    fn facts<'a>(&self, place: Place<'a>, local: u32, channel: ChannelId) -> Facts<'a> {
+        let (event, customer) = (place.event, &self.customers[local]);
+        let attempts = customer.attempts(&self.blocks);
+        Facts {
+            event,
+            channel,
+            arrived: event.time.min(place.clock).max(place.clock.minus(self.max_late)),
+            lang_key: if event.lang_key != 0 { event.lang_key } else { customer.lang_key },
+            tier: customer.tier(),
+            lifetime_value: customer.lifetime_value(),
+            failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,
+        }
     }
 
     /// What this contact says of its conversation. `joined`: the conversation that it joins.

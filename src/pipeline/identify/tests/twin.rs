@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::collections::seeded::{Seeded, seeds};
-use crate::types::event::Span;
 
 type Owned = BTreeSet<(u8, u128)>;
 
