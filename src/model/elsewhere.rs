@@ -35,7 +35,8 @@ impl Understand {
         let new =
             Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
         self.remember(&new, facts, clock);
-        self.known.get_mut(&own).expect("it is remembered").due = Some(due);
+        let known = self.known.get_mut(&own).expect("it is remembered");
+        (known.due, known.maybe) = (Some(due), !contact.opens);
         Contact { asks: Asks::Callback { due, own }, ..contact }
     }
 
@@ -65,6 +66,7 @@ impl Understand {
             automated: false,
             queue: Some(queue),
             home: queue,
+            maybe: false,
             channel: known.facts.channel,
             arrived: known.arrived,
             first_contact: known.first_contact,

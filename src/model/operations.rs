@@ -38,7 +38,10 @@ impl Division {
                     Some(true) => {
                         self.refresh(id, moment);
                         let queue = contact.queue.or(Some(contact.home));
-                        self.create(Contact { conversation: own, opens: true, queue, ..contact }, moment);
+                        let first_contact = contact.arrived;
+                        let of_its_own =
+                            Contact { conversation: own, opens: true, first_contact, queue, ..contact };
+                        self.create(of_its_own, moment);
                         own
                     }
                     None => {
@@ -140,7 +143,7 @@ impl Division {
             channel: moment.channel_name(contact.channel),
             value: contact.value,
             thread: contact.thread.clone(),
-            reopened: !contact.opens,
+            reopened: !(contact.opens || contact.maybe),
         };
         let conversation = Conversation {
             customer: contact.customer,

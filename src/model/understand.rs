@@ -62,6 +62,8 @@ pub struct Contact {
     pub queue: Option<QueueId>,
     /// The queue that it was routed to last, for a conversation that the division no longer holds.
     pub home: QueueId,
+    /// It joins what was set aside for a callback and may never have been opened.
+    pub maybe: bool,
     pub channel: ChannelId,
     pub arrived: Millis,
     /// `arrived` of what opened the conversation.
@@ -104,6 +106,8 @@ pub(super) struct Known {
     pub last: Millis,
     /// When a callback is due that no contact has cancelled since.
     pub due: Option<Millis>,
+    /// Set aside for a callback, and open only if route needed it.
+    pub maybe: bool,
     pub threads: BTreeSet<String>,
     /// Where understand has sent it last.
     pub queue: QueueId,
@@ -230,6 +234,7 @@ impl Understand {
             automated,
             queue,
             home: queue.unwrap_or(home),
+            maybe: !opens && self.known[&conversation].maybe,
             channel,
             arrived,
             first_contact,
@@ -418,7 +423,20 @@ impl Understand {
         {
             return Some(id);
         }
-        let here: Vec<_> = open.into_iter().filter(|id| self.known[id].division == division).collect();
+        let here = open.into_iter().filter(|id| self.known[id].division == division);
+        let (maybe, certain): (Vec<_>, Vec<_>) = here.partition(|id| self.known[id].maybe);
+        let joined = |here: Vec<ConversationId>| self.joined_of(&here, event, clock, rules);
+        joined(certain).or_else(|| joined(maybe))
+    }
+
+    /// Of these, the one that a contact joins: by thread, by continuity.
+    fn joined_of(
+        &self,
+        here: &[ConversationId],
+        event: &Event,
+        clock: Millis,
+        rules: &Rules,
+    ) -> Option<ConversationId> {
         let with_thread = |id: &ConversationId| self.has_thread(*id, event.thread.as_deref());
         let by_thread = event
             .thread
@@ -456,7 +474,10 @@ impl Understand {
                 && event.channel.is_none_or(|channel| channel == known.facts.channel)
                 && (event.thread.is_none() || self.has_thread(*id, event.thread.as_deref()))
         };
-        self.latest(open.into_iter().filter(fits).collect()).ok_or(IgnoreReason::UnknownConversation)
+        let (maybe, certain): (Vec<_>, Vec<_>) =
+            open.into_iter().filter(fits).partition(|id| self.known[id].maybe);
+        let maybe = if destination { Vec::new() } else { maybe };
+        self.latest(certain).or_else(|| self.latest(maybe)).ok_or(IgnoreReason::UnknownConversation)
     }
 
     /// The customer's open conversations.
@@ -490,6 +511,7 @@ impl Understand {
             division: contact.division,
             last: clock,
             due: None,
+            maybe: false,
             threads: before.map(|known| known.threads.clone()).unwrap_or_default(),
             queue: contact.home,
             arrived: unanswered.unwrap_or(contact.arrived),

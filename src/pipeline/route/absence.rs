@@ -157,7 +157,7 @@ impl Division {
         work.sort_unstable_by_key(|slot| self.book[*slot].id);
         for slot in work.iter().copied() {
             let accepted = matches!(self.book[slot].state, State::Active | State::Held);
-            if accepted && requeue {
+            if accepted && requeue && !available {
                 self.put_back(slot);
             } else if accepted && leaves {
                 self.arm_reclaim(slot);

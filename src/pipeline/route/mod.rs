@@ -28,6 +28,7 @@ mod ramp;
 mod relaxation;
 mod staff;
 mod timers;
+mod wait_key;
 mod waiting;
 
 use std::sync::Arc;

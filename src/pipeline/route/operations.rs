@@ -158,7 +158,8 @@ impl Division {
                 self.refresh(slot, operation.customer);
                 self.rearm(slot);
                 let own = self.book.enter(own);
-                self.begin_callback(own, events, event, (contact, true), operation, operations);
+                let contact = Contact { first_contact: contact.arrived, ..*contact };
+                self.begin_callback(own, events, event, (&contact, true), operation, operations);
                 own
             }
             Some(slot) => {
@@ -177,7 +178,8 @@ impl Division {
             }
             None => {
                 let slot = self.book.enter(operation.conversation);
-                self.begin_callback(slot, events, event, (contact, contact.opens), operation, operations);
+                let is_new = contact.opens || contact.maybe;
+                self.begin_callback(slot, events, event, (contact, is_new), operation, operations);
                 slot
             }
         };
@@ -257,7 +259,7 @@ impl Division {
 
     fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
         self.book[slot].last = self.clock;
-        self.create(slot, contact, events.text(event.thread), contact.opens);
+        self.create(slot, contact, events.text(event.thread), contact.opens || contact.maybe);
         if contact.blocked && contact.opens {
             self.close(slot, CloseOutcome::Automated, None);
             return;

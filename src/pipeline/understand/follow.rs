@@ -97,7 +97,7 @@ impl Shard {
             let Conversation { division, channel, .. } = self.conversations[slot];
             let own = self.open(local, id, division, arrived, place.clock);
             self.conversations[own].channel = channel;
-            self.latest[own] = Latest { arrived, ..latest };
+            self.latest[own] = Latest { arrived, maybe: true, ..latest };
             own
         };
         self.latest[own].due = due;
@@ -216,13 +216,19 @@ impl Shard {
         }
         let by_queue = event.queue.filter(|_| !is_destination(event.event_type));
         let division = by_queue.map(|queue| rules.queues[queue.at()].division);
-        let meant = |conversation: &Conversation| {
+        let meant = |slot: u32| {
+            let conversation = &self.conversations[slot];
             event.division.is_none_or(|named| named == conversation.division)
                 && division.is_none_or(|named| named == conversation.division)
                 && event.channel.is_none_or(|channel| channel == conversation.channel)
                 && (event.thread_key == 0 || conversation.has_thread(event.thread_key, &self.threads))
         };
-        self.best(local, meant).ok_or(IgnoreReason::UnknownConversation)
+        let found = self.best_slot(local, |slot| !self.is_maybe(slot) && meant(slot));
+        let found = found.or_else(|| match is_destination(event.event_type) {
+            true => None,
+            false => self.best_slot(local, |slot| self.is_maybe(slot) && meant(slot)),
+        });
+        found.ok_or(IgnoreReason::UnknownConversation)
     }
 }
 
