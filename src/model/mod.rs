@@ -342,8 +342,8 @@ impl Model {
 
 /// What this version accepts and counts but does not carry out.
 fn is_unsupported(event: &Event) -> bool {
-    match event.event_type {
-        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged => true,
-        _ => false,
-    }
+    matches!(
+        event.event_type,
+        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged
+    )
 }

@@ -22,7 +22,7 @@ impl Division {
             Asks::Answer => {
                 self.contacted = Some(id);
                 if self.conversations.contains_key(&id) {
-                    self.join(contact, moment);
+                    self.join(&contact, moment);
                 } else {
                     self.open(contact, moment);
                 }
@@ -210,13 +210,13 @@ impl Division {
         channel_before
     }
 
-    fn join(&mut self, contact: Contact, moment: &mut Moment) {
+    fn join(&mut self, contact: &Contact, moment: &mut Moment) {
         let id = contact.conversation;
         let state = self.conversation(id).state.clone();
         if let State::Scheduled { .. } = state {
             self.conversation_mut(id).state = State::Queued; // a callback no longer
         }
-        let channel_before = self.update(&contact, moment);
+        let channel_before = self.update(contact, moment);
         let conversation = self.conversation_mut(id);
         conversation.held_pause = false;
         conversation.reply_pause = false;

@@ -523,7 +523,8 @@ impl Understand {
             message: contact.context.message,
             traceparent: contact.traceparent,
         };
-        let known = self.known.entry(contact.conversation).insert_entry(known).into_mut();
+        self.known.insert(contact.conversation, known);
+        let known = self.known.get_mut(&contact.conversation).expect("it was just put there");
         known.threads.extend(contact.thread.clone());
         self.histories.entry(contact.customer).or_default().open.insert(contact.conversation);
     }

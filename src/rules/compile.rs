@@ -159,7 +159,7 @@ impl Names {
         DivisionId(name.and_then(|name| place(&self.divisions, &name.value)).unwrap_or(0) as u16)
     }
 
-    fn template(&self, name: &String) -> TemplateId {
+    fn template(&self, name: &str) -> TemplateId {
         TemplateId(place(&self.templates, name).expect("every template is in the table") as u16)
     }
 
