@@ -402,8 +402,8 @@ fn steps_and_dispatch() {
     amid(
         "dispatch = { share = 60 }\n[queues.p]\ndivision = \"d\"\ndispatch = { share = 50 }",
         &[
-            "1:12: the shares of the queues of `d` mean nothing by priority; write dispatch = \"gcmu\" or \"ratio\", or remove them",
             "1:12: the shares of the queues of `d` are 110 % together; give no more than 100 %",
+            "1:12: the shares of the queues of `d` mean nothing by priority; write dispatch = \"gcmu\" or \"ratio\", or remove them",
         ],
     );
     amid(
