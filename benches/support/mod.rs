@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each bench uses its part")]
 
 pub mod answer;
+pub mod hall;
 pub mod hashes;
 pub mod log;
 pub mod options;
