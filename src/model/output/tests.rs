@@ -63,6 +63,7 @@ fn closed(ordinal: u32, outcome: CloseOutcome) -> Closed {
         transfers: 0,
         offers: 0,
         breached: vec![],
+        at_once: false,
     }
 }
 

@@ -16,6 +16,7 @@ const QUEUES: [(&str, DivisionId); 3] =
     [("cards_vip", DivisionId(0)), ("loans", DivisionId(1)), ("q\"\t", DivisionId(0))];
 const CHANNELS: [&str; 3] = ["email", "phone", "tw\"itter"];
 const KINDS: [&str; 3] = ["customer_id", "phone", "k\\"];
+const TEMPLATES: [&str; 2] = ["in-line", "b\"usy"];
 const TENANT: &str = "local";
 /// 2026-03-02T08:00:00.000Z.
 const MORNING: i64 = 1_772_438_400_000;
@@ -26,6 +27,7 @@ fn emitter() -> Emitter {
         queues: QUEUES.to_vec(),
         channels: CHANNELS.to_vec(),
         kinds: KINDS.to_vec(),
+        templates: TEMPLATES.to_vec(),
     };
     Emitter::of_names(&names, TENANT)
 }
@@ -421,6 +423,14 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
             put("offers", json!(closed.offers));
             let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
             put("breached", breached.map(|o| o.word()).collect());
+        }
+        Body::Replied(replied) => {
+            put("customer", customer);
+            put("channel", json!(CHANNELS[decision.channel.at()]));
+            put("template", json!(TEMPLATES[replied.template.at()]));
+            put("private", json!(replied.private));
+            replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
+            replied.expected_wait_s.into_iter().for_each(|seconds| put("expected_wait_s", json!(seconds)));
         }
     }
     naive_envelope(number, decision, data)
