@@ -149,8 +149,8 @@ pub struct Gathered {
     pub channels: Vec<ChannelCount>,
     /// Assignments.
     pub offered: u64,
-    /// Of them with nobody to answer.
-    pub automatic: u64,
+    /// Of them by how they are accepted.
+    pub accepted: [u64; 3],
     /// Withdrawn by reason.
     pub withdrawn: [u64; 10],
     /// Closed by outcome.
@@ -177,7 +177,7 @@ impl Gathered {
             samples: Vec::new(),
             channels: vec![ChannelCount::default(); rules.channels.len()],
             offered: 0,
-            automatic: 0,
+            accepted: [0; 3],
             withdrawn: [0; 10],
             closed: [0; 8],
             breaches: [0; 4],
@@ -204,7 +204,7 @@ impl Gathered {
         match &decision.body {
             Body::Offered(offered) => {
                 self.offered += 1;
-                self.automatic += u64::from(offered.expires.is_none());
+                self.accepted[offered.accept as usize] += 1;
                 self.consider(batch, decision, offered);
             }
             Body::Withdrawn { reason, .. } => self.withdrawn[*reason as usize] += 1,
@@ -221,6 +221,8 @@ impl Gathered {
         self.closed[closed.outcome as usize] += 1;
         let channel = &mut self.channels[decision.channel.at()];
         match (closed.first_response, closed.outcome) {
+            // It goes on in another division, under an id of its own.
+            (_, CloseOutcome::Moved) => return,
             (Some(_), _) => channel.answered += 1,
             (None, CloseOutcome::Abandoned) => channel.abandoned += 1,
             (None, _) => channel.other += 1,

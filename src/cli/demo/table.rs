@@ -1,6 +1,7 @@
 //! The demonstration's table for the terminal.
 
 use super::{Day, grouped, plain};
+use crate::types::{AcceptMode, CloseOutcome, WithdrawReason};
 use std::fmt::Write;
 
 /// Width of the column of words.
@@ -27,10 +28,15 @@ pub fn of(day: &Day<'_>) -> String {
     row(&mut out, "customers recognised", day.tally.customers);
     row(&mut out, "identities merged", day.tally.absorbed);
     row(&mut out, "assignments", day.gathered.offered);
-    row(&mut out, "  without asking", day.gathered.automatic);
+    row(&mut out, "  without asking", day.gathered.accepted[AcceptMode::Auto as usize]);
+    row(&mut out, "  by a supervisor's order", day.gathered.accepted[AcceptMode::Ordered as usize]);
     let (missed, declined) = day.gathered.missed();
     row(&mut out, "  missed", missed);
     row(&mut out, "  declined", declined);
+    row(&mut out, "handed over", day.gathered.withdrawn[WithdrawReason::Transferred as usize]);
+    row(&mut out, "left by their agent", day.gathered.withdrawn[WithdrawReason::AgentLeft as usize]);
+    row(&mut out, "moved to another division", day.gathered.closed[CloseOutcome::Moved as usize]);
+    row(&mut out, "expired in the queue", day.gathered.closed[CloseOutcome::Expired as usize]);
     row(&mut out, "pivoted with their agent", day.gathered.pivoted);
     row(&mut out, "automated replies", day.gathered.replied);
     let _ = writeln!(out, "{:WIDTH$}{:>11.1} %", "agents' time used", day.occupancy_percent);
