@@ -16,6 +16,10 @@ pub const SAMPLE_MS: i64 = 5 * 60_000;
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Digits kept of a latency.
 const LATENCY_DIGITS: u8 = 3;
+/// Longest wait that the histograms tell apart.
+const WAIT_MS_MAX: u64 = 24 * 3_600_000;
+/// Digits kept of a wait.
+const WAIT_DIGITS: u8 = 3;
 
 /// Adds up what each stage takes.
 pub struct StageWatch {
@@ -103,7 +107,7 @@ pub struct Sample {
 }
 
 /// What became of the conversations of one channel.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ChannelCount {
     /// Opened.
     pub opened: u64,
@@ -113,10 +117,15 @@ pub struct ChannelCount {
     pub abandoned: u64,
     /// Closed otherwise.
     pub other: u64,
-    /// Sum of the waits until the first acceptance.
-    pub wait_ms: i64,
-    /// How many had one.
-    pub accepted: u64,
+    /// Waits until the first acceptance, in milliseconds; of a callback until its hour as well.
+    pub waits: Histogram<u64>,
+}
+
+impl ChannelCount {
+    fn new() -> ChannelCount {
+        let waits = Histogram::new_with_max(WAIT_MS_MAX, WAIT_DIGITS).expect("the bounds are sound");
+        ChannelCount { opened: 0, answered: 0, abandoned: 0, other: 0, waits }
+    }
 }
 
 /// One assignment, told in full.
@@ -175,7 +184,7 @@ impl Gathered {
     pub fn new(rules: &Rules) -> Gathered {
         Gathered {
             samples: Vec::new(),
-            channels: vec![ChannelCount::default(); rules.channels.len()],
+            channels: vec![ChannelCount::new(); rules.channels.len()],
             offered: 0,
             accepted: [0; 3],
             withdrawn: [0; 10],
@@ -228,8 +237,7 @@ impl Gathered {
             (None, _) => channel.other += 1,
         }
         if let Some(wait) = closed.wait {
-            channel.wait_ms += wait.0;
-            channel.accepted += 1;
+            channel.waits.saturating_record(wait.0.unsigned_abs());
         }
     }
 

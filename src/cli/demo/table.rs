@@ -52,12 +52,12 @@ fn row(out: &mut String, word: &str, count: u64) {
 }
 
 fn channels(out: &mut String, day: &Day<'_>) {
-    let head = ["channel", "opened", "answered", "given up", "mean wait"];
+    let head = ["channel", "opened", "answered", "given up", "median wait"];
     let _ = writeln!(out, "\n{:WIDTH$}{:>13}{:>13}{:>13}{:>13}", head[0], head[1], head[2], head[3], head[4]);
     for (name, count) in day.by_channel() {
         let closed = (count.answered + count.abandoned + count.other).max(1) as f64;
         let share = |part: u64| format!("{:.1} %", part as f64 * 100.0 / closed);
-        let wait = format!("{:.1} s", count.wait_ms as f64 / 1e3 / count.accepted.max(1) as f64);
+        let wait = format!("{:.1} s", count.waits.value_at_quantile(0.5) as f64 / 1e3);
         let (opened, answered, abandoned) =
             (grouped(count.opened), share(count.answered), share(count.abandoned));
         let _ = writeln!(out, "  {name:<24}{opened:>13}{answered:>13}{abandoned:>13}{wait:>13}");
