@@ -179,7 +179,7 @@ impl Division {
         }
         for id in holding {
             let accepted = self.conversation(id).state.is_accepted();
-            if accepted && requeue {
+            if accepted && requeue && presence != AgentPresence::Available {
                 self.put_back(id, moment);
             } else if accepted && leaves {
                 self.arm_reclaim(id, moment);

@@ -13,6 +13,7 @@ mod identity;
 mod routing_rules;
 mod value;
 mod understand;
+mod elsewhere;
 mod division;
 mod operations;
 mod queueing;
@@ -341,8 +342,8 @@ impl Model {
 
 /// What this version accepts and counts but does not carry out.
 fn is_unsupported(event: &Event) -> bool {
-    match event.event_type {
-        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged => true,
-        _ => false,
-    }
+    matches!(
+        event.event_type,
+        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged
+    )
 }

@@ -22,7 +22,7 @@ impl Division {
             Asks::Answer => {
                 self.contacted = Some(id);
                 if self.conversations.contains_key(&id) {
-                    self.join(contact, moment);
+                    self.join(&contact, moment);
                 } else {
                     self.open(contact, moment);
                 }
@@ -38,7 +38,10 @@ impl Division {
                     Some(true) => {
                         self.refresh(id, moment);
                         let queue = contact.queue.or(Some(contact.home));
-                        self.create(Contact { conversation: own, opens: true, queue, ..contact }, moment);
+                        let first_contact = contact.arrived;
+                        let of_its_own =
+                            Contact { conversation: own, opens: true, first_contact, queue, ..contact };
+                        self.create(of_its_own, moment);
                         own
                     }
                     None => {
@@ -140,7 +143,7 @@ impl Division {
             channel: moment.channel_name(contact.channel),
             value: contact.value,
             thread: contact.thread.clone(),
-            reopened: !contact.opens,
+            reopened: !(contact.opens || contact.maybe),
         };
         let conversation = Conversation {
             customer: contact.customer,
@@ -207,13 +210,13 @@ impl Division {
         channel_before
     }
 
-    fn join(&mut self, contact: Contact, moment: &mut Moment) {
+    fn join(&mut self, contact: &Contact, moment: &mut Moment) {
         let id = contact.conversation;
         let state = self.conversation(id).state.clone();
         if let State::Scheduled { .. } = state {
             self.conversation_mut(id).state = State::Queued; // a callback no longer
         }
-        let channel_before = self.update(&contact, moment);
+        let channel_before = self.update(contact, moment);
         let conversation = self.conversation_mut(id);
         conversation.held_pause = false;
         conversation.reply_pause = false;

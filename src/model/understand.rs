@@ -15,9 +15,6 @@ use crate::types::{
     KindId, Millis, Position, QueueId, TraceParent,
 };
 
-/// A callback is due at most so long after its request.
-const CALLBACK_MAX: DurationMs = DurationMs::days(90);
-
 /// What an agent is told of the customer: as it was at the latest contact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Context {
@@ -65,6 +62,8 @@ pub struct Contact {
     pub queue: Option<QueueId>,
     /// The queue that it was routed to last, for a conversation that the division no longer holds.
     pub home: QueueId,
+    /// It joins what was set aside for a callback and may never have been opened.
+    pub maybe: bool,
     pub channel: ChannelId,
     pub arrived: Millis,
     /// `arrived` of what opened the conversation.
@@ -82,7 +81,7 @@ pub struct Contact {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Profile {
+pub(super) struct Profile {
     tier: Option<Tier>,
     lifetime_value: Option<i64>,
     lang: Option<String>,
@@ -92,34 +91,36 @@ struct Profile {
 
 /// What is known of a customer.
 #[derive(Clone, Debug, Default)]
-struct History {
-    profile: Profile,
-    attempts: Vec<Attempt>,
-    last_agent: Option<String>,
-    open: BTreeSet<ConversationId>,
+pub(super) struct History {
+    pub profile: Profile,
+    pub attempts: Vec<Attempt>,
+    pub last_agent: Option<String>,
+    pub open: BTreeSet<ConversationId>,
 }
 
 /// An open conversation.
 #[derive(Clone, Debug)]
-struct Known {
-    division: DivisionId,
+pub(super) struct Known {
+    pub division: DivisionId,
     /// Clock of the last event that named, found or joined it.
-    last: Millis,
+    pub last: Millis,
     /// When a callback is due that no contact has cancelled since.
-    due: Option<Millis>,
-    threads: BTreeSet<String>,
+    pub due: Option<Millis>,
+    /// Set aside for a callback, and open only if route needed it.
+    pub maybe: bool,
+    pub threads: BTreeSet<String>,
     /// Where understand has sent it last.
-    queue: QueueId,
+    pub queue: QueueId,
     /// `arrived` of the oldest contact that nobody has replied to, or of the latest if there is none.
-    arrived: Millis,
-    replied: bool,
-    first_contact: Millis,
+    pub arrived: Millis,
+    pub replied: bool,
+    pub first_contact: Millis,
     /// What the latest contact, and updates since, said.
-    facts: Facts,
-    skills: BTreeMap<String, u8>,
-    preferred: Option<String>,
-    message: Position,
-    traceparent: TraceParent,
+    pub facts: Facts,
+    pub skills: BTreeMap<String, u8>,
+    pub preferred: Option<String>,
+    pub message: Position,
+    pub traceparent: TraceParent,
 }
 
 impl Known {
@@ -143,8 +144,8 @@ pub enum Found {
 /// Customers' histories and open conversations.
 #[derive(Clone, Debug, Default)]
 pub struct Understand {
-    histories: BTreeMap<CustomerNumber, History>,
-    known: BTreeMap<ConversationId, Known>,
+    pub(super) histories: BTreeMap<CustomerNumber, History>,
+    pub(super) known: BTreeMap<ConversationId, Known>,
     /// Conversations opened so far under a customer id.
     opened: BTreeMap<CustomerId, u32>,
 }
@@ -233,6 +234,7 @@ impl Understand {
             automated,
             queue,
             home: queue.unwrap_or(home),
+            maybe: !opens && self.known[&conversation].maybe,
             channel,
             arrived,
             first_contact,
@@ -258,32 +260,6 @@ impl Understand {
         attempts.push(Attempt { at: arrived, channel, outcome, conversation });
         keep_last(attempts, rules.conversation.attempts_kept);
         Ok(contact)
-    }
-
-    /// A callback is no attempt. Whether an agent has the conversation that was found, only route knows; so each
-    /// request that finds one gets an id for a conversation of its own, which opens if it has to.
-    fn callback(
-        &mut self,
-        event: &Event,
-        contact: Contact,
-        facts: Facts,
-        clock: Millis,
-        identity: &Identity,
-    ) -> Contact {
-        let asked = event.due.expect("a callback has a time");
-        let due = asked.min(clock.plus(CALLBACK_MAX));
-        let own = if contact.opens {
-            contact.conversation
-        } else {
-            self.remember(&contact, facts.clone(), clock);
-            self.known.get_mut(&contact.conversation).expect("it was just found").due = Some(due);
-            self.next_id(identity.id(contact.customer))
-        };
-        let new =
-            Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
-        self.remember(&new, facts, clock);
-        self.known.get_mut(&own).expect("it is remembered").due = Some(due);
-        Contact { asks: Asks::Callback { due, own }, ..contact }
     }
 
     /// What is known of a contact when it is valued and routed.
@@ -365,53 +341,6 @@ impl Understand {
         Ok(Found::Operation(id, division))
     }
 
-    /// To a queue of another division: the conversation ends here, and a new one takes its place there.
-    #[expect(clippy::too_many_arguments, reason = "all that a contact needs, and the old conversation")]
-    fn move_out(
-        &mut self,
-        event: &Event,
-        id: ConversationId,
-        queue: QueueId,
-        customer: CustomerNumber,
-        clock: Millis,
-        rules: &Rules,
-        identity: &Identity,
-    ) -> Found {
-        let known = self.known[&id].clone();
-        let mut context = self.context(known.message, customer, Some(id), clock, rules, identity);
-        context.failed_attempts = known.facts.failed_attempts as u32;
-        let conversation = self.next_id(identity.id(customer));
-        self.forget(id, customer);
-        let contact = Contact {
-            asks: Asks::Move,
-            conversation,
-            division: rules.queues[queue.at()].division,
-            customer,
-            opens: true,
-            automated: false,
-            queue: Some(queue),
-            home: queue,
-            channel: known.facts.channel,
-            arrived: known.arrived,
-            first_contact: known.first_contact,
-            value: value(&known.facts, &rules.value),
-            skills: known.skills,
-            lang: known.facts.lang.clone(),
-            preferred: known.preferred,
-            replied: known.replied,
-            thread: None,
-            context,
-            traceparent: known.traceparent,
-        };
-        self.remember(&contact, known.facts, clock);
-        self.known.get_mut(&conversation).expect("it is remembered").threads = known.threads;
-        let history = self.histories.entry(customer).or_default();
-        for attempt in history.attempts.iter_mut().filter(|attempt| attempt.conversation == id) {
-            attempt.conversation = conversation;
-        }
-        Found::Moved(id, known.division, Box::new(contact), event.agent.clone())
-    }
-
     /// The conversation is over: it is found no more.
     pub fn forget(&mut self, id: ConversationId, customer: CustomerNumber) {
         self.known.remove(&id);
@@ -451,7 +380,7 @@ impl Understand {
 
     /// What is known before the present contact, which has been added to the attempts of conversation `present` or is
     /// not there yet.
-    fn context(
+    pub(super) fn context(
         &self,
         message: Position,
         customer: CustomerNumber,
@@ -494,7 +423,20 @@ impl Understand {
         {
             return Some(id);
         }
-        let here: Vec<_> = open.into_iter().filter(|id| self.known[id].division == division).collect();
+        let here = open.into_iter().filter(|id| self.known[id].division == division);
+        let (maybe, certain): (Vec<_>, Vec<_>) = here.partition(|id| self.known[id].maybe);
+        let joined = |here: Vec<ConversationId>| self.joined_of(&here, event, clock, rules);
+        joined(certain).or_else(|| joined(maybe))
+    }
+
+    /// Of these, the one that a contact joins: by thread, by continuity.
+    fn joined_of(
+        &self,
+        here: &[ConversationId],
+        event: &Event,
+        clock: Millis,
+        rules: &Rules,
+    ) -> Option<ConversationId> {
         let with_thread = |id: &ConversationId| self.has_thread(*id, event.thread.as_deref());
         let by_thread = event
             .thread
@@ -532,7 +474,10 @@ impl Understand {
                 && event.channel.is_none_or(|channel| channel == known.facts.channel)
                 && (event.thread.is_none() || self.has_thread(*id, event.thread.as_deref()))
         };
-        self.latest(open.into_iter().filter(fits).collect()).ok_or(IgnoreReason::UnknownConversation)
+        let (maybe, certain): (Vec<_>, Vec<_>) =
+            open.into_iter().filter(fits).partition(|id| self.known[id].maybe);
+        let maybe = if destination { Vec::new() } else { maybe };
+        self.latest(certain).or_else(|| self.latest(maybe)).ok_or(IgnoreReason::UnknownConversation)
     }
 
     /// The customer's open conversations.
@@ -552,20 +497,21 @@ impl Understand {
         ids.into_iter().min_by_key(|id| (std::cmp::Reverse(self.known[id].last), *id))
     }
 
-    fn next_id(&mut self, customer: CustomerId) -> ConversationId {
+    pub(super) fn next_id(&mut self, customer: CustomerId) -> ConversationId {
         let opened = self.opened.entry(customer).or_insert(0);
         *opened += 1;
         ConversationId { customer, ordinal: *opened }
     }
 
     /// The conversation is open from now on, or goes on: this is its latest contact.
-    fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
+    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
         let before = self.known.get(&contact.conversation);
         let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
         let known = Known {
             division: contact.division,
             last: clock,
             due: None,
+            maybe: false,
             threads: before.map(|known| known.threads.clone()).unwrap_or_default(),
             queue: contact.home,
             arrived: unanswered.unwrap_or(contact.arrived),
@@ -577,7 +523,8 @@ impl Understand {
             message: contact.context.message,
             traceparent: contact.traceparent,
         };
-        let known = self.known.entry(contact.conversation).insert_entry(known).into_mut();
+        self.known.insert(contact.conversation, known);
+        let known = self.known.get_mut(&contact.conversation).expect("it was just put there");
         known.threads.extend(contact.thread.clone());
         self.histories.entry(contact.customer).or_default().open.insert(contact.conversation);
     }

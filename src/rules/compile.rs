@@ -11,8 +11,8 @@ use super::settings::{
     self, ActionDraft, ConditionDraft, LeaveDraft, QueueDraft, RouteDraft, Settings, ValueDraft,
 };
 use super::{
-    Acknowledge, CalendarId, Channel, Closed, Condition, Division, Leave, MaxWait, MaxWaiting, Queue, Route,
-    Rules, Step, StepAction, Target, ValueRules,
+    Acknowledge, CalendarId, Channel, Closed, Condition, Dispatch, Division, Leave, MaxWait, MaxWaiting,
+    Queue, Route, Rules, Step, StepAction, Target, ValueRules,
 };
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{DivisionId, QueueId, TemplateId};
@@ -159,7 +159,7 @@ impl Names {
         DivisionId(name.and_then(|name| place(&self.divisions, &name.value)).unwrap_or(0) as u16)
     }
 
-    fn template(&self, name: &String) -> TemplateId {
+    fn template(&self, name: &str) -> TemplateId {
         TemplateId(place(&self.templates, name).expect("every template is in the table") as u16)
     }
 
@@ -382,6 +382,12 @@ fn shares(settings: &Settings, log: &Log<'_>) {
         let name = Some(&division.name.value);
         let own = settings.queues.iter().filter(|q| q.division.as_ref().map(|own| &own.value) == name);
         let sum: u32 = own.map(|queue| queue.dispatch.share).sum();
+        let unused = sum > 0 && division.dispatch == Dispatch::Priority;
+        if unused {
+            let what =
+                format!("the shares of the queues of `{}` mean nothing by priority", division.name.value);
+            log.fault(division.name.at, what, "write dispatch = \"gcmu\" or \"ratio\", or remove them");
+        }
         if sum > 100 {
             let what = format!("the shares of the queues of `{}` are {sum} % together", division.name.value);
             log.fault(division.name.at, what, "give no more than 100 %");

@@ -43,6 +43,15 @@ impl Curve {
     }
 }
 
+impl Curve {
+    /// The most points, above or below 0, that the curve gives at any age.
+    pub(super) fn extent(&self) -> i64 {
+        let ends = self.segments.windows(2).map(|pair| points_at(pair[0], pair[1].from));
+        let points = self.segments.iter().map(|segment| segment.points).chain(ends);
+        points.map(i64::abs).max().unwrap_or(0)
+    }
+}
+
 impl Default for Curve {
     /// No points at first, one a minute after that.
     fn default() -> Self {

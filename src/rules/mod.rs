@@ -6,6 +6,7 @@ mod reader;
 mod settings;
 mod compile;
 mod curve;
+pub mod ageing;
 pub mod calendar;
 pub mod keys;
 

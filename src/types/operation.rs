@@ -152,6 +152,8 @@ pub struct Contact {
     pub queue: Option<QueueId>,
     /// The queue to which it was routed last, for a conversation that the division no longer holds.
     pub home: QueueId,
+    /// It joins what was set aside for a callback and may never have been opened.
+    pub maybe: bool,
     /// By which channel.
     pub channel: ChannelId,
     /// Whether it opens the conversation.
@@ -176,6 +178,7 @@ impl Contact {
         kinds: 0,
         queue: None,
         home: QueueId(0),
+        maybe: false,
         channel: ChannelId(0),
         opens: false,
         blocked: false,

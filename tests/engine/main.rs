@@ -5,7 +5,9 @@ mod events;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bank;
 mod decode;
+mod erlang;
 mod json_testsuite;
 mod stories;
 mod threads;

@@ -1,5 +1,6 @@
 //! What several test files share: engines to run a log, stories, random logs.
 
+pub mod call_centre;
 pub mod dice;
 pub mod engines;
 pub mod random_log;

@@ -24,15 +24,19 @@ pub fn rules(dice: &mut Dice) -> String {
     channels(dice, &mut text);
     calendars(dice, &mut text);
     value(dice, &mut text);
+    let mut by_priority = Vec::new();
     for division in DIVISIONS {
         text += &format!("[divisions.{division}]\nagents_budget = {}\n", dice.pick(&["100", "60", "200"]));
-        text += &format!("dispatch = \"{}\"\n", dice.pick(&["priority", "priority", "gcmu", "ratio"]));
+        let dispatch = dice.pick(&["priority", "priority", "gcmu", "ratio"]);
+        by_priority.push(dispatch == "priority");
+        text += &format!("dispatch = \"{dispatch}\"\n");
         if dice.percent(30) {
             text += &format!("ramp = {}\n", dice.between(1, 4));
         }
     }
     for (queue, division) in QUEUES {
-        self::queue(dice, &mut text, queue, division);
+        let by_priority = by_priority[DIVISIONS.iter().position(|name| *name == division).unwrap_or(0)];
+        self::queue(dice, &mut text, (queue, division), by_priority);
     }
     routes(dice, &mut text);
     text
@@ -108,7 +112,7 @@ fn value(dice: &mut Dice, text: &mut String) {
     *text += "sentiment = [[-100, 100], [0, 0], [50, -30]]\n";
 }
 
-fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
+fn queue(dice: &mut Dice, text: &mut String, (name, division): (&str, &str), by_priority: bool) {
     let strategy = dice.pick(&[
         "longest_idle",
         "least_busy",
@@ -132,7 +136,7 @@ fn queue(dice: &mut Dice, text: &mut String, name: &str, division: &str) {
         *text += &format!("skills = {{ bills = {{ level = {level}, hard = {hard} }} }}\n");
     }
     leaving(dice, text, name);
-    relaxing(dice, text, name, hard);
+    relaxing(dice, text, name, (hard, by_priority));
     *text += dice.pick(&[
         "",
         "",
@@ -187,12 +191,13 @@ fn leaving(dice: &mut Dice, text: &mut String, name: &str) {
 }
 
 /// Whom a conversation waits for, and what is given up with time.
-fn relaxing(dice: &mut Dice, text: &mut String, name: &str, hard: bool) {
+fn relaxing(dice: &mut Dice, text: &mut String, name: &str, (hard, by_priority): (bool, bool)) {
     if dice.percent(50) {
         *text += &format!("affinity = \"{}\"\n", dice.pick(&["5s", "20s", "2m"]));
     }
     if dice.percent(30) {
         let (cost, ratio, share) = (dice.between(1, 5), dice.between(1, 3), dice.pick(&["0", "30", "50"]));
+        let share = if by_priority { "0" } else { share };
         let handle = dice.pick(&["1ms", "1m", "5m"]);
         *text += &format!(
             "dispatch = {{ cost = {cost}, handle = \"{handle}\", ratio = {ratio}, share = {share} }}\n"

@@ -70,22 +70,7 @@ pub fn rules() -> Rules {
             attempts_kept: 8,
             attempts_window: DurationMs::days(7),
         },
-        divisions: vec![
-            Division {
-                name: DIVISIONS[0].to_owned(),
-                agents_budget: 100,
-                queues: vec![QueueId(0), QueueId(1), QueueId(2)],
-                ramp: None,
-                dispatch: Dispatch::Priority,
-            },
-            Division {
-                name: DIVISIONS[1].to_owned(),
-                agents_budget: 100,
-                queues: vec![QueueId(3)],
-                ramp: None,
-                dispatch: Dispatch::Priority,
-            },
-        ],
+        divisions: vec![division(DIVISIONS[0], &[0, 1, 2]), division(DIVISIONS[1], &[3])],
         queues: QUEUES
             .iter()
             .enumerate()
@@ -93,6 +78,16 @@ pub fn rules() -> Rules {
             .collect(),
         routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
         templates: Vec::new(),
+    }
+}
+
+fn division(name: &str, queues: &[u16]) -> Division {
+    Division {
+        name: name.to_owned(),
+        agents_budget: 100,
+        queues: queues.iter().map(|at| QueueId(*at)).collect(),
+        ramp: None,
+        dispatch: Dispatch::Priority,
     }
 }
 

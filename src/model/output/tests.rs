@@ -261,7 +261,7 @@ fn outputs_of_one_entry_go_by_class_then_conversation_then_creation() {
         by_event(Body::Closed(closed(10, CloseOutcome::Idle))),
         by_event(Body::Closed(closed(9, CloseOutcome::Idle))),
         by_event(Body::Opened(opened(6))),
-        by_event(Body::Closed(closed(6, CloseOutcome::Automated))),
+        by_event(Body::Closed(Closed { at_once: true, ..closed(6, CloseOutcome::Automated) })),
         by_event(withdrawn("care", 8)),
     ];
     sort(&mut outputs);

@@ -7,7 +7,7 @@ use crate::types::event::List;
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, CloseOutcome, ConversationId, RefusalReason, RejectReason,
 };
-use crate::types::{DurationMs, Position, QueueId};
+use crate::types::{DurationMs, Position, QueueId, TemplateId};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ const QUEUES: [(&str, DivisionId); 3] =
     [("cards_vip", DivisionId(0)), ("loans", DivisionId(1)), ("q\"\t", DivisionId(0))];
 const CHANNELS: [&str; 3] = ["email", "phone", "tw\"itter"];
 const KINDS: [&str; 3] = ["customer_id", "phone", "k\\"];
-const TEMPLATES: [&str; 2] = ["in-line", "b\"usy"];
+const TEMPLATES: [&str; 2] = ["in-line", "so\"rry"];
 const TENANT: &str = "local";
 /// 2026-03-02T08:00:00.000Z.
 const MORNING: i64 = 1_772_438_400_000;
@@ -145,6 +145,28 @@ fn golden_lines_of_a_division() {
 }
 
 #[test]
+fn golden_lines_of_automated_replies() {
+    let mut batch = DecisionBatch { first_number: 4, ..DecisionBatch::default() };
+    let replied = |template, private, position, expected_wait_s| {
+        let template = TemplateId(template);
+        decision(Body::Replied(Replied { template, private, position, expected_wait_s }))
+    };
+    batch.decisions = vec![replied(0, false, Some(3), Some(90)), replied(1, true, None, None)];
+    let mut out = Lines::default();
+    emitter().division(DivisionId(0), &batch, &mut out);
+    let line = |number: u32, rest: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"local-cards-{number}","source":"/trunkline/local/cards","type":"trunkline.reply.automated","subject":"0000000000001.3","time":"2026-03-02T08:00:00.001Z","cause":"0:17:2","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{{"conversation":"0000000000001.3","customer":"0000000000002~1","channel":"phone",{rest}}}}}"#
+        )
+    };
+    let expected = [
+        line(4, r#""template":"in-line","private":false,"queue_position":3,"expected_wait_s":90"#),
+        line(5, r#""template":"so\"rry","private":true"#),
+    ];
+    assert_eq!(rendered(&out), expected.map(|line| (Stream::Replies, line)));
+}
+
+#[test]
 fn golden_lines_of_identity_and_rejects() {
     let mut out = Lines::default();
     let cause = Position { partition: 2, index: 0, offset: 5 };
@@ -261,7 +283,7 @@ fn any_seed() -> impl Strategy<Value = Seed> {
     let attempts = prop::collection::vec((time(), any::<u8>()), 0..4);
     (
         (
-            0_usize..7,
+            0_usize..8,
             [time(), time(), time(), time(), time()],
             [text(), text()],
             [number(), number(), number()],
@@ -296,6 +318,12 @@ impl Seed {
             3 => Body::Breached { objective, due, late: DurationMs(self.numbers[0]) },
             4 => Body::Opened { value: self.numbers[0], thread: other, reopened: self.flags[0] },
             5 => Body::Pivoted { agent, from: ChannelId((self.bits >> 4) as u8 % 3) },
+            6 => Body::Replied(Replied {
+                template: TemplateId(self.bits % 2),
+                private: self.flags[0],
+                position: self.flags[1].then_some(self.small[0]),
+                expected_wait_s: self.flags[2].then_some(self.numbers[1]),
+            }),
             _ => Body::Closed(Closed {
                 outcome: CloseOutcome::ALL[usize::from(self.bits % 8)],
                 disposition: self.flags[3].then_some(other),
@@ -413,27 +441,35 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
         Body::Closed(closed) => {
             put("customer", customer);
             place(&mut put);
-            put("outcome", json!(closed.outcome.word()));
-            closed.disposition.into_iter().for_each(|word| put("disposition", json!(text(word))));
-            closed.wait.into_iter().for_each(|wait| put("wait_ms", json!(wait.0)));
-            closed.first_response.into_iter().for_each(|ms| put("first_response_ms", json!(ms.0)));
-            put("open_ms", json!(closed.open.0));
-            put("contacts", json!(closed.contacts));
-            put("transfers", json!(closed.transfers));
-            put("offers", json!(closed.offers));
-            let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
-            put("breached", breached.map(|o| o.word()).collect());
+            naive_end(closed, text, &mut put);
         }
         Body::Replied(replied) => {
             put("customer", customer);
             put("channel", json!(CHANNELS[decision.channel.at()]));
-            put("template", json!(TEMPLATES[replied.template.at()]));
-            put("private", json!(replied.private));
-            replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
-            replied.expected_wait_s.into_iter().for_each(|seconds| put("expected_wait_s", json!(seconds)));
+            naive_reply(replied, &mut put);
         }
     }
     naive_envelope(number, decision, data)
+}
+
+fn naive_end(closed: &Closed, text: impl Fn(Span) -> String, put: &mut dyn FnMut(&str, Value)) {
+    put("outcome", json!(closed.outcome.word()));
+    closed.disposition.into_iter().for_each(|word| put("disposition", json!(text(word))));
+    closed.wait.into_iter().for_each(|wait| put("wait_ms", json!(wait.0)));
+    closed.first_response.into_iter().for_each(|ms| put("first_response_ms", json!(ms.0)));
+    put("open_ms", json!(closed.open.0));
+    put("contacts", json!(closed.contacts));
+    put("transfers", json!(closed.transfers));
+    put("offers", json!(closed.offers));
+    let breached = Objective::ALL.iter().filter(|o| closed.breached >> **o as u8 & 1 == 1);
+    put("breached", breached.map(|o| o.word()).collect());
+}
+
+fn naive_reply(replied: &Replied, put: &mut dyn FnMut(&str, Value)) {
+    put("template", json!(TEMPLATES[replied.template.at()]));
+    put("private", json!(replied.private));
+    replied.position.into_iter().for_each(|position| put("queue_position", json!(position)));
+    replied.expected_wait_s.into_iter().for_each(|wait| put("expected_wait_s", json!(wait)));
 }
 
 fn naive_envelope(number: u64, decision: &Decision, data: Map<String, Value>) -> String {

@@ -264,10 +264,10 @@ fn founds(event_type: EventType) -> bool {
 /// What this version accepts and does not carry out: nothing is looked up for it.
 #[inline]
 fn is_unsupported(event: &Event) -> bool {
-    match event.event_type {
-        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged => true,
-        _ => false,
-    }
+    matches!(
+        event.event_type,
+        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged
+    )
 }
 
 #[cfg(test)]

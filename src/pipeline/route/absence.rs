@@ -1,7 +1,7 @@
 //! Agents who are gone, and customers who are silent: work that goes back to the queue, weight that is given back, offers
 //! that a minute bounds, and conversations that wait for somebody who cannot come.
 
-use crate::types::{AgentPresence, DurationMs, Millis, WithdrawReason};
+use crate::types::{AgentPresence, Millis, WithdrawReason};
 
 use super::Division;
 use super::conversation::State;
@@ -10,9 +10,6 @@ use super::orders::Moved;
 use super::queueing::Entry;
 use super::staff::Presence;
 use super::timers::TimerKind;
-
-/// Offers are counted over this time.
-pub(super) const RAMP: DurationMs = DurationMs::seconds(60);
 
 impl Division {
     /// The conversation goes back to the queue when its agent has been offline for what its channel says.
@@ -160,7 +157,7 @@ impl Division {
         work.sort_unstable_by_key(|slot| self.book[*slot].id);
         for slot in work.iter().copied() {
             let accepted = matches!(self.book[slot].state, State::Active | State::Held);
-            if accepted && requeue {
+            if accepted && requeue && !available {
                 self.put_back(slot);
             } else if accepted && leaves {
                 self.arm_reclaim(slot);
@@ -174,7 +171,7 @@ impl Division {
 
     /// The agent has been offered something: where offers are bounded, this one counts for a minute.
     pub(super) fn count_offer(&mut self, number: u32) {
-        if self.staff.count_offer(number, self.clock) {
+        if self.staff.ramp.count(number, self.clock) {
             self.arm_agent(number);
         }
     }

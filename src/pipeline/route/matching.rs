@@ -12,7 +12,8 @@ use crate::types::{AcceptMode, Affinity, DurationMs, Millis, QueueId};
 use super::conversation::State;
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
 use super::staff::{Profile, Serves};
-use super::waiting::{Head, Line, Served, WaitKey, points_shown, priority_at, priority_of};
+use super::wait_key::WaitKey;
+use super::waiting::{Head, Line, Served, points_shown, priority_at, priority_of};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.

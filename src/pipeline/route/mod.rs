@@ -10,6 +10,7 @@
 //! exactly one heap; a conversation's or agent's earliest deadline is in the wheel.
 
 mod absence;
+mod agents;
 mod clocks;
 mod ahead;
 mod conversation;
@@ -23,8 +24,11 @@ mod operations;
 mod order;
 mod orders;
 mod queueing;
+mod ramp;
+mod relaxation;
 mod staff;
 mod timers;
+mod wait_key;
 mod waiting;
 
 use std::sync::Arc;

@@ -5,8 +5,6 @@
 //! candidates is adding up their sizes. Agents are compared by name through labels: numbers
 //! that ascend as the names do.
 
-use std::collections::VecDeque;
-
 use crate::collections::bits::Bits;
 use crate::collections::few::Few;
 use crate::collections::index_table::IndexTable;
@@ -17,9 +15,9 @@ use crate::rules::{Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
-use super::absence::RAMP;
 use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
+use super::ramp::Ramp;
 
 /// Presence, as route sees it.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -270,21 +268,10 @@ pub struct Staff {
     weights: Vec<u32>,
     /// Weights, each with the channels that have it.
     by_weight: Vec<(u32, u16)>,
-    /// Most offers of a minute, if the division bounds them.
-    ramp: Option<usize>,
-    /// By agent, if so.
-    offers: Vec<Offers>,
+    /// How many offers a minute an agent gets.
+    pub ramp: Ramp,
     /// By channel: other channels that cannot be held beside it, either way.
     excluded_by: Vec<u16>,
-}
-
-/// What an agent has been offered of late.
-#[derive(Debug, Default)]
-struct Offers {
-    /// In the last minute, oldest first.
-    latest: VecDeque<Millis>,
-    /// When some left that list, if the agent has not been asked since.
-    forgotten: Option<Millis>,
 }
 
 /// Distance of the labels of agents that come in the order of their names.
@@ -326,7 +313,7 @@ impl Staff {
             }
         }
         Staff {
-            ramp: rules.divisions[division.at()].ramp.map(|ramp| ramp as usize),
+            ramp: Ramp::new(rules.divisions[division.at()].ramp),
             last_offers: rules.queues.iter().map(|_| Pages::new()).collect(),
             by_weight,
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
@@ -420,53 +407,11 @@ impl Staff {
         self.agents[agent as usize].used += self.weights[channel.at()];
     }
 
-    /// Counts an offer, if the division bounds them; says whether it does.
-    pub fn count_offer(&mut self, number: u32, clock: Millis) -> bool {
-        if self.ramp.is_none() {
-            return false;
-        }
-        let agents = self.offers.len().max(number as usize + 1);
-        self.offers.resize_with(agents, Offers::default);
-        self.offers[number as usize].latest.push_back(clock);
-        true
-    }
-
-    /// When the next offer of an agent no longer counts.
-    pub fn ramp_ends(&self, number: u32) -> Option<Millis> {
-        let offers = self.offers.get(number as usize)?;
-        offers.latest.front().map(|oldest| oldest.plus(RAMP))
-    }
-
-    /// Forgets the offers that no longer count; the agent is to be asked what it takes.
-    pub fn forget_offers(&mut self, number: u32, clock: Millis) {
-        let offers = &mut self.offers[number as usize];
-        while offers.latest.front().is_some_and(|oldest| oldest.plus(RAMP) <= clock) {
-            offers.latest.pop_front();
-        }
-        offers.forgotten = Some(clock);
-    }
-
-    /// When offers of an agent were forgotten, if it has not been asked since.
-    pub fn ramped_at(&self, number: u32) -> Option<Millis> {
-        self.offers.get(number as usize)?.forgotten
-    }
-
-    /// The agent is asked.
-    pub fn tell_ramped(&mut self, number: u32) {
-        self.offers[number as usize].forgotten = None;
-    }
-
-    /// Whether an agent may get one more offer this minute.
-    fn is_on_ramp(&self, number: u32) -> bool {
-        let Some(ramp) = self.ramp else { return true };
-        self.offers.get(number as usize).is_none_or(|offers| offers.latest.len() < ramp)
-    }
-
     /// Puts an agent where its presence, load and idle time belong; to be called after each change. Gives the
     /// number of a group that is new, if there is one.
     pub fn settle(&mut self, number: u32, moved: Moved) -> Option<u32> {
         let agent = &self.agents[number as usize];
-        let room = if agent.presence == Presence::Available && self.is_on_ramp(number) {
+        let room = if agent.presence == Presence::Available && self.ramp.admits(number) {
             self.room(agent)
         } else {
             0

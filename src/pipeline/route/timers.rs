@@ -98,7 +98,8 @@ impl Division {
     /// Makes sure that the wheel knows of an agent's earliest deadline.
     pub(super) fn arm_agent(&mut self, number: u32) {
         let wrap_up = self.staff.agents[number as usize].next_wrap_up().map(|(ends, _)| ends);
-        let ramp = [self.staff.ramp_ends(number), self.staff.ramped_at(number)].into_iter().flatten().min();
+        let ramp =
+            [self.staff.ramp.ends(number), self.staff.ramp.forgotten(number)].into_iter().flatten().min();
         if let Some(ends) = wrap_up.into_iter().chain(ramp).min() {
             self.wheel.arm(Handle::agent(number), ends.0);
         }
@@ -204,8 +205,8 @@ impl Division {
             let number = handle >> 1;
             let agent = &self.staff.agents[number as usize];
             let wrap_up = agent.next_wrap_up().map(|(ends, _)| (ends, TimerKind::WrapUp));
-            let ramp = self.staff.ramp_ends(number).map(|ends| (ends, TimerKind::Ramp));
-            let ramped = self.staff.ramped_at(number).map(|at| (at, TimerKind::Ramped));
+            let ramp = self.staff.ramp.ends(number).map(|ends| (ends, TimerKind::Ramp));
+            let ramped = self.staff.ramp.forgotten(number).map(|at| (at, TimerKind::Ramped));
             let all = wrap_up.into_iter().chain(ramp).chain(ramped).filter(|(ends, _)| *ends <= at);
             let kind = all.map(|(_, kind)| kind).min()?;
             let id = ConversationId { customer: CustomerId { hash: agent.label, generation: 0 }, ordinal: 1 };
@@ -231,11 +232,11 @@ impl Division {
             TimerKind::Knee => self.place_anew(slot),
             TimerKind::Relaxation => self.relax(slot),
             TimerKind::Ramp => {
-                self.staff.forget_offers(slot, self.clock);
+                self.staff.ramp.forget(slot, self.clock);
                 self.settle(slot, Moved::All);
             }
             TimerKind::Ramped => {
-                self.staff.tell_ramped(slot);
+                self.staff.ramp.ask(slot);
                 self.free(slot);
             }
             TimerKind::Reclaim => self.reclaim(slot),

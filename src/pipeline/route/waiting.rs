@@ -11,77 +11,16 @@
 //! of its queues fits it. So an agent who looks for work asks the classes of a queue in the order of their heads until one
 //! fits, and passes over a queue whose best is not better than what it has found.
 
-use std::cmp::Ordering;
-
 use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::rules::{Curve, Rules, Segment, StepAction, Strategy};
-use crate::types::{ChannelId, ConversationId, DurationMs, Millis, QueueId};
+use crate::rules::{Curve, Rules, Segment, Strategy};
+use crate::types::{ChannelId, DurationMs, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
+use super::relaxation::Relaxation;
 use super::staff::{Mixer, Profile, Serves, Staff};
-
-/// Order within a heap: highest static key, then earliest arrived, then id.
-#[derive(Copy, Clone, Debug)]
-pub struct WaitKey {
-    /// Priority minus slope·t, wrapping.
-    pub key: i64,
-    /// When it arrived.
-    pub arrived: Millis,
-    /// Which it is.
-    pub id: ConversationId,
-}
-
-impl Ord for WaitKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Higher priority first. The difference of two true priorities fits, whatever the keys wrapped around.
-        0.cmp(&self.key.wrapping_sub(other.key))
-            .then(self.arrived.cmp(&other.arrived))
-            .then_with(|| self.id.cmp(&other.id))
-    }
-}
-
-impl PartialOrd for WaitKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-
-    #[inline]
-    fn lt(&self, other: &Self) -> bool {
-        let ahead = self.key.wrapping_sub(other.key);
-        if ahead != 0 {
-            return ahead > 0;
-        }
-        if self.arrived != other.arrived {
-            return self.arrived < other.arrived;
-        }
-        self.id < other.id
-    }
-
-    #[inline]
-    fn le(&self, other: &Self) -> bool {
-        !other.lt(self)
-    }
-
-    #[inline]
-    fn gt(&self, other: &Self) -> bool {
-        other.lt(self)
-    }
-
-    #[inline]
-    fn ge(&self, other: &Self) -> bool {
-        !self.lt(other)
-    }
-}
-
-impl PartialEq for WaitKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for WaitKey {}
+use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.
 #[derive(Debug, Default)]
@@ -332,7 +271,7 @@ impl Waiting {
 
     /// Points that steps have added to the priority of a conversation.
     pub fn raised(&self, queue: QueueId, relaxed: u8) -> i64 {
-        self.lines[queue.at()].relaxation.raised[usize::from(relaxed)]
+        self.lines[queue.at()].relaxation.raised(relaxed)
     }
 
     /// A new group: the classes that fit its profile learn of it.
@@ -520,77 +459,6 @@ impl Class {
         (serves(self.queue) || self.added.iter().any(|added| serves(*added)))
             && (self.lang_key == 0 || profile.langs.binary_search(&self.lang_key).is_ok())
             && self.skills.iter().all(|(skill, level)| profile.level(*skill) >= *level)
-    }
-}
-
-/// What the steps of a queue do, names as keys.
-#[derive(Debug, Default)]
-struct Relaxation {
-    steps: Vec<Relaxed>,
-    /// Skills that no step touches, by key.
-    hard: Vec<u64>,
-    /// By number of steps passed: points added.
-    raised: Vec<i64>,
-}
-
-/// What one step does.
-#[derive(Debug)]
-enum Relaxed {
-    Drop(Vec<u64>),
-    Lower(Vec<(u64, u8)>),
-    Add(QueueId),
-    Raise,
-}
-
-impl Relaxation {
-    fn of(queue: &crate::rules::Queue, key: impl Fn(&str) -> u64) -> Relaxation {
-        let mut raised = vec![0];
-        let mut steps = Vec::new();
-        for step in &queue.steps {
-            let mut points = raised[raised.len() - 1];
-            steps.push(match &step.action {
-                StepAction::Drop(skills) => Relaxed::Drop(skills.iter().map(|skill| key(skill)).collect()),
-                StepAction::Lower(skills) => {
-                    Relaxed::Lower(skills.iter().map(|(skill, level)| (key(skill), *level)).collect())
-                }
-                StepAction::Add(queue) => Relaxed::Add(*queue),
-                StepAction::Raise(more) => {
-                    points += more;
-                    Relaxed::Raise
-                }
-            });
-            raised.push(points);
-        }
-        let hard = queue.skills.iter().filter(|skill| skill.hard).map(|skill| key(&skill.name)).collect();
-        Relaxation { steps, hard, raised }
-    }
-
-    /// Queues added by the first `relaxed` steps, each with the number of steps after which.
-    fn added(&self, relaxed: u8) -> impl Iterator<Item = (u8, QueueId)> {
-        let steps = self.steps.iter().take(usize::from(relaxed)).zip(1u8..);
-        steps.filter_map(|(step, from)| match step {
-            Relaxed::Add(queue) => Some((from, *queue)),
-            _ => None,
-        })
-    }
-
-    /// What is still required after so many steps.
-    fn skills(&self, relaxed: u8, mut skills: Vec<(u64, u8)>) -> Vec<(u64, u8)> {
-        for step in &self.steps[..usize::from(relaxed)] {
-            match step {
-                Relaxed::Drop(keys) => {
-                    skills.retain(|(key, _)| self.hard.contains(key) || !keys.contains(key));
-                }
-                Relaxed::Lower(levels) => {
-                    for (key, level) in skills.iter_mut().filter(|(key, _)| !self.hard.contains(key)) {
-                        let lowered = levels.iter().find(|(lowered, _)| lowered == key);
-                        *level = lowered.map_or(*level, |(_, to)| *to.min(level));
-                    }
-                }
-                Relaxed::Add(_) | Relaxed::Raise => {}
-            }
-        }
-        skills
     }
 }
 

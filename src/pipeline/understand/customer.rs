@@ -313,6 +313,12 @@ impl Default for Conversation {
 }
 
 impl Conversation {
+    /// A contact has come by this channel: if it was a callback, it is none any more.
+    #[inline]
+    pub fn note_contact(&mut self, channel: ChannelId, clock: Millis) {
+        (self.channel, self.last, self.calls_back) = (channel, clock, false);
+    }
+
     /// Whether the thread is one of its own; a thread of 0 is nobody's. `threads` are the shard's.
     #[inline]
     pub fn has_thread(&self, thread: u128, threads: &Threads) -> bool {

@@ -97,7 +97,7 @@ impl Shard {
             let Conversation { division, channel, .. } = self.conversations[slot];
             let own = self.open(local, id, division, arrived, place.clock);
             self.conversations[own].channel = channel;
-            self.latest[own] = Latest { arrived, ..latest };
+            self.latest[own] = Latest { arrived, maybe: true, ..latest };
             own
         };
         self.latest[own].due = due;
@@ -216,13 +216,19 @@ impl Shard {
         }
         let by_queue = event.queue.filter(|_| !is_destination(event.event_type));
         let division = by_queue.map(|queue| rules.queues[queue.at()].division);
-        let meant = |conversation: &Conversation| {
+        let meant = |slot: u32| {
+            let conversation = &self.conversations[slot];
             event.division.is_none_or(|named| named == conversation.division)
                 && division.is_none_or(|named| named == conversation.division)
                 && event.channel.is_none_or(|channel| channel == conversation.channel)
                 && (event.thread_key == 0 || conversation.has_thread(event.thread_key, &self.threads))
         };
-        self.best(local, meant).ok_or(IgnoreReason::UnknownConversation)
+        let found = self.best_slot(local, |slot| !self.is_maybe(slot) && meant(slot));
+        let found = found.or_else(|| match is_destination(event.event_type) {
+            true => None,
+            false => self.best_slot(local, |slot| self.is_maybe(slot) && meant(slot)),
+        });
+        found.ok_or(IgnoreReason::UnknownConversation)
     }
 }
 
@@ -234,23 +240,25 @@ fn is_destination(event_type: EventType) -> bool {
 impl Texts {
     /// The number of a set of skills; `NONE` for the empty one.
     pub(super) fn skill_set(&mut self, skills: &[SkillLevel]) -> u32 {
-        if skills.is_empty() {
-            return NONE;
-        }
-        let mut sorted: Vec<(u64, u8)> = skills.iter().map(|skill| (skill.key, skill.level)).collect();
+        let mut sorted = std::mem::take(&mut self.sorted);
+        sorted.clear();
+        sorted.extend(skills.iter().map(|skill| (skill.key, skill.level)));
         sorted.sort_unstable();
-        self.keep_skills(sorted.into_iter())
+        let number = if sorted.is_empty() { NONE } else { self.keep_skills(sorted.iter().copied()) };
+        self.sorted = sorted;
+        number
     }
 
     /// The number of a set of skills in ascending order, not empty.
     pub(super) fn keep_skills(&mut self, skills: impl Iterator<Item = (u64, u8)>) -> u32 {
-        let (mut bytes, mut key) = (Vec::new(), 0u64);
+        let mut key = 0u64;
+        self.bytes.clear();
         for (skill, level) in skills {
-            bytes.extend_from_slice(&skill.to_le_bytes());
-            bytes.push(level);
+            self.bytes.extend_from_slice(&skill.to_le_bytes());
+            self.bytes.push(level);
             key = (key.rotate_left(5) ^ skill ^ u64::from(level) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
-        self.skills.number(key, &bytes)
+        self.skills.number(key, &self.bytes)
     }
 
     /// The skills of a set, ascending.

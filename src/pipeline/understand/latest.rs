@@ -13,7 +13,7 @@ use super::customer::NONE;
 /// | 16 + 28 | position of the message, trace |
 /// | 8 × 5 | arrived, due, value in two parts, language |
 /// | 4 × 3 | preferred agent, skills, failed attempts |
-/// | 2 + 2 + 1 | intent, queue, replied |
+/// | 2 + 2 + 1 + 1 | intent, queue, replied, maybe |
 #[derive(Copy, Clone, Debug)]
 #[repr(align(64))]
 pub struct Latest {
@@ -43,6 +43,8 @@ pub struct Latest {
     pub queue: QueueId,
     /// Whether everything so far has been replied to.
     pub replied: bool,
+    /// Set aside for a callback, and open only if route needed it.
+    pub maybe: bool,
 }
 
 const _: () = assert!(size_of::<Latest>() == 128);
@@ -63,6 +65,7 @@ impl Default for Latest {
             intent: u16::MAX,
             queue: QueueId(0),
             replied: false,
+            maybe: false,
         }
     }
 }

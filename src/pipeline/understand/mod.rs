@@ -69,6 +69,9 @@ pub(crate) struct Texts {
     agents: Names,
     /// Sets of skills that contacts ask for: keyed names and levels, nine bytes each, ascending.
     skills: Names,
+    /// Used again and again.
+    sorted: Vec<(u64, u8)>,
+    bytes: Vec<u8>,
 }
 
 /// All parts together.

@@ -63,6 +63,12 @@ impl Shard {
         if calls_back { last.max(self.latest[slot].due) } else { last }
     }
 
+    /// Whether a conversation was set aside for a callback, and is open only if route needed it.
+    #[inline]
+    pub(super) fn is_maybe(&self, slot: u32) -> bool {
+        self.conversations[slot].calls_back && self.latest[slot].maybe
+    }
+
     /// Puts a conversation into a customer's list; its place.
     pub(super) fn adopt(&mut self, local: u32, conversation: Conversation, latest: Latest) -> u32 {
         if self.free.is_empty() {

@@ -8,7 +8,7 @@ use crate::collections::pages::Pages;
 use crate::rules::Rules;
 use crate::types::event::{Event, List, Span};
 use crate::types::operation::{Action, Callback, Contact, Operation, Operations};
-use crate::types::{AttemptOutcome, CustomerId, DurationMs, EventType, Millis, QueueId};
+use crate::types::{AttemptOutcome, ChannelId, CustomerId, DurationMs, EventType, Millis, QueueId};
 
 use super::customer::{Conversation, Customer, KeptAttempt, NONE};
 use super::latest::Latest;
@@ -140,18 +140,10 @@ impl Shard {
         let channel = event.channel.expect("decode requires the channel of a contact");
         let customer = &mut self.customers[local];
         customer.forget_attempts(place.clock.minus(self.window), &mut self.blocks);
-        let attempts = customer.attempts(&self.blocks);
-        let facts = Facts {
-            event,
-            channel,
-            arrived: event.time.min(place.clock).max(place.clock.minus(self.max_late)),
-            lang_key: if event.lang_key != 0 { event.lang_key } else { customer.lang_key },
-            tier: customer.tier(),
-            lifetime_value: customer.lifetime_value(),
-            failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,
-        };
+        let blocked = customer.blocked() == Some(true);
+        let facts = self.facts(place, local, channel);
         let calls_back = event.event_type == EventType::CallbackRequested;
-        let blocked = customer.blocked() == Some(true) && !calls_back;
+        let blocked = blocked && !calls_back;
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
         let (slot, opens) = match conversation {
             Some(slot) => (slot, false),
@@ -164,6 +156,7 @@ impl Shard {
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
         let standing = appraiser.standing(facts);
         let home = queue.unwrap_or(self.latest[slot].queue);
+        let maybe = !opens && self.is_maybe(slot);
         self.latest[slot] =
             self.newest(place, facts, (standing, preferred, home), (!opens).then_some(slot), texts);
         let own = (event.intent, event.value.unwrap_or(0));
@@ -180,17 +173,15 @@ impl Shard {
             kinds,
             queue,
             home,
+            maybe,
             channel,
             opens,
             blocked,
             ..told
         });
         let contact = operations.contacts.len() as u32 - 1;
-        let conversation = &mut self.conversations[slot];
-        conversation.add_thread(event.thread_key, &mut self.threads);
-        conversation.channel = channel;
-        conversation.last = place.clock;
-        conversation.calls_back = false;
+        self.conversations[slot].add_thread(event.thread_key, &mut self.threads);
+        self.conversations[slot].note_contact(channel, place.clock);
         let mut row =
             Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
         if calls_back {
@@ -201,14 +192,34 @@ impl Shard {
             return Ok(());
         }
         operations.rows.push(row);
-        let closed = opens && blocked;
+        self.note_attempt(local, slot, facts.arrived, opens && blocked);
+        Ok(())
+    }
+
+    /// Keeps a contact as an attempt. What is closed at once is open no more.
+    fn note_attempt(&mut self, local: u32, slot: u32, at: Millis, closed: bool) {
         let outcome = if closed { AttemptOutcome::Automated } else { AttemptOutcome::Open };
-        let attempt = KeptAttempt { at: facts.arrived, conversation: slot, channel, outcome };
+        let channel = self.conversations[slot].channel;
+        let attempt = KeptAttempt { at, conversation: slot, channel, outcome };
         self.customers[local].add_attempt(attempt, self.kept, &mut self.blocks);
         if closed {
             self.close(slot);
         }
-        Ok(())
+    }
+
+    /// What routes and value may look at.
+    fn facts<'a>(&self, place: Place<'a>, local: u32, channel: ChannelId) -> Facts<'a> {
+        let (event, customer) = (place.event, &self.customers[local]);
+        let attempts = customer.attempts(&self.blocks);
+        Facts {
+            event,
+            channel,
+            arrived: event.time.min(place.clock).max(place.clock.minus(self.max_late)),
+            lang_key: if event.lang_key != 0 { event.lang_key } else { customer.lang_key },
+            tier: customer.tier(),
+            lifetime_value: customer.lifetime_value(),
+            failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,
+        }
     }
 
     /// What this contact says of its conversation. `joined`: the conversation that it joins.
@@ -236,6 +247,7 @@ impl Shard {
             intent: event.intent.unwrap_or(u16::MAX),
             queue,
             replied: false,
+            maybe: false,
         }
     }
 
@@ -269,16 +281,23 @@ impl Shard {
         }
         let queue = event.queue.or_else(|| appraiser.route(facts)).ok_or(())?;
         let division = division_of(queue);
-        let by_thread = |conversation: &Conversation| {
+        let by_thread = |slot: u32| {
+            let conversation = &self.conversations[slot];
             conversation.division == division && conversation.has_thread(event.thread_key, &self.threads)
         };
         let recent = |slot: u32| {
             self.conversations[slot].division == division
                 && place.clock.since(self.active(slot)) <= self.continuity
         };
-        let mut found = if event.thread_key != 0 { self.best(local, by_thread) } else { None };
-        if found.is_none() && self.continuity > DurationMs::ZERO {
-            found = self.best_slot(local, recent);
+        let mut found = None;
+        // What was set aside for a callback only if nothing else is there.
+        for maybe in [false, true] {
+            if found.is_none() && event.thread_key != 0 {
+                found = self.best_slot(local, |slot| self.is_maybe(slot) == maybe && by_thread(slot));
+            }
+            if found.is_none() && self.continuity > DurationMs::ZERO {
+                found = self.best_slot(local, |slot| self.is_maybe(slot) == maybe && recent(slot));
+            }
         }
         Ok((found, Some(queue)))
     }

@@ -124,8 +124,27 @@ pub(in super::super) fn read(name: At<String>, value: &Value<'_>) -> QueueDraft 
         leads,
         skills,
     };
+    bounded_raises(&fields, &draft);
     fields.done();
     draft
+}
+
+/// Priorities stay within 64 bits whatever steps add to the curve.
+fn bounded_raises(fields: &Fields<'_>, draft: &QueueDraft) {
+    let raised: i64 = draft.steps.iter().map(|step| step.action.raises().abs()).sum();
+    if raised > 0
+        && raised + draft.curve.extent() > CURVE_POINTS_MAX
+        && let Some(steps) = fields.get("steps")
+    {
+        let what = format!("{}: curve and steps together leave ±{CURVE_POINTS_MAX} points", steps.path);
+        fields.log.fault(steps.at, what, "raise by less");
+    }
+}
+
+impl ActionDraft {
+    fn raises(&self) -> i64 {
+        if let ActionDraft::Raise(points) = self { *points } else { 0 }
+    }
 }
 
 /// Reads what `gcmu` and `ratio` want to know.

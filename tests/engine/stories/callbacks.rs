@@ -103,7 +103,7 @@ fn who_talks_to_an_agent_gets_a_callback_of_its_own() {
     +5s   contact chat id:7                  # belongs to what is going on
     +6s   resolved ann c1
           -> closed c1 resolved contacts=2
-    +2h   -> offered c3 ann waited_ms=7196000
+    +2h   -> offered c3 ann waited_ms=7196000 context.first_contact=+4s
     until +2h
     ",
         ),
@@ -190,6 +190,83 @@ fn a_callback_can_be_transferred_and_updated_and_stays_one() {
     +4s   held c1                            # nobody has it
     +1h   -> offered c1 ann queue=spare value=70
     until +1h
+    ",
+    );
+}
+
+#[test]
+fn an_id_set_aside_for_a_callback_counts_only_if_nothing_else_does() {
+    tell(
+        PLAIN,
+        "
+    +1s   contact chat id:7
+          -> opened c1
+    +2s   callback phone due=+10m id:7
+    +3s   resolved ann c1
+          -> closed c1 resolved
+    +4s   contact chat id:7                  # never opened, so it is not opened again
+          -> opened c2 reopened=false
+    ",
+    );
+    let wide = desk("[divisions.side]\n[queues.far]\ndivision = \"side\"");
+    tell(
+        &wide,
+        "
+    +0s   contact chat id:7 queue=far
+          -> opened c1 division=side
+    +1s   contact chat id:7
+          -> opened c2 division=main
+    +2s   callback phone due=+10m id:7
+    +3s   abandoned c2
+          -> closed c2 abandoned
+    +4s   abandoned id:7                     # what is there, not what may be
+          -> closed c1 abandoned
+    +5s   transferred far id:7               # and a hand-over never means it
+    ",
+    );
+}
+
+#[test]
+fn what_comes_due_enters_its_queue_as_everything_does() {
+    tell(
+        &desk(
+            "closed = { calendar = \"day\", then = \"overflow\", to = \"spare\" }\n[queues.spare]\ndivision = \"main\"\n\
+             [calendars.day]\nzone = \"UTC\"\nopen = { mon = [\"10:00-12:00\"] }",
+        ),
+        &with_ann(
+            "
+    +1s   callback phone due=+3h id:7
+          -> opened c1 queue=desk
+    +3h   -> offered c1 ann queue=spare
+    until +3h
+    ",
+        ),
+    );
+}
+
+#[test]
+fn the_clocks_of_one_that_has_passed_start_now() {
+    tell(
+        &desk("[queues.desk.sla]\nfirst_response = { target = \"2m\", calendar = \"always\" }"),
+        &with_ann(
+            "
+    +10s  callback phone due=-1h id:7
+          -> opened c1
+          -> offered c1 ann due.first_response=+2m10s
+    ",
+        ),
+    );
+}
+
+#[test]
+fn who_cannot_be_told_apart_gets_a_callback_each() {
+    tell(
+        PLAIN,
+        "
+    +1s   callback phone due=+1h id:anonymous
+          -> opened c1
+    +2s   callback phone due=+1h id:anonymous
+          -> opened c2
     ",
     );
 }

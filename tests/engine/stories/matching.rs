@@ -400,3 +400,18 @@ fn an_agents_ranks_go_before_the_dispatch() {
     ",
     );
 }
+
+#[test]
+fn an_agents_own_list_goes_before_what_a_step_adds() {
+    tell(
+        &desk("steps = [{ after = \"10s\", add = \"spare\" }]\n[queues.spare]\ndivision = \"main\""),
+        "
+    +0s   agent ann capacity.chat=1 queues.desk.rank=5 queues.desk.delay_s=20 queues.spare.rank=1
+    +0s   state ann available
+    +1s   contact chat id:7
+          -> opened c1
+    +21s  -> offered c1 ann reason.rank=5 reason.relaxed=1
+    until +21s
+    ",
+    );
+}

@@ -1,5 +1,6 @@
 //! Stories by section of the semantics: one for each sentence that this version carries out.
 
+mod ageing;
 mod agents;
 mod callbacks;
 mod clock;

@@ -327,3 +327,74 @@ fn a_pivot_to_a_reclaimed_channel_counts_from_when_the_agent_left() {
         ),
     );
 }
+
+#[test]
+fn what_is_put_back_asks_neither_whether_the_queue_is_full_nor_closed() {
+    let rules =
+        reclaiming().replace("[[routes]]", "max_waiting = { count = 1, then = \"expire\" }\n[[routes]]");
+    tell(
+        &rules,
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   state ann available
+    +1s   contact chat id:7
+          -> opened c1
+          -> offered c1 ann
+    +2s   accepts ann c1
+    +3s   contact chat id:8
+          -> opened c2
+    +4s   state ann offline
+    +34s  -> withdrawn c1 ann agent_left
+    +40s  state ann available
+          -> offered c1 ann
+    ",
+    );
+}
+
+#[test]
+fn work_of_who_has_gone_can_be_put_back_later() {
+    tell(
+        PLAIN,
+        "
+    +0s   agent ann capacity.mail=1
+    +0s   agent bob capacity.mail=1
+    +0s   state ann available
+    +1s   contact mail id:7
+          -> opened c1
+          -> offered c1 ann
+    +4s   accepts ann c1
+    +5s   state ann offline
+    +6s   state bob available
+    +7s   state ann offline requeue=true
+          -> withdrawn c1 ann agent_left
+          -> offered c1 bob
+    +8s   state bob available requeue=true   # who is there keeps its offers and work
+    ",
+    );
+}
+
+#[test]
+fn an_order_takes_room_above_the_capacity() {
+    tell(
+        PLAIN,
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   state ann available
+    +1s   contact chat id:1
+          -> opened c1
+          -> offered c1 ann
+    +2s   accepts ann c1
+    +3s   contact chat id:2
+          -> opened c2
+    +4s   assigned ann c2
+          -> offered c2 ann accept=ordered
+    +5s   contact chat id:3
+          -> opened c3
+    +6s   resolved ann c1                    # one left: no room
+          -> closed c1 resolved
+    +7s   resolved ann c2
+          -> closed c2 resolved
+          -> offered c3 ann
+    ",
+    );
+}

@@ -283,3 +283,92 @@ fn who_has_an_agent_at_once_is_told_nothing() {
         ),
     );
 }
+
+#[test]
+fn a_lost_offer_does_not_begin_the_wait_anew() {
+    tell(
+        &desk("exclude_after_miss = \"5m\"\nmax_wait = { after = \"1m\", then = \"expire\" }"),
+        &with_ann(
+            "
+    +1s   contact chat id:7
+          -> opened c1
+          -> offered c1 ann
+    +5s   declines ann c1
+          -> withdrawn c1 ann declined
+    +61s  -> closed c1 expired
+    until +70s
+    ",
+        ),
+    );
+}
+
+#[test]
+fn offers_lost_and_expired_count_as_missed_too() {
+    tell(
+        &two("exclude_after_miss = \"0s\"\nmax_offers = { count = 2, to = \"spare\" }", ""),
+        &with_ann(
+            "
+    +1s   contact chat id:7
+          -> opened c1
+          -> offered c1 ann queue=desk
+    +2s   state ann away
+          -> withdrawn c1 ann agent_left
+    +3s   state ann available
+          -> offered c1 ann queue=desk
+    +23s  -> withdrawn c1 ann timeout
+    +24s  state ann available
+          -> offered c1 ann queue=spare
+    ",
+        ),
+    );
+}
+
+#[test]
+fn an_interval_does_not_hold_its_end() {
+    tell(
+        &desk(&format!("closed = {{ calendar = \"day\", then = \"expire\" }}\n{DAY}")),
+        "
+    +2h59m59s contact chat id:7
+              -> opened c1
+    +3h       contact chat id:8
+              -> opened c2
+              -> closed c2 expired
+    ",
+    );
+}
+
+#[test]
+fn what_is_sent_on_leaving_does_not_count_as_the_acknowledgement() {
+    tell(
+        &two(
+            "acknowledge = { template = \"in-line\" }\n\
+             max_wait = { after = \"1m\", then = \"overflow\", to = \"spare\", template = \"sorry\" }",
+            "acknowledge = { template = \"in-line-too\" }",
+        ),
+        "
+    +1s   contact chat id:7
+          -> opened c1
+          -> automated c1 template=in-line
+    +61s  -> automated c1 template=sorry
+    +70s  contact chat id:7                  # a conversation is told once
+    ",
+    );
+}
+
+#[test]
+fn a_later_contact_may_be_the_first_that_waits() {
+    tell(
+        &desk("acknowledge = { template = \"in-line\" }"),
+        &with_ann(
+            "
+    +1s   contact chat id:7
+          -> opened c1
+          -> offered c1 ann
+    +2s   declines ann c1
+          -> withdrawn c1 ann declined
+    +3s   contact chat id:7
+          -> automated c1 template=in-line queue_position=1
+    ",
+        ),
+    );
+}

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::collections::seeded::{Seeded, seeds};
-use crate::types::event::Span;
 
 type Owned = BTreeSet<(u8, u128)>;
 
@@ -50,16 +49,15 @@ impl Twin {
         let ranked = self.ranked(identifiers);
         let by_id = event.conversation.is_some().then(|| self.by_id(event.conversation.customer));
         let found = match event.event_type {
-            CallbackRequested | IdentityUnlinked | CustomerErased | ConversationAssigned
-            | ConversationUpdated | RulesChanged => Err(IgnoreReason::Unsupported),
-            ConversationTransferred if event.agent != Span::default() => Err(IgnoreReason::Unsupported),
-            AgentState if event.requeue => Err(IgnoreReason::Unsupported),
+            IdentityUnlinked | CustomerErased | RulesChanged => Err(IgnoreReason::Unsupported),
             AgentUpdated | AgentState => return Resolved::NoCustomer,
             AgentWrapped if by_id.is_some() || !event.has_from => return Resolved::NoCustomer,
-            ContactReceived | CustomerUpdated | IdentityLinked if !ranked.is_empty() => {
+            ContactReceived | CallbackRequested | CustomerUpdated | IdentityLinked if !ranked.is_empty() => {
                 Ok(self.resolve(clock, event, &ranked))
             }
-            ContactReceived => Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key))),
+            ContactReceived | CallbackRequested => {
+                Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key)))
+            }
             CustomerUpdated | IdentityLinked => Err(IgnoreReason::NoIdentifier),
             _ => match by_id {
                 Some(named) => named,

@@ -1,0 +1,90 @@
+//! Conversations that understand opens beside the one that an event found: callbacks of their own, and what goes on in
+//! another division.
+
+use super::event::Event;
+use super::identity::{CustomerNumber, Identity};
+use super::routing_rules::Facts;
+use super::understand::{Asks, Contact, Found, Understand};
+use super::value::value;
+use crate::rules::Rules;
+use crate::types::{ConversationId, DurationMs, Millis, QueueId};
+
+/// A callback is due at most so long after its request.
+const CALLBACK_MAX: DurationMs = DurationMs::days(90);
+
+impl Understand {
+    /// A callback is no attempt. Whether an agent has the conversation that was found, only route knows; so each
+    /// request that finds one gets an id for a conversation of its own, which opens if it has to.
+    pub(super) fn callback(
+        &mut self,
+        event: &Event,
+        contact: Contact,
+        facts: Facts,
+        clock: Millis,
+        identity: &Identity,
+    ) -> Contact {
+        let asked = event.due.expect("a callback has a time");
+        let due = asked.min(clock.plus(CALLBACK_MAX));
+        let own = if contact.opens {
+            contact.conversation
+        } else {
+            self.remember(&contact, facts.clone(), clock);
+            self.known.get_mut(&contact.conversation).expect("it was just found").due = Some(due);
+            self.next_id(identity.id(contact.customer))
+        };
+        let new =
+            Contact { conversation: own, first_contact: contact.arrived, thread: None, ..contact.clone() };
+        self.remember(&new, facts, clock);
+        let known = self.known.get_mut(&own).expect("it is remembered");
+        (known.due, known.maybe) = (Some(due), !contact.opens);
+        Contact { asks: Asks::Callback { due, own }, ..contact }
+    }
+
+    /// To a queue of another division: the conversation ends here, and a new one takes its place there.
+    #[expect(clippy::too_many_arguments, reason = "all that a contact needs, and the old conversation")]
+    pub(super) fn move_out(
+        &mut self,
+        event: &Event,
+        id: ConversationId,
+        queue: QueueId,
+        customer: CustomerNumber,
+        clock: Millis,
+        rules: &Rules,
+        identity: &Identity,
+    ) -> Found {
+        let known = self.known[&id].clone();
+        let mut context = self.context(known.message, customer, Some(id), clock, rules, identity);
+        context.failed_attempts = known.facts.failed_attempts as u32;
+        let conversation = self.next_id(identity.id(customer));
+        self.forget(id, customer);
+        let contact = Contact {
+            asks: Asks::Move,
+            conversation,
+            division: rules.queues[queue.at()].division,
+            customer,
+            opens: true,
+            automated: false,
+            queue: Some(queue),
+            home: queue,
+            maybe: false,
+            channel: known.facts.channel,
+            arrived: known.arrived,
+            first_contact: known.first_contact,
+            value: value(&known.facts, &rules.value),
+            skills: known.skills,
+            lang: known.facts.lang.clone(),
+            preferred: known.preferred,
+            replied: known.replied,
+            thread: None,
+            context,
+            traceparent: known.traceparent,
+        };
+        self.remember(&contact, known.facts, clock);
+        self.known.get_mut(&conversation).expect("it is remembered").threads = known.threads;
+        let history = self.histories.entry(customer).or_default();
+        for attempt in history.attempts.iter_mut().filter(|attempt| attempt.conversation == id) {
+            attempt.conversation = conversation;
+        }
+        Found::Moved(id, known.division, Box::new(contact), event.agent.clone())
+    }
+}

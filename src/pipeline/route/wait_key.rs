@@ -1,0 +1,66 @@
+//! The order of what waits.
+
+use std::cmp::Ordering;
+
+use crate::types::{ConversationId, Millis};
+
+/// Order within a heap: highest static key, then earliest arrived, then id.
+#[derive(Copy, Clone, Debug)]
+pub struct WaitKey {
+    /// Priority minus slope·t, wrapping.
+    pub key: i64,
+    /// When it arrived.
+    pub arrived: Millis,
+    /// Which it is.
+    pub id: ConversationId,
+}
+
+impl Ord for WaitKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Higher priority first. The difference of two true priorities fits, whatever the keys wrapped around.
+        0.cmp(&self.key.wrapping_sub(other.key))
+            .then(self.arrived.cmp(&other.arrived))
+            .then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for WaitKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        let ahead = self.key.wrapping_sub(other.key);
+        if ahead != 0 {
+            return ahead > 0;
+        }
+        if self.arrived != other.arrived {
+            return self.arrived < other.arrived;
+        }
+        self.id < other.id
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        !other.lt(self)
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        other.lt(self)
+    }
+
+    #[inline]
+    fn ge(&self, other: &Self) -> bool {
+        !self.lt(other)
+    }
+}
+
+impl PartialEq for WaitKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for WaitKey {}
