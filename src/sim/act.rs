@@ -32,6 +32,10 @@ pub(super) enum Act {
     Transfer,
     /// Done (case, turn).
     Resolve,
+    /// A supervisor looks at what waits (case, life).
+    Supervise,
+    /// The hour of a callback (case, turn).
+    CallBack,
     /// Wrap-up ends (case, life; with: 1 if the agent says so).
     Wrapped,
     /// A shift begins (agent).
@@ -54,7 +58,7 @@ pub(super) enum Act {
 
 impl Act {
     /// By number.
-    pub(super) const ALL: [Act; 23] = [
+    pub(super) const ALL: [Act; 25] = [
         Act::Arrive,
         Act::Return,
         Act::Message,
@@ -69,6 +73,8 @@ impl Act {
         Act::Resume,
         Act::Transfer,
         Act::Resolve,
+        Act::Supervise,
+        Act::CallBack,
         Act::Wrapped,
         Act::LogIn,
         Act::Available,

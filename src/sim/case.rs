@@ -9,6 +9,8 @@ use crate::types::ConversationId;
 pub(super) enum Stage {
     /// The place is free.
     Free,
+    /// To be called back, not yet.
+    Scheduled,
     /// Waiting in a queue.
     Waiting,
     /// With an agent who has not answered.

@@ -122,6 +122,8 @@ pub struct Cast {
     pub pools: Vec<PoolCast>,
     /// By number.
     pub agents: Vec<AgentCast>,
+    /// Numbers of the agents of each pool.
+    pub members: Vec<Vec<u32>>,
     /// By division: the voice and the other pool, where there is one.
     pub pools_of: Vec<[Option<u16>; 2]>,
 }
@@ -177,11 +179,15 @@ impl Cast {
             wrap_ups: rules.queues.iter().map(|queue| queue.wrap_up.0.clamp(0, 3_600_000) as u32).collect(),
             media,
             lanes,
-            pools,
             agents: Vec::new(),
+            members: vec![Vec::new(); pools.len()],
+            pools,
             pools_of,
         };
         cast.agents = (0..agents).map(|number| cast.agent(number, agents, seed)).collect();
+        for (number, agent) in cast.agents.iter().enumerate() {
+            cast.members[usize::from(agent.pool)].push(number as u32);
+        }
         Ok(cast)
     }
 

@@ -52,7 +52,11 @@ impl World {
     pub(super) fn arrive(&mut self, at: u32, person: u32, lane: u16) {
         let medium = self.cast.lanes[usize::from(lane)].medium;
         self.census_mut().handling[medium as usize].0 += 1;
-        self.reach_out(at, person, lane, None);
+        if medium == Medium::Voice && self.rng.chance(self.habits.callback) {
+            self.ask_for_call(at, person, lane);
+        } else {
+            self.reach_out(at, person, lane, None);
+        }
         if self.rng.chance(self.habits.profile_update) {
             let delay = self.rng.between(200, 20_000);
             self.plan_in(at, delay, Act::Profile, person, 0, 0);
@@ -82,7 +86,7 @@ impl World {
         self.entangle(&mut carried, person, medium);
         let thread = self.thread_for(person, medium);
         let (intent, by_route) = self.intent_for(lane);
-        let sent = Sent { person, thread, lane, intent, by_route, which: carried.first_which() };
+        let sent = Sent { person, thread, lane, intent, by_route, which: carried.first_which(), due: 0 };
         self.contact(at, &Contact { sent, names: NOBODY, carried, first: true });
     }
 
@@ -154,6 +158,9 @@ impl World {
             self.lines.put(self.lines.texts.languages[language]);
         }
         self.circumstances(medium, lane_at, contact.first);
+        if contact.first && self.rng.chance(self.habits.preferred_agent) {
+            self.prefer_somebody(lane_at);
+        }
         self.census_mut().contacts += 1;
         self.end(at, contact.sent);
     }
@@ -226,6 +233,7 @@ impl World {
             intent: held.intent,
             by_route: held.by_route,
             which: carried.first_which(),
+            due: 0,
         };
         // A conversation that changed its channel goes on by that one.
         let channel = usize::from(held.channel);
@@ -265,7 +273,11 @@ impl World {
 
     /// Hangs up, closes the window, deletes the post: if nobody has answered yet.
     pub(super) fn give_up(&mut self, at: u32, case: u32) {
-        if matches!(self.cases[case as usize].stage, Stage::Waiting | Stage::Offered) {
+        let stage = self.cases[case as usize].stage;
+        if stage == Stage::Waiting && self.rather_be_called(at, case) {
+            return;
+        }
+        if matches!(stage, Stage::Waiting | Stage::Offered) {
             self.abandon(at, case);
         }
     }

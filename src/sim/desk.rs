@@ -2,7 +2,7 @@
 
 use crate::sim::act::Act;
 use crate::sim::case::{Presence, Stage};
-use crate::sim::cast::Medium;
+use crate::sim::cast::{Lane, Medium};
 use crate::sim::lines::{NO_CONTACT, Source};
 use crate::sim::phrases::LANGUAGES;
 use crate::sim::profile::{Pace, Profile};
@@ -160,14 +160,23 @@ impl World {
         let pool = self.cast.pools_of[self.cast.lanes[usize::from(from)].division.at()];
         let pool =
             pool[usize::from(medium != Medium::Voice)].or(pool[0]).or(pool[1]).expect("a lane has a pool");
+        if self.rng.chance(self.habits.to_division)
+            && let Some(lane) = self.lane_elsewhere(case)
+        {
+            return self.hand_to_division(at, case, lane);
+        }
         let lanes = &self.cast.pools[usize::from(pool)].lanes;
         let to = lanes[self.rng.below(lanes.len() as u32) as usize];
         self.begin(at, Source::Desktop, EventType::ConversationTransferred);
         self.lines.conversation(self.cases[case as usize].id);
         let channel = self.cases[case as usize].channel;
-        let lane = &self.cast.lanes[usize::from(to)];
-        if lane.channel.0 == channel && self.rng.chance(800) {
-            self.lines.put(self.lines.texts.queues[lane.queue.at()]);
+        let Lane { channel: of_lane, queue, .. } = self.cast.lanes[usize::from(to)];
+        if self.rng.chance(self.habits.to_colleague)
+            && let Some(colleague) = self.member_of(pool)
+        {
+            self.lines.agent(colleague);
+        } else if of_lane.0 == channel && self.rng.chance(800) {
+            self.lines.put(self.lines.texts.queues[queue.at()]);
         }
         self.end(at, NO_CONTACT);
     }
@@ -284,7 +293,7 @@ impl World {
         self.lines.close();
     }
 
-    fn state(&mut self, at: u32, agent: u32, presence: Presence) {
+    pub(super) fn state(&mut self, at: u32, agent: u32, presence: Presence, requeue: bool) {
         let held = &mut self.agents[agent as usize];
         let before = held.presence;
         held.presence = presence;
@@ -308,6 +317,9 @@ impl World {
         if presence == Presence::Away {
             self.lines.text("reason", ["break", "lunch", "training"][self.rng.below(3) as usize]);
         }
+        if requeue {
+            self.lines.literal(b"\"requeue\":true,");
+        }
         self.end(at, NO_CONTACT);
     }
 
@@ -315,14 +327,17 @@ impl World {
         if self.agents[agent as usize].leaving {
             return;
         }
-        self.state(at, agent, Presence::Available);
+        self.state(at, agent, Presence::Available, false);
         let turn = self.agents[agent as usize].turn;
         let delay = 120_000 + self.rng.wait(90 * 60_000);
         self.plan_in(at, delay, Act::Break, agent, turn, 0);
     }
 
     pub(super) fn take_break(&mut self, at: u32, agent: u32) {
-        self.state(at, agent, Presence::Away);
+        if self.rng.chance(self.habits.restart) {
+            return self.restart(at, agent);
+        }
+        self.state(at, agent, Presence::Away, false);
         let turn = self.agents[agent as usize].turn;
         let delay = self.rng.between(240_000, 900_000);
         if self.rng.chance(100) {
@@ -335,14 +350,16 @@ impl World {
     pub(super) fn leave(&mut self, at: u32, agent: u32) {
         self.agents[agent as usize].leaving = true;
         if self.agents[agent as usize].presence != Presence::Away {
-            self.state(at, agent, Presence::Away);
+            self.state(at, agent, Presence::Away, false);
         }
         let delay = self.rng.between(300_000, 900_000);
         self.plan_in(at, delay, Act::Offline, agent, 0, 0);
     }
 
     pub(super) fn offline(&mut self, at: u32, agent: u32) {
-        self.state(at, agent, Presence::Offline);
+        // Whoever is last to leave hands over what is left on the desk.
+        let requeue = self.agents[agent as usize].used > 0 && self.rng.chance(500);
+        self.state(at, agent, Presence::Offline, requeue);
     }
 
     /// The engine holds that an agent does not answer; he finds out after a while.
@@ -350,7 +367,7 @@ impl World {
         if self.agents[agent as usize].presence != Presence::Available {
             return;
         }
-        self.state(at, agent, Presence::NotResponding);
+        self.state(at, agent, Presence::NotResponding, false);
         let turn = self.agents[agent as usize].turn;
         let delay = self.rng.between(10_000, 60_000);
         self.react_in(at, delay, Act::Available, agent, turn, 0);

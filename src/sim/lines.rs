@@ -37,7 +37,7 @@ pub enum Source {
 /// What the world remembers of a line.
 #[derive(Copy, Clone, Debug)]
 pub struct Sent {
-    /// Who wrote; `NOBODY`: the line is no contact.
+    /// Whose conversation may open with the line; `NOBODY`: none may.
     pub person: u32,
     /// The thread's number; 0: none.
     pub thread: u32,
@@ -49,11 +49,13 @@ pub struct Sent {
     pub by_route: bool,
     /// Which of the writer's numbers, addresses or browsers it came from.
     pub which: u8,
+    /// When to call back, in milliseconds since the world began; 0: the line asks for no such thing.
+    pub due: u32,
 }
 
-/// A line that is no contact.
+/// A line that opens no conversation.
 pub const NO_CONTACT: Sent =
-    Sent { person: NOBODY, thread: 0, lane: 0, intent: u16::MAX, by_route: false, which: 0 };
+    Sent { person: NOBODY, thread: 0, lane: 0, intent: u16::MAX, by_route: false, which: 0, due: 0 };
 
 /// Room that each line begins with: more than the longest that the world writes.
 const LINE_ROOM: usize = 48 * 1_024;
@@ -274,6 +276,22 @@ impl Lines {
         self.literal(b"\"thread\":\"thread-");
         self.literal(&ten_digits(thread));
         self.literal(b"\",");
+    }
+
+    /// An instant, as a member.
+    pub fn time(&mut self, name: &str, time: Millis) {
+        self.key(name);
+        self.literal(b"\"");
+        let text = self.clock.of(time);
+        self.literal(&text);
+        self.literal(b"\",");
+    }
+
+    /// An agent to whom a customer or a system would give it, as a member.
+    pub fn preferred_agent(&mut self, agent: u32) {
+        let mut text = *b"\"preferred_agent\":\"a000000\",";
+        text[20..26].copy_from_slice(&eight_digits(agent)[2..]);
+        self.literal(&text);
     }
 
     /// The name of an agent, as a member.

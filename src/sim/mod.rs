@@ -6,7 +6,7 @@
 //! * `rng`, `agenda`, `directory`: chance, what is planned, which conversation is which case.
 //! * `cast`, `people`, `phrases`: who plays, read off the rules.
 //! * `act`, `case`: what people may do, and what the world keeps of them.
-//! * `world`: the clockwork; `customers`, `desk`: what people do; `reactions`: what they make of decisions;
+//! * `world`: the clockwork; `customers`, `desk`, `handover`: what people do; `reactions`: what they make of decisions;
 //!   `faults`: what goes wrong on the way.
 //! * `batch`: what passes between the world and an engine; `engine`: the real one, in this thread or in several.
 //! * `lines`, `texts`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
@@ -26,6 +26,7 @@ mod desk;
 pub mod directory;
 pub mod engine;
 pub mod faults;
+mod handover;
 pub mod lines;
 pub mod people;
 pub mod phrases;

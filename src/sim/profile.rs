@@ -115,6 +115,18 @@ pub struct Habits {
     pub profile_update: u32,
     /// Links (logins) by new case.
     pub link: u32,
+    /// Callers who would rather be called than call.
+    pub callback: u32,
+    /// Contacts that name the agent they would like.
+    pub preferred_agent: u32,
+    /// New conversations that a supervisor looks at after a while.
+    pub supervised: u32,
+    /// Transfers that leave the division.
+    pub to_division: u32,
+    /// Transfers to one colleague.
+    pub to_colleague: u32,
+    /// Breaks that are none: the desktop is started again, with the work still at hand.
+    pub restart: u32,
     /// Longest text in phrases.
     pub phrases: u32,
 }
@@ -132,6 +144,12 @@ impl Habits {
         come_back: 70,
         profile_update: 120,
         link: 70,
+        callback: 30,
+        preferred_agent: 20,
+        supervised: 80,
+        to_division: 120,
+        to_colleague: 150,
+        restart: 250,
         phrases: 5,
     };
     const TORRENT: Habits = Habits {
@@ -146,6 +164,12 @@ impl Habits {
         come_back: 20,
         profile_update: 10,
         link: 5,
+        callback: 0,
+        preferred_agent: 0,
+        supervised: 0,
+        to_division: 0,
+        to_colleague: 0,
+        restart: 0,
         phrases: 1,
     };
     const STORM: Habits = Habits {
@@ -160,6 +184,12 @@ impl Habits {
         come_back: 60,
         profile_update: 60,
         link: 100,
+        callback: 0,
+        preferred_agent: 10,
+        supervised: 20,
+        to_division: 100,
+        to_colleague: 100,
+        restart: 100,
         phrases: 4,
     };
 }

@@ -99,6 +99,7 @@ impl World {
             Medium::Text => self.rng.between(1, 4),
             Medium::Social => self.rng.between(1, 3),
         } as u8;
+        let is_callback = sent.due > at;
         let held = &mut self.cases[case as usize];
         *held = Case {
             id: news.conversation,
@@ -111,18 +112,25 @@ impl World {
             queue: queue.0,
             channel: channel.0,
             rounds,
-            stage: Stage::Waiting,
+            stage: if is_callback { Stage::Scheduled } else { Stage::Waiting },
             agent: NOBODY,
             weight: 0,
             since: 0,
             life: held.life,
             turn: held.turn + 1,
         };
-        let life = held.life;
+        let Case { life, turn, .. } = *held;
         self.directory.insert(mark(news.conversation), case);
         self.people.set_open_case(sent.person, case);
-        self.census_mut().waiting[queue.at()] += 1;
         self.census_mut().opened += 1;
+        if is_callback {
+            return self.plan_in(sent.due, 0, Act::CallBack, case, turn, 0);
+        }
+        self.census_mut().waiting[queue.at()] += 1;
+        if self.rng.chance(self.habits.supervised) {
+            let delay = self.rng.between(2_000, 30_000);
+            self.react_in(at, delay, Act::Supervise, case, life, 0);
+        }
         if medium != Medium::Voice && self.rng.chance(self.habits.nudge) {
             let delay = self.rng.between(1_500, 40_000);
             self.react_in(at, delay, Act::Nudge, case, life, 0);
@@ -133,7 +141,7 @@ impl World {
     }
 
     fn offered(&mut self, at: u32, case: u32, agent: u32, expires: u32, queue: QueueId, channel: ChannelId) {
-        self.take_from_queue(case);
+        self.leave_queue(case);
         let weight = self.cast.weights[channel.at()];
         let held = &mut self.cases[case as usize];
         held.agent = agent;
@@ -182,7 +190,7 @@ impl World {
     }
 
     fn closed(&mut self, at: u32, case: u32, outcome: CloseOutcome) {
-        self.take_from_queue(case);
+        self.leave_queue(case);
         let Case { id, person, lane, queue, stage, life, .. } = self.cases[case as usize];
         self.directory.remove(mark(id), case);
         if self.people.open_case(person) == case {
@@ -208,7 +216,7 @@ impl World {
     /// The customer, afterwards: some who were left waiting try elsewhere, some had not got what they came for.
     fn think_over(&mut self, at: u32, person: u32, lane: u16, outcome: CloseOutcome) {
         let (share, from, to) = match outcome {
-            CloseOutcome::Abandoned => (self.habits.pivot, 15_000, 300_000),
+            CloseOutcome::Abandoned | CloseOutcome::Expired => (self.habits.pivot, 15_000, 300_000),
             CloseOutcome::Resolved | CloseOutcome::Answered => (self.habits.come_back, 60_000, 2_400_000),
             _ => return,
         };
@@ -219,7 +227,7 @@ impl World {
         }
     }
 
-    fn take_from_queue(&mut self, case: u32) {
+    pub(super) fn leave_queue(&mut self, case: u32) {
         let Case { stage, queue, .. } = self.cases[case as usize];
         if stage == Stage::Waiting {
             let waiting = &mut self.census_mut().waiting[usize::from(queue)];

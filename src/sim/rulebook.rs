@@ -149,12 +149,20 @@ pub fn text(profile: Profile) -> String {
     let drafts: Vec<&Draft> = OFFICE.iter().filter(|d| kept.is_empty() || kept.contains(&d.suffix)).collect();
     head(&mut out, profile);
     let channels = drafts.iter().flat_map(|d| d.channels).copied().collect::<Vec<_>>();
-    channel_sections(&mut out, &channels);
+    channel_sections(&mut out, &channels, matches!(profile, Profile::Omni | Profile::Surge));
     values(&mut out, divisions, &channels);
+    let is_office = matches!(profile, Profile::Omni | Profile::Surge);
     for (number, division) in divisions.iter().enumerate() {
         writeln!(out, "\n[divisions.{division}]\nagents_budget = 100").expect("a string takes it");
+        if is_office {
+            division_extras(&mut out, number);
+        }
         for (place, draft) in drafts.iter().enumerate() {
             queue(&mut out, division, draft, number, place);
+            if is_office {
+                queue_extras(&mut out, division, draft.suffix, number);
+            }
+            sla(&mut out, division, draft);
         }
     }
     routes(&mut out, divisions, &drafts);
@@ -174,6 +182,10 @@ closed = ["2026-11-26", "2026-12-25"]
 [calendars.extended]
 zone = "Europe/Berlin"
 open = { mon = ["06:00-24:00"], tue = ["00:00-24:00"], wed = ["00:00-24:00"], thu = ["00:00-24:00"], fri = ["00:00-22:00"], sat = ["08:00-20:00"] }
+
+[calendars.counter]
+zone = "UTC"
+open = { mon = ["07:01-12:00", "12:30-20:00"], tue = ["07:00-20:00"], wed = ["07:00-20:00"], thu = ["07:00-20:00"], fri = ["07:00-20:00"] }
 "#;
 
 fn head(out: &mut String, profile: Profile) {
@@ -238,19 +250,82 @@ attempts_window = "7d"
     .expect("a string takes it");
 }
 
-fn channel_sections(out: &mut String, channels: &[&str]) {
-    for (name, body) in [
-        ("phone", "weight = 100\nexcludes = [\"*\"]\n"),
-        ("chat", "weight = 25\n"),
-        ("email", "weight = 20\n"),
-        ("sms", "weight = 20\n"),
-        ("twitter", "weight = 20\npublic = true\n"),
-        ("forum", "weight = 20\npublic = true\n"),
+fn channel_sections(out: &mut String, channels: &[&str], is_office: bool) {
+    for (name, body, office) in [
+        ("phone", "weight = 100\nexcludes = [\"*\"]\n", "reclaim = \"30s\"\n"),
+        ("chat", "weight = 25\n", "reclaim = \"1m\"\nrelease_after = \"1m\"\n"),
+        ("email", "weight = 20\n", "release_after = \"3m\"\n"),
+        ("sms", "weight = 20\n", "reclaim = \"2m\"\nrelease_after = \"2m\"\n"),
+        ("twitter", "weight = 20\npublic = true\n", ""),
+        ("forum", "weight = 20\npublic = true\n", ""),
     ] {
         if channels.contains(&name) {
-            write!(out, "\n[channels.{name}]\n{body}").expect("a string takes it");
+            let office = if is_office { office } else { "" };
+            write!(out, "\n[channels.{name}]\n{body}{office}").expect("a string takes it");
         }
     }
+}
+
+/// What sets some divisions apart: one spares its agents a rush of offers, two weigh queues otherwise than by priority.
+fn division_extras(out: &mut String, number: usize) {
+    out.push_str(match number {
+        RAMPED => "ramp = 6\n",
+        BY_COST => "dispatch = \"gcmu\"\n",
+        BY_RATIO => "dispatch = \"ratio\"\n",
+        _ => "",
+    });
+}
+
+/// Places in `DIVISIONS`.
+const RAMPED: usize = 2;
+const BY_COST: usize = 3;
+const BY_RATIO: usize = 6;
+
+/// What a queue of an office does about those who wait: whom it keeps them for, what it gives up with time, where they
+/// go in the end, when it is closed.
+fn queue_extras(out: &mut String, division: &str, suffix: &str, number: usize) {
+    let extras = match suffix {
+        "voice-premium" => {
+            "affinity = \"15s\"\nsteps = [ { after = \"20s\", lower = { premium = 2 } }, \
+             { after = \"40s\", add = \"%-voice-service\" }, { after = \"2m\", raise = 200 } ]\n"
+        }
+        "voice-sales" => {
+            "max_wait = { after = \"90s\", then = \"overflow\", to = \"%-voice-service\" }\n\
+             max_offers = { count = 2, to = \"%-voice-service\" }\n"
+        }
+        "voice-service" => "affinity = \"10s\"\nacknowledge = { template = \"in-line\" }\n",
+        "chat-sales" => {
+            "steps = [ { after = \"30s\", drop = [\"sales\"] } ]\n\
+             max_wait = { after = \"3m\", then = \"overflow\", to = \"%-chat-service\", template = \"moved\" }\n"
+        }
+        "chat-service" => {
+            "affinity = \"20s\"\nacknowledge = { template = \"in-line\", channels = [\"chat\"] }\n\
+             max_offers = { count = 3 }\n"
+        }
+        "email" => "affinity = \"1m\"\n",
+        "sms" => "max_offers = { count = 2, to = \"%-social\" }\n",
+        _ => "max_wait = { after = \"20m\", then = \"expire\", template = \"sorry\" }\n",
+    };
+    out.push_str(&extras.replace('%', division));
+    let own = match (suffix, number) {
+        ("social", 1) => "closed = { calendar = \"counter\", then = \"wait\" }\n",
+        ("sms", 2) => "closed = { calendar = \"counter\", then = \"expire\", template = \"closed\" }\n",
+        ("chat-sales", 5) => {
+            "closed = { calendar = \"counter\", then = \"overflow\", to = \"%-chat-service\" }\n"
+        }
+        ("chat-sales", 0) => "max_waiting = { count = 4, then = \"overflow\", to = \"%-chat-service\" }\n",
+        ("chat-service", 4) => "max_waiting = { count = 60, then = \"expire\", template = \"busy\" }\n",
+        ("voice-premium", BY_COST) => "dispatch = { cost = 4, handle = \"4m\", share = 20 }\n",
+        ("chat-service", BY_COST) => "dispatch = { cost = 2, handle = \"3m\", share = 10 }\n",
+        ("voice-premium", BY_RATIO) => "dispatch = { ratio = 3, share = 20 }\n",
+        ("social", BY_RATIO) => "dispatch = { ratio = 2, share = 10 }\n",
+        _ => "",
+    };
+    out.push_str(&own.replace('%', division));
+}
+
+fn sla(out: &mut String, division: &str, draft: &Draft) {
+    write!(out, "\n[queues.{division}-{}.sla]\n{}", draft.suffix, draft.sla).expect("a string takes it");
 }
 
 fn values(out: &mut String, divisions: &[&str], channels: &[&str]) {
@@ -301,7 +376,6 @@ fn queue(out: &mut String, division: &str, draft: &Draft, number: usize, place: 
     let skills: Vec<String> =
         draft.skills.iter().map(|(name, level)| format!("{name} = {{ level = {level} }}")).collect();
     writeln!(out, "skills = {{ {} }}", skills.join(", ")).expect("a string takes it");
-    write!(out, "\n[queues.{division}-{}.sla]\n{}", draft.suffix, draft.sla).expect("a string takes it");
 }
 
 fn routes(out: &mut String, divisions: &[&str], drafts: &[&Draft]) {

@@ -151,10 +151,12 @@ fn is_traced(event: EventType) -> bool {
     matches!(
         event,
         EventType::ContactReceived
+            | EventType::CallbackRequested
             | EventType::OfferAccepted
             | EventType::OfferDeclined
             | EventType::ConversationReplied
             | EventType::ConversationTransferred
+            | EventType::ConversationAssigned
             | EventType::ConversationResolved
     )
 }

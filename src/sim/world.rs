@@ -359,6 +359,8 @@ impl World {
             Act::Resume if self.on_turn(who, stamp) => self.hold(at, who, false),
             Act::Transfer if self.on_turn(who, stamp) => self.transfer(at, who),
             Act::Resolve if self.on_turn(who, stamp) => self.resolve(at, who),
+            Act::Supervise if self.alive(who, stamp) => self.supervise(at, who),
+            Act::CallBack if self.on_turn(who, stamp) => self.queue_callback(who),
             Act::Wrapped if self.alive(who, stamp) => self.wrapped(at, who, with == 1),
             Act::LogIn => self.log_in(at, who),
             Act::Available if self.agents[who as usize].turn == stamp => self.available(at, who),

@@ -16,6 +16,10 @@ pub const SAMPLE_MS: i64 = 5 * 60_000;
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Digits kept of a latency.
 const LATENCY_DIGITS: u8 = 3;
+/// Longest wait that the histograms tell apart.
+const WAIT_MS_MAX: u64 = 24 * 3_600_000;
+/// Digits kept of a wait.
+const WAIT_DIGITS: u8 = 3;
 
 /// Adds up what each stage takes.
 pub struct StageWatch {
@@ -103,7 +107,7 @@ pub struct Sample {
 }
 
 /// What became of the conversations of one channel.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ChannelCount {
     /// Opened.
     pub opened: u64,
@@ -113,10 +117,15 @@ pub struct ChannelCount {
     pub abandoned: u64,
     /// Closed otherwise.
     pub other: u64,
-    /// Sum of the waits until the first acceptance.
-    pub wait_ms: i64,
-    /// How many had one.
-    pub accepted: u64,
+    /// Waits until the first acceptance, in milliseconds; of a callback until its hour as well.
+    pub waits: Histogram<u64>,
+}
+
+impl ChannelCount {
+    fn new() -> ChannelCount {
+        let waits = Histogram::new_with_max(WAIT_MS_MAX, WAIT_DIGITS).expect("the bounds are sound");
+        ChannelCount { opened: 0, answered: 0, abandoned: 0, other: 0, waits }
+    }
 }
 
 /// One assignment, told in full.
@@ -149,8 +158,8 @@ pub struct Gathered {
     pub channels: Vec<ChannelCount>,
     /// Assignments.
     pub offered: u64,
-    /// Of them with nobody to answer.
-    pub automatic: u64,
+    /// Of them by how they are accepted.
+    pub accepted: [u64; 3],
     /// Withdrawn by reason.
     pub withdrawn: [u64; 10],
     /// Closed by outcome.
@@ -175,9 +184,9 @@ impl Gathered {
     pub fn new(rules: &Rules) -> Gathered {
         Gathered {
             samples: Vec::new(),
-            channels: vec![ChannelCount::default(); rules.channels.len()],
+            channels: vec![ChannelCount::new(); rules.channels.len()],
             offered: 0,
-            automatic: 0,
+            accepted: [0; 3],
             withdrawn: [0; 10],
             closed: [0; 8],
             breaches: [0; 4],
@@ -204,7 +213,7 @@ impl Gathered {
         match &decision.body {
             Body::Offered(offered) => {
                 self.offered += 1;
-                self.automatic += u64::from(offered.expires.is_none());
+                self.accepted[offered.accept as usize] += 1;
                 self.consider(batch, decision, offered);
             }
             Body::Withdrawn { reason, .. } => self.withdrawn[*reason as usize] += 1,
@@ -221,13 +230,14 @@ impl Gathered {
         self.closed[closed.outcome as usize] += 1;
         let channel = &mut self.channels[decision.channel.at()];
         match (closed.first_response, closed.outcome) {
+            // It goes on in another division, under an id of its own.
+            (_, CloseOutcome::Moved) => return,
             (Some(_), _) => channel.answered += 1,
             (None, CloseOutcome::Abandoned) => channel.abandoned += 1,
             (None, _) => channel.other += 1,
         }
         if let Some(wait) = closed.wait {
-            channel.wait_ms += wait.0;
-            channel.accepted += 1;
+            channel.waits.saturating_record(wait.0.unsigned_abs());
         }
     }
 

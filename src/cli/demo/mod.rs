@@ -12,7 +12,7 @@ use super::{generate, print};
 use crate::io::machine::{self, Stopwatch};
 use crate::rules::Rules;
 use crate::sim::{Pace, Plan, Profile, World, rulebook};
-use crate::types::{IgnoreReason, Objective, RejectReason, Tally};
+use crate::types::{AcceptMode, CloseOutcome, IgnoreReason, Objective, RejectReason, Tally, WithdrawReason};
 use gather::{ChannelCount, Gathered, TimedEngine};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -169,10 +169,6 @@ impl Day<'_> {
     }
 
     fn json(&self, page: &Path) -> serde_json::Value {
-        let words = |words: &[&str], counts: &[u64]| {
-            let seen = words.iter().zip(counts).filter(|(_, count)| **count > 0);
-            seen.map(|(word, count)| ((*word).to_owned(), (*count).into())).collect::<serde_json::Map<_, _>>()
-        };
         let at = |quantile: f64| self.latency.value_at_quantile(quantile) as f64 / 1e3;
         let levels: serde_json::Map<_, _> = self
             .by_objective()
@@ -187,13 +183,16 @@ impl Day<'_> {
             "events": self.tally.events,
             "accepted": self.tally.accepted,
             "duplicates": self.tally.duplicates,
-            "rejected": words(&RejectReason::ALL.map(RejectReason::word), &self.tally.rejected),
-            "ignored": words(&IgnoreReason::ALL.map(IgnoreReason::word), &self.tally.ignored),
+            "rejected": words_of(RejectReason::ALL.iter().map(|reason| reason.word()), &self.tally.rejected),
+            "ignored": words_of(IgnoreReason::ALL.iter().map(|reason| reason.word()), &self.tally.ignored),
             "contacts": self.contacts,
             "conversations": self.conversations,
             "customers_founded": self.tally.customers,
             "customers_absorbed": self.tally.absorbed,
             "assignments": self.gathered.offered,
+            "accept": words_of(AcceptMode::ALL.iter().map(|mode| mode.word()), &self.gathered.accepted),
+            "withdrawn": words_of(WithdrawReason::ALL.iter().map(|reason| reason.word()), &self.gathered.withdrawn),
+            "closed": words_of(CloseOutcome::ALL.iter().map(|outcome| outcome.word()), &self.gathered.closed),
             "service_levels": levels,
             "occupancy_percent": self.occupancy_percent,
             "latency_us": {"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p999": at(0.999), "max": at(1.0)},
@@ -202,6 +201,15 @@ impl Day<'_> {
             "report": page.display().to_string(),
         })
     }
+}
+
+/// Counts by word, those above 0.
+fn words_of(
+    words: impl Iterator<Item = &'static str>,
+    counts: &[u64],
+) -> serde_json::Map<String, serde_json::Value> {
+    let seen = words.zip(counts).filter(|(_, count)| **count > 0);
+    seen.map(|(word, count)| (word.to_owned(), (*count).into())).collect()
 }
 
 /// An objective in plain words.

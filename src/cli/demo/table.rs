@@ -1,6 +1,7 @@
 //! The demonstration's table for the terminal.
 
 use super::{Day, grouped, plain};
+use crate::types::{AcceptMode, CloseOutcome, WithdrawReason};
 use std::fmt::Write;
 
 /// Width of the column of words.
@@ -27,10 +28,15 @@ pub fn of(day: &Day<'_>) -> String {
     row(&mut out, "customers recognised", day.tally.customers);
     row(&mut out, "identities merged", day.tally.absorbed);
     row(&mut out, "assignments", day.gathered.offered);
-    row(&mut out, "  without asking", day.gathered.automatic);
+    row(&mut out, "  without asking", day.gathered.accepted[AcceptMode::Auto as usize]);
+    row(&mut out, "  by a supervisor's order", day.gathered.accepted[AcceptMode::Ordered as usize]);
     let (missed, declined) = day.gathered.missed();
     row(&mut out, "  missed", missed);
     row(&mut out, "  declined", declined);
+    row(&mut out, "handed over", day.gathered.withdrawn[WithdrawReason::Transferred as usize]);
+    row(&mut out, "left by their agent", day.gathered.withdrawn[WithdrawReason::AgentLeft as usize]);
+    row(&mut out, "moved to another division", day.gathered.closed[CloseOutcome::Moved as usize]);
+    row(&mut out, "expired in the queue", day.gathered.closed[CloseOutcome::Expired as usize]);
     row(&mut out, "pivoted with their agent", day.gathered.pivoted);
     row(&mut out, "automated replies", day.gathered.replied);
     let _ = writeln!(out, "{:WIDTH$}{:>11.1} %", "agents' time used", day.occupancy_percent);
@@ -46,12 +52,12 @@ fn row(out: &mut String, word: &str, count: u64) {
 }
 
 fn channels(out: &mut String, day: &Day<'_>) {
-    let head = ["channel", "opened", "answered", "given up", "mean wait"];
+    let head = ["channel", "opened", "answered", "given up", "median wait"];
     let _ = writeln!(out, "\n{:WIDTH$}{:>13}{:>13}{:>13}{:>13}", head[0], head[1], head[2], head[3], head[4]);
     for (name, count) in day.by_channel() {
         let closed = (count.answered + count.abandoned + count.other).max(1) as f64;
         let share = |part: u64| format!("{:.1} %", part as f64 * 100.0 / closed);
-        let wait = format!("{:.1} s", count.wait_ms as f64 / 1e3 / count.accepted.max(1) as f64);
+        let wait = format!("{:.1} s", count.waits.value_at_quantile(0.5) as f64 / 1e3);
         let (opened, answered, abandoned) =
             (grouped(count.opened), share(count.answered), share(count.abandoned));
         let _ = writeln!(out, "  {name:<24}{opened:>13}{answered:>13}{abandoned:>13}{wait:>13}");

@@ -116,6 +116,9 @@ fn the_story_of_omni_holds_together() {
         EventType::ConversationTransferred,
         EventType::ConversationResolved,
         EventType::AgentWrapped,
+        EventType::CallbackRequested,
+        EventType::ConversationUpdated,
+        EventType::ConversationAssigned,
     ] {
         assert!(count(event) > 5, "{event:?} comes {} times", count(event));
     }
