@@ -1,7 +1,7 @@
 //! A division of many queues and agents as JSON lines, and what it must do: every queue, agent and contact is written down
 //! here as well, so that a scan over all of them says who gets what.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -119,8 +119,8 @@ pub struct Hall {
     pub workers: Vec<Worker>,
     /// By number.
     pub contacts: Vec<Contact>,
-    by_id: HashMap<ConversationId, u32>,
-    last_offers: HashMap<(u32, u32), i64>,
+    by_id: BTreeMap<ConversationId, u32>,
+    last_offers: BTreeMap<(u32, u32), i64>,
     engine: Pipeline,
     out: Output,
     /// Of all output.
@@ -181,8 +181,8 @@ impl Hall {
             definitions: Vec::new(),
             workers: Vec::new(),
             contacts: Vec::new(),
-            by_id: HashMap::new(),
-            last_offers: HashMap::new(),
+            by_id: BTreeMap::new(),
+            last_offers: BTreeMap::new(),
             engine: pipeline(rules),
             out: Output::default(),
             answer: Answer::new(rules),
@@ -398,7 +398,7 @@ impl Hall {
         if known > 0 && self.below(4) == 0 {
             let preferred = self.below(known) as u32;
             let _ = write!(data, r#","preferred_agent":"a{preferred:07}""#);
-            let waits = queue % 4 == 0 && self.meets(preferred, &new).is_some();
+            let waits = queue.is_multiple_of(4) && self.meets(preferred, &new).is_some();
             new.preferred = waits.then_some(preferred);
         }
         self.contacts.push(new);
@@ -441,7 +441,7 @@ impl Hall {
         };
         let (from, points, slope) =
             *segments.iter().rev().find(|segment| segment.0 <= age).expect("the first begins at 0");
-        (i128::from(contact.value) + points << 32) + slope * (age - from)
+        ((i128::from(contact.value) + points) << 32) + slope * (age - from)
     }
 
     /// Before the event: what an agent who is about to have room takes, by a scan of all that waits. The agent's load and
