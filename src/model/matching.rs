@@ -121,20 +121,19 @@ impl Division {
         let rank = |id: &ConversationId| rank(agent, self.conversation(*id), moment);
         let lowest = takeable.iter().map(rank).min()?;
         let of_rank: Vec<ConversationId> = takeable.into_iter().filter(|id| rank(id) == lowest).collect();
-        let best = |ids: &mut dyn Iterator<Item = ConversationId>| {
-            ids.min_by_key(|id| {
-                let conversation = self.conversation(*id);
-                (Reverse(priority(conversation, moment)), conversation.arrived, *id)
-            })
+        let place = |id: ConversationId| {
+            let conversation = self.conversation(id);
+            (Reverse(priority(conversation, moment)), conversation.arrived, id)
         };
         if moment.rules.divisions[self.id.at()].dispatch == Dispatch::Priority {
-            return best(&mut of_rank.into_iter());
+            return of_rank.into_iter().min_by_key(|id| place(*id));
         }
         let mut heads: BTreeMap<QueueId, ConversationId> = BTreeMap::new();
-        for id in &of_rank {
-            let queue = self.conversation(*id).queue;
-            let mut others = of_rank.iter().copied().filter(|other| self.conversation(*other).queue == queue);
-            heads.insert(queue, best(&mut others).expect("it is one of them"));
+        for id in of_rank {
+            let head = heads.entry(self.conversation(id).queue).or_insert(id);
+            if place(id) < place(*head) {
+                *head = id;
+            }
         }
         self.queue_to_serve(&heads, moment).map(|queue| heads[&queue])
     }
