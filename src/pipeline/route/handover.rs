@@ -24,9 +24,8 @@ impl Division {
             if Some(agent) != to {
                 self.exclude(slot, agent, self.rules.queues[queue.at()].exclude_after_miss);
             }
-        } else if self.book[slot].class != NONE {
-            self.waiting.leave(slot, &mut self.book[slot]);
         }
+        self.cease_to_wait(slot);
         self.replace_skills(slot, events, event);
         let conversation = &mut self.book[slot];
         conversation.transfers += 1;
@@ -48,7 +47,7 @@ impl Division {
 
     /// It goes on in another division.
     pub(super) fn moved_out(&mut self, slot: u32, operation: &Operation) {
-        self.book[slot].customer = operation.customer;
+        self.rename_callback(slot, operation.customer);
         if self.book[slot].agent != NONE {
             self.withdraw(slot, WithdrawReason::Transferred);
             self.part(slot, Parting::Free);

@@ -203,7 +203,7 @@ impl Division {
     }
 
     /// What a waiting conversation asks for decides its place, so it leaves before that changes.
-    fn cease_to_wait(&mut self, slot: u32) {
+    pub(super) fn cease_to_wait(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
         if conversation.class != NONE {
             self.waiting.leave(slot, conversation);
