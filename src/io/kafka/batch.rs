@@ -40,8 +40,9 @@ pub struct Received<'m> {
 }
 
 impl PartitionQueue {
-    /// The queue of a partition that the consumer has just been assigned: from now on its messages come here and not
-    /// through the consumer. `waker` is woken when it fills. `None`: no such partition.
+    /// The queue of a partition that the consumer is about to be assigned: its messages will come here and not through
+    /// the consumer, from the first one on (librdkafka leaves a queue alone that the application has redirected).
+    /// `waker` is woken when it fills. `None`: no such partition.
     pub fn split(
         consumer: Arc<BaseConsumer<Quiet>>,
         topic: &CStr,

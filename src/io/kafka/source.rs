@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -84,7 +85,13 @@ impl KafkaSource {
                 tracing::warn!("librdkafka: {error}");
                 Ok(())
             }
-            Some(Ok(_)) | None => Ok(()),
+            Some(Ok(record)) => Err(Error::Door(format!(
+                "record {} of {}[{}] came past its partition's queue",
+                record.offset(),
+                record.topic(),
+                record.partition()
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -145,7 +152,7 @@ impl Source for KafkaSource {
             list.add_partition_offset(&input.topic, input.partition as i32, Offset::Offset(offset))
                 .map_err(|e| Error::Door(format!("assignment of {}: {e}", input.topic)))?;
         }
-        self.consumer.assign(&list).map_err(|e| Error::Door(format!("assignment: {e}")))?;
+        // Before the assignment: what is fetched between the two would come through the consumer.
         for (input, _) in slots {
             let topic = CString::new(input.topic.as_str()).expect("a topic of the broker has no NUL");
             let consumer = self.consumer.clone();
@@ -153,6 +160,7 @@ impl Source for KafkaSource {
                 .ok_or_else(|| Error::Door(format!("no queue for {}[{}]", input.topic, input.partition)))?;
             self.slots.push(Slot { topic: input.topic.clone(), partition: input.partition, queue });
         }
+        self.consumer.assign(&list).map_err(|e| Error::Door(format!("assignment: {e}")))?;
         Ok(())
     }
 

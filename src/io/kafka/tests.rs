@@ -107,6 +107,26 @@ fn batches_hold_every_record_once_with_timestamp_and_headers() {
     assert_eq!(seen, [10_000, 30]);
 }
 
+/// A queue that is taken before the assignment stays taken: nothing goes through the consumer.
+#[test]
+fn no_start_misses_what_was_there_before() {
+    let (_cluster, settings) = cluster();
+    produce(&settings, 0, 0, 30);
+    produce(&settings, 1, 0, 1);
+    for start in 0..3 {
+        let mut source = source(&settings);
+        let inputs = source.discover(&[]).unwrap();
+        let mut inbox = Inbox::new(1 << 20);
+        inputs.iter().for_each(|input| inbox.add_slot(input.first));
+        let slots: Vec<_> = inputs.into_iter().map(|input| (input, 0)).collect();
+        source.open(&slots).unwrap();
+        fill(&mut source, &mut inbox, [30, 1]);
+        let mut selection = Selection::default();
+        inbox.select(Limits { records: 100, bytes: 1 << 20 }, &mut selection);
+        assert_eq!(selection.len(), 31, "start {start}");
+    }
+}
+
 #[test]
 fn a_full_slot_is_left_with_the_broker_and_new_records_end_the_wait() {
     let (_cluster, settings) = cluster();
