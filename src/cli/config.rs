@@ -7,7 +7,7 @@ use super::rules_file;
 use crate::io::machine;
 use crate::rules::keys::HashKey;
 use crate::runtime::flow::Threads;
-use crate::runtime::settings::{EPOCH_MAX_BYTES, EPOCH_MAX_EVENTS, EPOCHS_IN_FLIGHT, INBOX_BYTES};
+use crate::runtime::settings::{Delivery, EPOCH_MAX_BYTES, EPOCH_MAX_EVENTS, EPOCHS_IN_FLIGHT, INBOX_BYTES};
 use crate::types::event::TYPE_PREFIX;
 use crate::types::{EventType, Stream};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ pub struct Config {
     /// Variable of the secret key.
     pub key_env: String,
     /// When outputs are sent.
-    pub delivery: String,
+    pub delivery: Delivery,
     /// Most records of an epoch.
     pub epoch_max_events: u64,
     /// Most bytes of an epoch.
@@ -84,7 +84,7 @@ impl Default for Config {
             rules: "rules.toml".into(),
             key_file: PathBuf::new(),
             key_env: "TRUNKLINE_KEY".into(),
-            delivery: "at_least_once".into(),
+            delivery: Delivery::ExactlyOnce,
             epoch_max_events: EPOCH_MAX_EVENTS as u64,
             epoch_max_bytes: EPOCH_MAX_BYTES as u64,
             epochs_in_flight: EPOCHS_IN_FLIGHT,
@@ -168,14 +168,6 @@ impl Config {
         unless(name(&self.tenant, 64), "tenant: 1 to 64 letters, digits, '.', '_' or '-'");
         unless(!self.rules.as_os_str().is_empty(), "rules: name the rules file");
         unless(!self.key_env.is_empty() && !self.key_env.contains(['=', '\0']), "key_env: name a variable");
-        unless(
-            self.delivery != "exactly_once",
-            "delivery: \"exactly_once\" is not supported by this version yet; write \"at_least_once\"",
-        );
-        unless(
-            ["at_least_once", "exactly_once"].contains(&self.delivery.as_str()),
-            "delivery: \"at_least_once\" or \"exactly_once\"",
-        );
         unless((1..=1_000_000).contains(&self.epoch_max_events), "epoch_max_events: 1 to 1,000,000");
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
@@ -316,8 +308,7 @@ mod tests {
             ("rules = \"\"", "rules: "),
             ("key_file = 1", "c.toml:1: "),
             ("key_env = \"A=B\"", "key_env: "),
-            ("delivery = \"exactly_once\"", "not supported by this version yet"),
-            ("delivery = \"maybe\"", "delivery: "),
+            ("delivery = \"maybe\"", "unknown variant `maybe`, expected `exactly_once` or `at_least_once`"),
             ("epoch_max_events = 0", "epoch_max_events: "),
             ("epoch_max_events = -1", "c.toml:1: "),
             ("epoch_max_bytes = 1", "epoch_max_bytes: "),

@@ -169,6 +169,7 @@ mod service {
         let bytes = |n: u64| usize::try_from(n).expect("bounded by the configuration");
         Ok(Settings {
             limits: Limits { records: bytes(config.epoch_max_events), bytes: bytes(config.epoch_max_bytes) },
+            delivery: config.delivery,
             epochs_in_flight: config.epochs_in_flight,
             inbox_bytes: bytes(config.kafka.partition_buffer_bytes),
             discover_every: DurationMs::seconds(i64::from(config.kafka.discover_every_s)),

@@ -2,12 +2,13 @@
 //! `io::kafka`, those of the tests in `runtime::memory`. A door reports every failure; it never retries for ever,
 //! guesses or skips.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::gauges::Readings;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
-use crate::runtime::outgoing::OutputRecord;
+use crate::runtime::outgoing::{Outgoing, OutputRecord};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -82,6 +83,10 @@ pub trait Source {
     /// Puts what has arrived into the inbox, as far as it has room. If nothing has, waits for at most `wait`; another
     /// door may cut the wait short.
     fn poll(&mut self, wait: Duration, inbox: &mut Inbox) -> Result<(), Error>;
+
+    /// What came before these offsets, by slot, is processed and safe: for tools that tell how far a reader lags behind,
+    /// not for the engine, which trusts its own log alone. Called about once a second while they move.
+    fn tell(&mut self, ends: &[(usize, u64)]);
 }
 
 /// Where output goes: an ordered log a partition; every record arrives at least once and in order, or the sink fails.
@@ -97,15 +102,26 @@ pub trait Sink {
     fn unacknowledged(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
 }
 
+/// What becomes safe as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// Its record.
+    pub record: Vec<u8>,
+    /// Its output, where output and record go together; `None`: it is sent later, through the sink.
+    pub output: Option<Arc<Outgoing>>,
+}
+
 /// What must survive: the epoch log. Whoever opened it is its only writer, or it fails.
 pub trait Store {
     /// The next recorded epoch, oldest first; `None` after the last that was there when the store was opened.
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Begins to append an epoch record. Called after `read` gave `None`.
-    fn append(&mut self, epoch: u64, record: Vec<u8>) -> Result<(), Error>;
+    /// Begins to commit an epoch. Called after `read` gave `None`, epoch by epoch.
+    fn append(&mut self, commit: Commit) -> Result<(), Error>;
 
-    /// The newest epoch whose record is safe; waits for at most `wait` while one is under way.
+    /// The newest epoch that is safe; waits for at most `wait` while one is under way.
     fn recorded(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
 }
 

@@ -96,7 +96,7 @@ pub struct Claim {
     pub inputs: Vec<Input>,
     /// Partitions of each stream's topic, by `Stream as usize`; never changed.
     pub outputs: [u32; 6],
-    /// After a crash the outputs of so many epochs are sent again.
+    /// After a crash the outputs of so many epochs are sent again; 0: outputs and record of an epoch are one transaction.
     pub epochs_in_flight: u32,
     /// Text of the rules, where the epoch log does not hold it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

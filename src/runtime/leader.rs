@@ -1,23 +1,25 @@
-//! The leader of a tenant, at least once: takes what has arrived, carries it out, has the epoch recorded, and only
-//! then sends its output. At most `epochs_in_flight` epochs are under way (processed, being recorded, being sent); so
-//! after a crash the outputs of so many last recorded epochs are sent again, the same bytes, and nothing is lost.
+//! The leader of a tenant: takes what has arrived, carries it out, has the epoch recorded and its output sent. Exactly
+//! once, both are one transaction. At least once, the output leaves when the record is safe, so that after a crash the
+//! outputs of the last recorded epochs are sent again, the same bytes. At most `epochs_in_flight` epochs are under way
+//! (processed, being recorded, being sent).
 //!
 //! Reading goes on while older epochs are processed, recorded and sent; with the limit reached it stops, and the
 //! broker keeps the rest. While nothing arrives the leader's thread works at what is under way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::rules::Tick;
 use crate::runtime::arrivals::Arrivals;
 use crate::runtime::core::Core;
-use crate::runtime::doors::{Clock, Engine, Error, Sink, Source, Store};
+use crate::runtime::doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
 use crate::runtime::inbox::Selection;
-use crate::runtime::journal::{Claim, EpochRecord, Hash, Input};
+use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::{Recovered, replay};
-use crate::runtime::settings::Settings;
+use crate::runtime::settings::{Delivery, Settings};
 use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
@@ -26,6 +28,8 @@ use crate::types::{DurationMs, Millis};
 const IDLE_MAX_MS: i64 = 100;
 /// Epochs without input are at least so far apart.
 const TICK_EVERY: DurationMs = DurationMs(5);
+/// How far the input is processed is told so often.
+const TELL_EVERY: DurationMs = DurationMs(1_000);
 /// Longest wait for an acknowledgement before the other doors are looked at.
 const ACK_WAIT: Duration = Duration::from_millis(1);
 
@@ -46,6 +50,13 @@ pub struct Progress {
     pub sent: u64,
 }
 
+/// A processed epoch whose record is not safe yet.
+struct Pending {
+    epoch: u64,
+    output: Arc<Outgoing>,
+    moved: Vec<Moved>,
+}
+
 /// One tenant's leader.
 pub struct Leader<E, S, K, J, C> {
     core: Core<E>,
@@ -56,9 +67,13 @@ pub struct Leader<E, S, K, J, C> {
     settings: Settings,
     selection: Selection,
     /// Processed epochs whose record is not safe yet, oldest first.
-    pending: VecDeque<(u64, Outgoing)>,
+    pending: VecDeque<Pending>,
     /// `now` of the last epoch.
     now: Millis,
+    /// By slot, of those that have moved since it was last told: the input before is processed and safe.
+    safe: BTreeMap<usize, u64>,
+    /// When it was last told.
+    told: Millis,
     discovered: Millis,
     progress: Progress,
     telling: Telling,
@@ -96,6 +111,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             selection: Selection::default(),
             pending: VecDeque::new(),
             now: recovered.now.unwrap_or(Millis::MIN),
+            safe: BTreeMap::new(),
+            told: Millis::MIN,
             discovered: Millis::MIN,
             progress: Progress {
                 epochs_replayed: recovered.epochs,
@@ -153,6 +170,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// As `run`.
     pub fn step(&mut self) -> Result<bool, Error> {
         self.telling.round(self.now, &self.core.engine);
+        self.tell();
         self.send_recorded(Duration::ZERO)?;
         while self.core.is_through()? {
             self.finish()?;
@@ -214,7 +232,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// Epochs begun whose output is not acknowledged.
     fn under_way(&mut self) -> Result<u64, Error> {
         let next = self.core.chain.next;
-        let unrecorded = self.pending.front().map_or(next, |(epoch, _)| *epoch);
+        let unrecorded = self.pending.front().map_or(next, |pending| pending.epoch);
         let unsent = self.sink.unacknowledged(Duration::ZERO)?.unwrap_or(next);
         let first = unrecorded.min(unsent);
         self.telling.acknowledged(first, self.clock.now_nanos());
@@ -230,7 +248,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Ok(())
     }
 
-    /// Sends the output of epochs that are recorded by now.
+    /// Lets go of epochs that are recorded by now; their output is sent, unless it has gone with the record.
     fn send_recorded(&mut self, wait: Duration) -> Result<(), Error> {
         if self.pending.is_empty() {
             return Ok(());
@@ -239,15 +257,13 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         if let Some(epoch) = recorded {
             self.telling.recorded(epoch, self.clock.now_nanos());
         }
-        while self
-            .pending
-            .front()
-            .is_some_and(|(epoch, _)| recorded.is_some_and(|recorded| *epoch <= recorded))
-        {
-            let (epoch, outgoing) = self.pending.pop_front().expect("there is a front");
-            for record in outgoing.records() {
-                self.sink.send(epoch, &record)?;
-                self.progress.sent += 1;
+        let is_safe = |pending: &Pending| recorded.is_some_and(|recorded| pending.epoch <= recorded);
+        while self.pending.front().is_some_and(is_safe) {
+            let Pending { epoch, output, moved } = self.pending.pop_front().expect("there is a front");
+            self.safe.extend(moved.iter().map(|moved| (moved.slot as usize, moved.end)));
+            self.progress.sent += output.len() as u64;
+            if self.settings.delivery == Delivery::AtLeastOnce {
+                output.records().try_for_each(|record| self.sink.send(epoch, &record))?;
             }
         }
         Ok(())
@@ -328,7 +344,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             inputs,
             outputs,
-            epochs_in_flight: self.settings.epochs_in_flight,
+            epochs_in_flight: match self.settings.delivery {
+                Delivery::ExactlyOnce => 0,
+                Delivery::AtLeastOnce => self.settings.epochs_in_flight,
+            },
             rules_text: first.then(|| self.settings.rules_text.clone()),
         };
         self.core.adopt(&claim, &mut self.source)?;
@@ -355,12 +374,24 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     fn append(&mut self, record: &EpochRecord, outgoing: Outgoing, arrivals: Arrivals) -> Result<(), Error> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
-        self.store.append(record.epoch, bytes)?;
+        let (epoch, outgoing) = (record.epoch, Arc::new(outgoing));
+        let output = (self.settings.delivery == Delivery::ExactlyOnce).then(|| outgoing.clone());
+        self.store.append(Commit { epoch, record: bytes, output })?;
         let nanos = self.clock.now_nanos();
         self.telling.appended(record, arrivals, outgoing.bytes(), nanos);
-        self.pending.push_back((record.epoch, outgoing));
+        self.pending.push_back(Pending { epoch, output: outgoing, moved: record.moved.clone() });
         self.progress.epochs += 1;
         Ok(())
+    }
+
+    /// Tells how far the input is processed, if that has moved and it is time.
+    fn tell(&mut self) {
+        if self.safe.is_empty() || self.now.since(self.told) < TELL_EVERY {
+            return;
+        }
+        self.told = self.now;
+        let ends: Vec<_> = std::mem::take(&mut self.safe).into_iter().collect();
+        self.source.tell(&ends);
     }
 
     /// Known slots as they are, with the types that the configuration now allows, then new partitions.

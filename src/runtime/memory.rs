@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::runtime::doors::{Clock, Error, Sink, Source, Store};
+use crate::runtime::doors::{Clock, Commit, Error, Sink, Source, Store};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::OutputRecord;
@@ -46,15 +46,29 @@ pub struct World {
     pub seed: Seed,
     /// Number of the store that may write.
     writer: u64,
-    storing: Vec<Vec<u8>>,
+    storing: Vec<Commit>,
     sending: Vec<(u64, Stream, u32, Arrived)>,
-    /// The sink takes records and acknowledges none.
+    /// Output is taken and never acknowledged.
     pub stuck: bool,
+    /// By slot: what came before is processed, as was told.
+    pub told: Vec<u64>,
 }
 
 /// A world and the hands that leaders get on it.
 #[derive(Clone, Debug)]
 pub struct Shared(pub Rc<RefCell<World>>);
+
+impl World {
+    /// A transaction ends well.
+    fn keep(&mut self, commit: Commit) {
+        self.epochs.push(commit.record);
+        let output = commit.output.iter();
+        for record in output.flat_map(|output| output.records()) {
+            let arrived = (record.key.to_vec(), record.timestamp, record.value.to_vec());
+            self.output[record.stream as usize][record.partition as usize].push(arrived);
+        }
+    }
+}
 
 impl Shared {
     /// An empty world.
@@ -70,6 +84,7 @@ impl Shared {
             storing: Vec::new(),
             sending: Vec::new(),
             stuck: false,
+            told: vec![0; slots],
         })))
     }
 
@@ -78,7 +93,8 @@ impl Shared {
         let world = &mut *self.0.borrow_mut();
         world.now.0 += world.seed.below(50) as i64;
         let kept = world.seed.below(world.storing.len() as u64 + 1) as usize;
-        world.epochs.extend(world.storing.drain(..).take(kept));
+        let kept: Vec<Commit> = world.storing.drain(..).take(kept).collect();
+        kept.into_iter().for_each(|commit| world.keep(commit));
         let mut cut = vec![Vec::new(); 6];
         for (stream, n) in cut.iter_mut().zip(world.partitions) {
             *stream = vec![false; n as usize];
@@ -154,6 +170,15 @@ impl Source for MemorySource {
         }
         Ok(())
     }
+
+    fn tell(&mut self, ends: &[(usize, u64)]) {
+        let told = &mut self.world.0.borrow_mut().told;
+        for (slot, end) in ends {
+            told.resize(told.len().max(slot + 1), 0);
+            assert!(told[*slot] < *end, "it moves on");
+            told[*slot] = *end;
+        }
+    }
 }
 
 /// Sends into the world's output.
@@ -197,20 +222,26 @@ impl Store for MemoryStore {
         Ok(record)
     }
 
-    fn append(&mut self, epoch: u64, record: Vec<u8>) -> Result<(), Error> {
+    fn append(&mut self, commit: Commit) -> Result<(), Error> {
         let world = &mut *self.world.0.borrow_mut();
         if world.writer != self.writer {
             return Err(Error::Door("fenced: another instance leads".into()));
         }
-        assert_eq!(epoch, (world.epochs.len() + world.storing.len()) as u64, "epochs are appended in order");
-        world.storing.push(record);
+        let next = (world.epochs.len() + world.storing.len()) as u64;
+        assert_eq!(commit.epoch, next, "epochs are appended in order");
+        world.storing.push(commit);
         Ok(())
     }
 
     fn recorded(&mut self, _: Duration) -> Result<Option<u64>, Error> {
         let world = &mut *self.world.0.borrow_mut();
+        if world.writer != self.writer {
+            return Err(Error::Door("fenced: another instance leads".into()));
+        }
         let count = world.seed.below(world.storing.len() as u64 + 1) as usize;
-        world.epochs.extend(world.storing.drain(..count));
+        let stuck = world.stuck && world.storing.iter().any(|commit| commit.output.is_some());
+        let kept: Vec<Commit> = world.storing.drain(..if stuck { 0 } else { count }).collect();
+        kept.into_iter().for_each(|commit| world.keep(commit));
         self.recorded = world.epochs.len().checked_sub(1).map(|last| last as u64);
         Ok(self.recorded)
     }

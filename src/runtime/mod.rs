@@ -1,5 +1,5 @@
 //! From pure stages to a restartable engine: what has arrived becomes an epoch, the epoch becomes a record in the
-//! epoch log, and only then its output leaves. It meets the outside through four doors (`doors`), so the same code
+//! epoch log, and its output leaves with it. It meets the outside through four doors (`doors`), so the same code
 //! runs on a real Kafka and, in tests, on memory with faults. It may not read a clock, a socket or a file itself.
 //!
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
@@ -25,15 +25,15 @@ pub mod settings;
 mod engines;
 
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 #[cfg(test)]
 mod tests;
 
-pub use doors::{Clock, Engine, Error, Sink, Source, Store};
+pub use doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
 pub use engines::{FlowEngine, Laps};
 pub use gauges::{Gauges, Recorder};
 pub use leader::Leader;
-pub use settings::Settings;
+pub use settings::{Delivery, Settings};
 
 /// Version of the semantics: epochs recorded by another one cannot be replayed for comparison.
 pub const SEMANTICS: u32 = 1;

@@ -5,6 +5,17 @@ use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::types::DurationMs;
 
+/// What a crash may do to the output.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing: an epoch's output and its record are one transaction.
+    #[default]
+    ExactlyOnce,
+    /// The output of the last epochs is sent again: the record is safe before any output of its epoch leaves.
+    AtLeastOnce,
+}
+
 /// Settings of one tenant's leader.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -20,6 +31,8 @@ pub struct Settings {
     pub tick: Tick,
     /// Of an epoch.
     pub limits: Limits,
+    /// What a crash may do to the output.
+    pub delivery: Delivery,
     /// Epochs that may be processed but not yet recorded, or recorded but not yet sent: at least 1.
     pub epochs_in_flight: u32,
     /// Bytes of waiting values an input partition.
@@ -40,6 +53,7 @@ impl Settings {
             rules_text: rules.text.clone(),
             tick: rules.clock.tick,
             limits: Limits { records: EPOCH_MAX_EVENTS, bytes: EPOCH_MAX_BYTES },
+            delivery: Delivery::default(),
             epochs_in_flight: EPOCHS_IN_FLIGHT,
             inbox_bytes: INBOX_BYTES,
             discover_every: DurationMs::seconds(30),

@@ -11,9 +11,9 @@ use crate::runtime::gauges::{Count, Gauges, Level, Phase, Readings, Series};
 use crate::runtime::inbox::Limits;
 use crate::runtime::journal::EpochRecord;
 use crate::runtime::leader::Leader;
-use crate::runtime::memory::{MemoryClock, MemorySource, MemoryStore, Shared};
+use crate::runtime::memory::{MemoryClock, MemorySource, MemoryStore, Seed, Shared};
 use crate::runtime::recover::replay;
-use crate::runtime::settings::Settings;
+use crate::runtime::settings::{Delivery, Settings};
 use crate::types::lines::{Lines, Output};
 use crate::types::record::Record;
 use crate::types::{DurationMs, Millis, Stream};
@@ -133,6 +133,7 @@ fn settings() -> Settings {
         rules_text: "rules".into(),
         tick: Tick::Wall,
         limits: Limits { records: 10, bytes: 1 << 20 },
+        delivery: Delivery::ExactlyOnce,
         epochs_in_flight: 3,
         inbox_bytes: 1 << 20,
         discover_every: DurationMs::seconds(30),
@@ -205,11 +206,15 @@ fn seeds() -> u64 {
     std::env::var("TRUNKLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
-#[test]
-fn crashes_lose_nothing_and_repeat_only_the_same_bytes() {
-    let (mut copies, mut crashes, mut outputs) = (0, 0, 0);
+/// Leaders that crash at any moment, each with a delivery of the choice; gives crashes, outputs and copies among them.
+fn crashes(choose: impl Fn(&mut Seed) -> Delivery) -> (usize, usize, usize) {
+    let (mut crashes, mut outputs, mut copies) = (0, 0, 0);
     for seed in 0..seeds() {
         let world = Shared::new(3, [4, 1, 1, 1, 2, 3], seed);
+        let settings = || {
+            let dice = &mut world.0.borrow_mut().seed;
+            Settings { epochs_in_flight: 1 + dice.below(4) as u32, delivery: choose(dice), ..settings() }
+        };
         let mut leader = start(&world, Toy::default(), settings()).unwrap();
         for _ in 0..60 {
             live(&world, 5);
@@ -218,9 +223,7 @@ fn crashes_lose_nothing_and_repeat_only_the_same_bytes() {
                 drop(leader);
                 world.crash();
                 crashes += 1;
-                let in_flight = 1 + world.0.borrow_mut().seed.below(4) as u32;
-                let settings = Settings { epochs_in_flight: in_flight, ..settings() };
-                leader = start(&world, Toy::default(), settings).unwrap();
+                leader = start(&world, Toy::default(), settings()).unwrap();
             }
         }
         let stop = AtomicBool::new(false);
@@ -233,7 +236,25 @@ fn crashes_lose_nothing_and_repeat_only_the_same_bytes() {
         assert_eq!(total, 300);
     }
     println!("{crashes} crashes, {outputs} outputs, {copies} of them copies");
-    assert!(crashes > 0 && copies > 0, "the test meets what it is for");
+    assert!(crashes > 0, "the test meets what it is for");
+    (crashes, outputs, copies)
+}
+
+#[test]
+fn exactly_once_crashes_lose_and_repeat_nothing() {
+    let (_, _, copies) = crashes(|_| Delivery::ExactlyOnce);
+    assert_eq!(copies, 0);
+}
+
+#[test]
+fn at_least_once_crashes_lose_nothing_and_repeat_only_the_same_bytes() {
+    let (_, _, copies) = crashes(|_| Delivery::AtLeastOnce);
+    assert!(copies > 0, "the test meets what it is for");
+}
+
+#[test]
+fn nothing_is_lost_when_the_delivery_changes_from_start_to_start() {
+    crashes(|dice| if dice.below(2) == 0 { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce });
 }
 
 #[test]
@@ -273,6 +294,11 @@ fn the_gauges_tell_what_the_leader_did() {
     assert_eq!(told.count(Count::Epochs), progress.epochs);
     assert_eq!(told.outputs.iter().sum::<u64>(), progress.sent);
     assert_eq!(told.histogram(Series::EndToEnd).len(), 500, "all output is acknowledged");
+    world.0.borrow_mut().now.0 += 2_000;
+    (0..2).for_each(|_| drop(leader.step().unwrap()));
+    leader.drain().unwrap();
+    let ends: Vec<u64> = world.0.borrow().input.iter().map(|slot| slot.last().unwrap().0 + 1).collect();
+    assert_eq!(world.0.borrow().told, ends, "whoever watches knows how far the input is processed");
     assert_eq!(told.histogram(Series::Commit).len(), progress.epochs);
     assert_eq!(told.histogram(Series::EpochRecords).len(), progress.epochs - 1, "a claim has no records");
     assert_eq!(told.level(Level::EpochsInFlight), 0);
@@ -299,9 +325,13 @@ fn records_never_tick_ahead_of_the_input() {
 }
 
 #[test]
-fn a_sink_that_is_stuck_stops_the_source_and_nothing_is_lost() {
+fn output_that_is_stuck_stops_the_source_and_nothing_is_lost() {
+    [Delivery::ExactlyOnce, Delivery::AtLeastOnce].into_iter().for_each(stuck);
+}
+
+fn stuck(delivery: Delivery) {
     let world = Shared::new(2, [1; 6], 6);
-    let settings = Settings { inbox_bytes: 512, ..settings() };
+    let settings = Settings { inbox_bytes: 512, delivery, ..settings() };
     let (in_flight, most) = (u64::from(settings.epochs_in_flight), settings.limits.records as u64);
     let mut leader = start(&world, Toy::default(), settings).unwrap();
     leader.drain().unwrap();

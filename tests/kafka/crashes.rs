@@ -1,4 +1,5 @@
-//! kill -9 in the middle, SIGTERM, and a second instance: nothing is lost, what is sent again is the same bytes.
+//! kill -9 in the middle, SIGTERM, and a second instance: nothing is lost and nothing repeated; at least once, what is
+//! sent again is the same bytes.
 
 use crate::broker::broker;
 use crate::equality::{generate, lines};
@@ -34,12 +35,13 @@ fn outputs(tenant: &Tenant) -> i64 {
     STREAMS.iter().zip(PARTITIONS).map(|(stream, n)| tenant.end(&format!("out.{stream}"), n)).sum()
 }
 
-#[test]
-fn kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
-    let Some(broker) = broker() else { return };
+/// Kills the service again and again while it works; gives how many records are copies of others.
+fn kill_9(name: &str, delivery: &str) -> Option<usize> {
+    let broker = broker()?;
     let folder = tempfile::tempdir().unwrap();
     let (log, rules) = generate(folder.path(), EVENTS, 11);
-    let tenant = Tenant::new(&broker, "killed", &rules, "epoch_max_events = 50");
+    let extra = format!("epoch_max_events = 50\ndelivery = \"{delivery}\"");
+    let tenant = Tenant::new(&broker, name, &rules, &extra);
     let lines = lines(&log);
     let parts = 4;
     for part in lines.chunks(lines.len().div_ceil(parts)) {
@@ -53,6 +55,18 @@ fn kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
     assert!(result["epochs_replayed"].as_u64().unwrap() > parts as u64, "{result}");
     let copies = check_nothing_lost(&tenant);
     println!("{copies} copies; last start: {result}");
+    Some(copies)
+}
+
+#[test]
+fn exactly_once_kill_9_loses_and_repeats_nothing() {
+    let Some(copies) = kill_9("killed", "exactly_once") else { return };
+    assert_eq!(copies, 0);
+}
+
+#[test]
+fn at_least_once_kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
+    let Some(copies) = kill_9("repeating", "at_least_once") else { return };
     assert!(copies > 0, "the kills came in the middle");
 }
 
@@ -68,7 +82,7 @@ fn sigterm_ends_cleanly_and_a_later_start_goes_on() {
     assert_eq!(service.terminate(), 0, "{}", tenant.log());
     assert!(tenant.log().contains("ended cleanly"), "{}", tenant.log());
     tenant.run_to_end();
-    check_nothing_lost(&tenant);
+    assert_eq!(check_nothing_lost(&tenant), 0);
 }
 
 #[test]
@@ -87,5 +101,5 @@ fn a_second_instance_takes_over_and_the_first_stops() {
     assert_eq!(older.0.wait().unwrap().code(), Some(1), "{}", tenant.log());
     assert!(tenant.log().contains("another instance of tenant twice"), "{}", tenant.log());
     tenant.run_to_end();
-    check_nothing_lost(&tenant);
+    assert_eq!(check_nothing_lost(&tenant), 0);
 }

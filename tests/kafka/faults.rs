@@ -93,9 +93,9 @@ fn other_rules_are_refused() {
 fn a_wrong_configuration_is_exit_code_3() {
     let Some(broker) = broker() else { return };
     let tenant = Tenant::new(&broker, "config", RULES, "");
-    tenant.configure("delivery = \"exactly_once\"", "");
+    tenant.configure("delivery = \"at most once\"", "");
     let (code, _, err) = tenant.run(&["run"]);
-    assert!(code == 3 && err.contains("not supported by this version yet"), "{code}: {err}");
+    assert!(code == 3 && err.contains("unknown variant"), "{code}: {err}");
     tenant.configure("", "[kafka.properties]\n\"plugin.library.paths\" = \"x\"");
     let (code, _, err) = tenant.run(&["run"]);
     assert!(code == 3 && err.contains("plugin.library.paths"), "{code}: {err}");

@@ -12,6 +12,9 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
 
+/// Tells an epoch record from the outputs of its epoch.
+const RECORD: usize = 1 << 63;
+
 /// Of consumers and of clients that only ask.
 #[derive(Debug, Default)]
 pub struct Quiet;
@@ -27,6 +30,8 @@ pub struct Deliveries {
 struct State {
     /// (epoch, records not acknowledged), ascending.
     under_way: VecDeque<(u64, u64)>,
+    /// The last epoch record that was acknowledged: its epoch and offset.
+    record: Option<(u64, u64)>,
     failed: Option<String>,
 }
 
@@ -70,7 +75,7 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    /// The epoch.
+    /// The epoch, with the bit `RECORD` for its record.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, epoch: usize) {
@@ -80,7 +85,14 @@ impl ProducerContext for Deliveries {
             state.failed.get_or_insert(what);
             return;
         }
-        let found = state.under_way.iter_mut().find(|(of, _)| *of == epoch as u64);
+        let is_record = epoch & RECORD != 0;
+        let epoch = (epoch & !RECORD) as u64;
+        if let Ok(message) = result
+            && is_record
+        {
+            state.record = u64::try_from(message.offset()).ok().map(|offset| (epoch, offset));
+        }
+        let found = state.under_way.iter_mut().find(|(of, _)| *of == epoch);
         found.expect("a report is of a record that was sent").1 -= 1;
         while state.under_way.front().is_some_and(|(_, count)| *count == 0) {
             state.under_way.pop_front();
@@ -124,6 +136,16 @@ impl Deliveries {
                 Ok((state.under_way.front().map(|front| front.0), state.under_way.iter().map(|x| x.1).sum()))
             }
         }
+    }
+
+    /// What the record of an epoch carries through librdkafka.
+    pub fn record_of(epoch: u64) -> usize {
+        epoch as usize | RECORD
+    }
+
+    /// The offset at which the record of an epoch was written, if it was the last one.
+    pub fn recorded_at(&self, epoch: u64) -> Option<u64> {
+        self.state().record.filter(|(of, _)| *of == epoch).map(|(_, offset)| offset)
     }
 
     /// Whether librdkafka reported any trouble since this was asked last: a disconnect, a time-out, a transport error.

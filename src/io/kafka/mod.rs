@@ -1,5 +1,5 @@
-//! Kafka's side of the doors, through librdkafka: a source over manually assigned partitions, an idempotent sink, the
-//! epoch topic with its transactional writer. Every failure that could lose or double something is an error; what
+//! Kafka's side of the doors, through librdkafka: a source over manually assigned partitions, the epoch topic with
+//! its transactional writer, an idempotent sink for delivery at least once. Every failure that could lose or double something is an error; what
 //! librdkafka itself retries within its time-outs is only logged.
 //!
 //! `batch` is the one module with `unsafe` code. Nothing here decides what an epoch is.
@@ -10,6 +10,8 @@ pub mod topics;
 pub mod batch;
 pub mod source;
 pub mod sink;
+pub mod commits;
+pub mod transactions;
 pub mod epochs;
 #[cfg(test)]
 mod tests;

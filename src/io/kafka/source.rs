@@ -1,5 +1,6 @@
 //! Input from Kafka: all partitions of the configured topics, assigned by hand, read from exactly the offsets that the
-//! leader names. The epoch log is the authority on what was taken; nothing is committed to a consumer group.
+//! leader names. The epoch log is the authority on what was taken; what is committed to the consumer group is for tools that
+//! tell how far a reader lags behind.
 
 use std::ffi::CString;
 use std::io::Read;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
@@ -177,6 +178,20 @@ impl Source for KafkaSource {
             self.drain(inbox)?;
         }
         Ok(())
+    }
+
+    fn tell(&mut self, ends: &[(usize, u64)]) {
+        let mut list = TopicPartitionList::with_capacity(ends.len());
+        for (slot, end) in ends {
+            let slot = &self.slots[*slot];
+            let offset = Offset::Offset(i64::try_from(*end).expect("an offset fits 63 bits"));
+            list.add_partition_offset(&slot.topic, slot.partition as i32, offset)
+                .expect("an offset may be committed");
+        }
+        // The group has no members, so nobody's assignment is at stake.
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::warn!("the group's offsets, which lag tools read, were not committed: {error}");
+        }
     }
 }
 

@@ -2,17 +2,20 @@
 //! with its fence, and delivery reports by epoch.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::{EpochLogReader, EpochTopic, InputTopic, KafkaSettings, KafkaSink, KafkaSource, Waker};
 use crate::runtime::inbox::{Inbox, Limits, Selection};
-use crate::runtime::outgoing::OutputRecord;
-use crate::runtime::{Error, Sink, Source, Store};
+use crate::runtime::outgoing::{Outgoing, Outlets, OutputRecord};
+use crate::runtime::{Commit, Error, Sink, Source, Store};
+use crate::types::lines::Output;
 use crate::types::{Millis, Stream};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -160,12 +163,99 @@ fn a_full_slot_is_left_with_the_broker_and_new_records_end_the_wait() {
 }
 
 fn append(topic: &mut EpochTopic, epoch: u64) -> Result<(), Error> {
-    topic.append(epoch, format!("epoch {epoch}").into_bytes())?;
+    topic.append(Commit { epoch, record: format!("epoch {epoch}").into_bytes(), output: None })?;
     let deadline = Instant::now() + PATIENCE;
     while topic.recorded(Duration::from_millis(50))? < Some(epoch) {
         assert!(Instant::now() < deadline, "epoch {epoch} was not recorded");
     }
     Ok(())
+}
+
+/// What an epoch of these tests puts out.
+fn output(epoch: u64) -> Arc<Outgoing> {
+    let mut out = Output::new(1);
+    for at in 0..50 {
+        let text = format!(
+            r#"{{"id":"t-d-{epoch}-{at}","subject":"c","time":"2026-11-21T09:00:00.000Z","data":{{}}}}"#
+        );
+        out.divisions[0].bytes.extend_from_slice(text.as_bytes());
+        out.divisions[0].end(Stream::ALL[at % 5]);
+    }
+    Arc::new(Outlets::new([3; 6], vec!["d".into()]).route(&[out]).0)
+}
+
+fn commit(epoch: u64) -> Commit {
+    Commit { epoch, record: format!("epoch {epoch}").into_bytes(), output: Some(output(epoch)) }
+}
+
+/// Hands in three epochs at once and waits until they are recorded.
+fn commit_three(topic: &mut EpochTopic) -> Result<(), Error> {
+    (0..3).try_for_each(|epoch| topic.append(commit(epoch)))?;
+    let deadline = Instant::now() + PATIENCE;
+    while topic.recorded(Duration::from_millis(50))? < Some(2) {
+        assert!(Instant::now() < deadline, "epoch 2 was not recorded");
+    }
+    Ok(())
+}
+
+/// Each class of what a broker may answer in the course of a transaction, and what comes of it: it is tried again by
+/// librdkafka, the producers are made anew and the epochs looked up or sent again, or this instance stops because another
+/// one leads.
+#[test]
+fn whatever_the_broker_answers_epochs_are_recorded_or_the_instance_stops() {
+    use RDKafkaApiKey as Api;
+    use RDKafkaRespErr as Answer;
+    let goes_on = [
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR__TRANSPORT),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_UNKNOWN),
+        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS),
+        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE),
+        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR__TRANSPORT),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR__TRANSPORT),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID),
+    ];
+    for (api, answer) in goes_on {
+        let (cluster, settings) = cluster();
+        let mut topic = open(&settings);
+        cluster.request_errors(api, &[answer]);
+        let done = commit_three(&mut topic);
+        assert!(done.is_ok(), "{api:?}, {answer:?}: {done:?}");
+        let mut recorded = read_all(&mut EpochLogReader::open(&settings).unwrap());
+        // The mock broker shows what was aborted, too.
+        recorded.dedup();
+        assert_eq!(recorded, ["epoch 0", "epoch 1", "epoch 2"], "{api:?}, {answer:?}");
+    }
+    let stops = [
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
+    ];
+    for (api, answer) in stops {
+        let (cluster, settings) = cluster();
+        let mut topic = open(&settings);
+        cluster.request_errors(api, &[answer]);
+        let error = commit_three(&mut topic).expect_err("another instance leads").to_string();
+        assert!(error.contains("another instance of tenant t"), "{api:?}, {answer:?}: {error}");
+    }
+}
+
+/// A broker that answers nothing right for ever is given up on.
+#[test]
+fn a_transaction_that_never_ends_well_is_given_up() {
+    let (cluster, settings) = cluster();
+    let mut topic = open(&settings);
+    let never = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE; 100];
+    cluster.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &never);
+    let error = commit_three(&mut topic).expect_err("it never ends well").to_string();
+    assert!(error.contains("epoch 0 could not be recorded in 5 tries"), "{error}");
 }
 
 fn open(settings: &KafkaSettings) -> EpochTopic {
