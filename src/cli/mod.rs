@@ -24,6 +24,7 @@ mod report;
 mod rules_file;
 mod run;
 mod summary;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use failure::Outcome;
@@ -55,6 +56,7 @@ enum Command {
     Replay(replay::Arguments),
     Reference(reference::Arguments),
     Check(check::Arguments),
+    Verify(verify::Arguments),
 }
 
 /// Carries out what the command line says.
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments, cli.json),
         Command::Reference(arguments) => reference::run(arguments, cli.json),
         Command::Check(arguments) => check::run(arguments, cli.json),
+        Command::Verify(arguments) => verify::run(arguments, cli.json),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

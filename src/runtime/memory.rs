@@ -2,6 +2,7 @@
 //! is dropped arrives or not, by seed; so every crash point between two steps is met.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::runtime::doors::{Clock, Commit, Error, Sink, Source, Store};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::OutputRecord;
+use crate::runtime::verify::{Found, Outputs};
 use crate::types::{Millis, Stream};
 
 /// A generator of test numbers: SplitMix64 (Steele, Lea and Flood 2014).
@@ -244,6 +246,31 @@ impl Store for MemoryStore {
         kept.into_iter().for_each(|commit| world.keep(commit));
         self.recorded = world.epochs.len().checked_sub(1).map(|last| last as u64);
         Ok(self.recorded)
+    }
+}
+
+/// Reads the world's output, each partition from its start.
+#[derive(Debug)]
+pub struct MemoryOutputs {
+    world: Shared,
+    /// By (stream, partition).
+    next: BTreeMap<(usize, u32), usize>,
+}
+
+impl MemoryOutputs {
+    /// Of this world.
+    pub fn of(world: &Shared) -> MemoryOutputs {
+        MemoryOutputs { world: world.clone(), next: BTreeMap::new() }
+    }
+}
+
+impl Outputs for MemoryOutputs {
+    fn next(&mut self, stream: Stream, partition: u32) -> Result<Option<Found>, Error> {
+        let next = self.next.entry((stream as usize, partition)).or_default();
+        let world = self.world.0.borrow();
+        let found = world.output[stream as usize][partition as usize].get(*next).cloned();
+        *next += 1;
+        Ok(found.map(|(key, timestamp, value)| Found { key, timestamp, value }))
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
 //! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent); `recover` walks the recorded
-//! epochs again, for the restart and for `reference`, `replay` and `verify`. Beside it `replay` runs plain logs, which
+//! epochs again, for the restart and for `reference`, `replay` and `verify`, which compares what is outside (`verify`). Beside it `replay` runs plain logs, which
 //! have no epochs. `flow` spreads the stages over threads; `gauges` is what the runtime tells of itself, for whoever
 //! watches.
 
@@ -17,6 +17,7 @@ pub mod outgoing;
 pub mod journal;
 pub mod core;
 pub mod recover;
+pub mod verify;
 pub mod arrivals;
 pub mod gauges;
 mod telling;

@@ -11,9 +11,10 @@ use crate::runtime::gauges::{Count, Gauges, Level, Phase, Readings, Series};
 use crate::runtime::inbox::Limits;
 use crate::runtime::journal::EpochRecord;
 use crate::runtime::leader::Leader;
-use crate::runtime::memory::{MemoryClock, MemorySource, MemoryStore, Seed, Shared};
+use crate::runtime::memory::{Arrived, MemoryClock, MemoryOutputs, MemorySource, MemoryStore, Seed, Shared};
 use crate::runtime::recover::replay;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::verify::{Verdict, verify};
 use crate::types::lines::{Lines, Output};
 use crate::types::record::Record;
 use crate::types::{DurationMs, Millis, Stream};
@@ -202,6 +203,13 @@ fn check_at_least_once(world: &Shared, seed: u64) -> usize {
     copies
 }
 
+/// What `verify` says of a world.
+fn verdict(world: &Shared) -> Verdict {
+    let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
+    let (mut source, mut store) = (world.source(), world.store());
+    verify(&mut core, &mut source, &mut store, &mut MemoryOutputs::of(world)).unwrap()
+}
+
 fn seeds() -> u64 {
     std::env::var("TRUNKLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
@@ -229,7 +237,11 @@ fn crashes(choose: impl Fn(&mut Seed) -> Delivery) -> (usize, usize, usize) {
         let stop = AtomicBool::new(false);
         leader.run_to_end(&stop, |_| {}).unwrap();
         drop(leader);
-        copies += check_at_least_once(&world, seed);
+        let found = check_at_least_once(&world, seed);
+        let verdict = verdict(&world);
+        assert!(verdict.is_sound() && verdict.beyond == 0, "seed {seed}: {verdict:?}");
+        assert_eq!(verdict.copies, found as u64, "seed {seed}");
+        copies += found;
         let world = world.0.borrow();
         outputs += world.output.iter().flatten().map(Vec::len).sum::<usize>();
         let total: usize = world.input.iter().map(Vec::len).sum();
@@ -435,6 +447,37 @@ fn a_restart_that_comes_out_otherwise_stops_before_it_sends() {
     world.0.borrow_mut().input.pop();
     let error = refused(&world, Toy::default(), settings());
     assert!(error.contains("in[1]"), "{error}");
+}
+
+/// Each way in which an output topic may not be what the log says is told as what it is.
+#[test]
+fn verify_finds_what_is_lost_doubled_or_different() {
+    let world = worked();
+    let sound = verdict(&world);
+    assert!(
+        sound.is_sound() && sound.outputs > 100 && sound.copies == 0 && sound.first.is_none(),
+        "{sound:?}"
+    );
+    let stream = Stream::Assignments as usize;
+    let spoilt = |spoil: &dyn Fn(&mut Vec<Arrived>)| {
+        let world = worked();
+        spoil(&mut world.0.borrow_mut().output[stream][0]);
+        let verdict = verdict(&world);
+        assert_eq!(verdict.outputs, sound.outputs);
+        (verdict.lost, verdict.doubled, verdict.different, verdict.beyond, verdict.first.is_some())
+    };
+    assert_eq!(spoilt(&|records| drop(records.pop())), (1, 0, 0, 0, true), "the last is lost");
+    let twice = |records: &mut Vec<Arrived>| {
+        let again = records[3].clone();
+        records.insert(7, again);
+    };
+    assert_eq!(spoilt(&twice), (0, 1, 0, 0, true));
+    assert_eq!(spoilt(&|records| records[5].2[20] ^= 1), (0, 0, 1, 0, true), "a bit");
+    assert_eq!(spoilt(&|records| records[5].1.0 += 1), (0, 0, 1, 0, true), "a timestamp");
+    assert_eq!(spoilt(&|records| records[5].0.push(b'x')), (0, 0, 1, 0, true), "a key");
+    assert_eq!(spoilt(&|records| records.swap(5, 6)).2, 2, "order");
+    let more = |records: &mut Vec<Arrived>| records.push((b"k".to_vec(), Millis(1), b"{}".to_vec()));
+    assert_eq!(spoilt(&more), (0, 0, 0, 1, false), "what no recorded epoch explains, yet");
 }
 
 #[test]

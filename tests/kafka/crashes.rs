@@ -28,7 +28,17 @@ fn check_nothing_lost(tenant: &Tenant) -> usize {
             assert!(firsts == expected, "{name}[{partition}] differs from the reference");
         }
     }
+    let verdict = verdict(tenant);
+    for (key, count) in [("lost", 0), ("doubled", 0), ("different", 0), ("beyond", 0), ("copies", copies)] {
+        assert_eq!(verdict[key], count, "{key}: {verdict}");
+    }
     copies
+}
+
+/// What `trunkline verify` says.
+fn verdict(tenant: &Tenant) -> serde_json::Value {
+    let (_, out, err) = tenant.run(&["--json", "verify", "--kafka"]);
+    serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"))
 }
 
 fn outputs(tenant: &Tenant) -> i64 {
@@ -68,6 +78,26 @@ fn exactly_once_kill_9_loses_and_repeats_nothing() {
 fn at_least_once_kill_9_loses_nothing_and_repeats_only_the_same_bytes() {
     let Some(copies) = kill_9("repeating", "at_least_once") else { return };
     assert!(copies > 0, "the kills came in the middle");
+}
+
+/// An output that no epoch of the log explains, and one that is there twice, are found on the broker.
+#[test]
+fn verify_finds_what_does_not_belong() {
+    let Some(broker) = broker() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (log, rules) = generate(folder.path(), 2_000, 14);
+    let tenant = Tenant::new(&broker, "verified", &rules, "");
+    tenant.load(lines(&log));
+    tenant.run_to_end();
+    assert_eq!(check_nothing_lost(&tenant), 0);
+    let read = tenant.read("out.conversations", 0);
+    let last = read.last().expect("a conversation opened");
+    tenant.write("out.conversations", 0, &last.key, last.timestamp, &last.value);
+    tenant.write("out.conversations", 0, b"care", None, b"{}");
+    let (code, out, err) = tenant.run(&["--json", "verify", "--kafka"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.contains(r#""beyond":1"#) && out.contains(r#""doubled":1"#), "{out}");
+    assert!(err.contains("is there again at the end"), "{err}");
 }
 
 #[test]

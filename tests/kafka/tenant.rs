@@ -124,6 +124,15 @@ impl Tenant {
         count
     }
 
+    /// Writes a record that was read once more, or any value, as an intruder would.
+    pub fn write(&self, name: &str, partition: i32, key: &[u8], timestamp: Option<i64>, value: &[u8]) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let topic = self.topic(name);
+        let record = BaseRecord::to(&topic).partition(partition).key(key).payload(value);
+        producer.send(BaseRecord { timestamp, ..record }).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    }
+
     /// End offsets summed over an output topic's partitions.
     pub fn end(&self, name: &str, partitions: i32) -> i64 {
         let consumer: BaseConsumer = self.client().create().unwrap();

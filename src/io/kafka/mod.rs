@@ -13,10 +13,12 @@ pub mod sink;
 pub mod commits;
 pub mod transactions;
 pub mod epochs;
+pub mod outputs;
 #[cfg(test)]
 mod tests;
 
 pub use epochs::{EpochLogReader, EpochTopic};
+pub use outputs::OutputTopics;
 pub use settings::{InputTopic, KafkaSettings};
 pub use sink::KafkaSink;
 pub use source::KafkaSource;
