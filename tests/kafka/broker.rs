@@ -10,6 +10,7 @@ pub struct Broker {
     pub address: String,
     /// Port and folder, if it is ours to stop.
     own: Option<(u16, tempfile::TempDir)>,
+    controller: u16,
 }
 
 static RUNNING: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
@@ -30,10 +31,19 @@ pub fn broker() -> Option<Arc<Broker>> {
     Some(broker)
 }
 
+/// A broker of a test's own, to be killed; `None` as `broker`.
+pub fn broker_alone() -> Option<Arc<Broker>> {
+    start_own().map(Arc::new)
+}
+
 fn start() -> Option<Broker> {
     if let Ok(address) = std::env::var("TRUNKLINE_TEST_KAFKA") {
-        return Some(Broker { address, own: None });
+        return Some(Broker { address, own: None, controller: 0 });
     }
+    start_own()
+}
+
+fn start_own() -> Option<Broker> {
     if let Some(missing) = ["java", "mvn"].iter().find(|program| !on_path(program)) {
         eprintln!(
             "SKIPPED: {missing} is missing, so there is no Kafka here; `scripts/kafka install` fetches it"
@@ -43,9 +53,8 @@ fn start() -> Option<Broker> {
     let folder = tempfile::tempdir().unwrap();
     let (port, controller) = two_free_ports();
     let own = Some((port, folder));
-    let broker = Broker { address: format!("127.0.0.1:{port}"), own };
-    let started = broker.script(&["start", "--heap", "768m", "--controller-port", &controller.to_string()]);
-    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    let broker = Broker { address: format!("127.0.0.1:{port}"), own, controller };
+    broker.start_again();
     Some(broker)
 }
 
@@ -83,6 +92,26 @@ impl Drop for Broker {
             let stopped = self.script(&["stop"]);
             assert!(stopped.status.success() || std::thread::panicking());
         }
+    }
+}
+
+impl Broker {
+    /// `kill -9`, and a new start on the same folder and ports.
+    pub fn kill_and_start(&self) {
+        let (_, folder) = self.own.as_ref().expect("a broker of our own");
+        let pid = std::fs::read_to_string(folder.path().join("b/kafka.pid")).unwrap();
+        assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+        let gone =
+            || self.script(&["status"]).status.code() != Some(0) && TcpListener::bind(&self.address).is_ok();
+        while !gone() {}
+        self.start_again();
+    }
+
+    /// Starts it on the same folder and ports.
+    pub fn start_again(&self) {
+        let started =
+            self.script(&["start", "--heap", "768m", "--controller-port", &self.controller.to_string()]);
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
     }
 }
 

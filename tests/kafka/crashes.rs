@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const EVENTS: u64 = 20_000;
 
 /// First appearances are the reference's lines in order; every other record is a copy of one of them.
-fn check_nothing_lost(tenant: &Tenant) -> usize {
+pub fn check_nothing_lost(tenant: &Tenant) -> usize {
     let reference = tenant.reference("reference");
     let mut copies = 0;
     for (stream, name) in STREAMS.iter().enumerate() {

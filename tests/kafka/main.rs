@@ -9,6 +9,7 @@ mod broker;
 mod tenant;
 mod equality;
 mod crashes;
+mod chaos;
 mod faults;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]

@@ -124,6 +124,11 @@ impl Tenant {
         count
     }
 
+    /// A plain consumer that is assigned nothing.
+    pub fn consumer(&self) -> BaseConsumer {
+        self.client().create().unwrap()
+    }
+
     /// Writes a record that was read once more, or any value, as an intruder would.
     pub fn write(&self, name: &str, partition: i32, key: &[u8], timestamp: Option<i64>, value: &[u8]) {
         let producer: BaseProducer = self.client().create().unwrap();
@@ -223,10 +228,15 @@ impl Running {
         self.0.wait().unwrap();
     }
 
+    /// Sends a signal: `-STOP`.
+    pub fn signal(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
     /// SIGTERM; then its exit code.
     pub fn terminate(mut self) -> i32 {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        self.signal("-TERM");
         self.0.wait().unwrap().code().unwrap_or(-1)
     }
 }

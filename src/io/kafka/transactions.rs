@@ -33,6 +33,14 @@ const POLL: Duration = Duration::from_micros(200);
 
 type Producer = BaseProducer<Deliveries>;
 
+/// A place at which a test makes the process die, as by `kill -9`; nothing without the feature.
+macro_rules! may_die {
+    ($place:literal) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($place, |_| std::process::abort());
+    };
+}
+
 /// What the writing thread is told.
 pub enum Message {
     /// The next epoch.
@@ -205,6 +213,7 @@ impl Writer {
         let written = producers.filter_map(|producer| producer.client().context().recorded_at(epoch)).next();
         self.next = written.map_or(self.next, |offset| offset + 1);
         self.shared.set(Ok(Some(epoch)));
+        may_die!("told");
     }
 
     /// What an outcome means.
@@ -243,8 +252,10 @@ impl Writer {
         producer.poll(Duration::ZERO);
         deliveries.disturbed();
         producer.begin_transaction().map_err(|e| trouble(&e))?;
+        may_die!("begun");
         let commit = self.commits.next().expect("an epoch waits");
         for record in commit.output.iter().flat_map(|output| output.records()) {
+            may_die!("sending");
             self.outlets
                 .send(producer, commit.epoch, &record)
                 .map_err(|e| reported(producer, e.to_string()))?;
@@ -255,7 +266,12 @@ impl Writer {
                 .partition(0)
                 .key(&key)
                 .payload(commit.record.as_slice());
-        self.outlets.produce(producer, commit.epoch, message).map_err(|e| reported(producer, e.to_string()))
+        may_die!("output-sent");
+        self.outlets
+            .produce(producer, commit.epoch, message)
+            .map_err(|e| reported(producer, e.to_string()))?;
+        may_die!("record-sent");
+        Ok(())
     }
 
     /// Whether all of the epoch being sent is acknowledged; waits a little.
@@ -266,6 +282,7 @@ impl Writer {
         // `commit_transaction` would wait in steps of 100 ms for what is in flight.
         if producer.in_flight_count() == 0 {
             producer.poll(Duration::ZERO);
+            may_die!("delivered");
             return Ok(true);
         }
         if Instant::now() > self.deadline {
@@ -307,6 +324,7 @@ impl Writer {
 
 /// Commits what a producer has sent.
 fn commit_of(producer: &Producer) -> Result<(), Trouble> {
+    may_die!("before-commit");
     let deadline = Instant::now() + COMMIT;
     loop {
         match producer.commit_transaction(deadline.saturating_duration_since(Instant::now())) {
@@ -316,6 +334,7 @@ fn commit_of(producer: &Producer) -> Result<(), Trouble> {
             Err(e) => return Err(trouble(&e)),
         }
     }
+    may_die!("committed");
     if producer.client().context().disturbed() {
         return Err(Trouble::Uncertain("the connection was disturbed meanwhile".into()));
     }
@@ -348,6 +367,7 @@ fn fatal(code: RDKafkaErrorCode, text: &str) -> Trouble {
 
 /// All producers, one after the other.
 fn initialise(settings: &KafkaSettings) -> Result<[Arc<Producer>; PRODUCERS], Error> {
+    may_die!("initialising");
     let one = |turn| {
         let door = |e: KafkaError| Error::Door(format!("the epoch topic's producer {turn}: {e}"));
         let producer =
@@ -362,5 +382,7 @@ fn initialise(settings: &KafkaSettings) -> Result<[Arc<Producer>; PRODUCERS], Er
             }
         }
     };
-    Ok([one(0)?, one(1)?])
+    let first = one(0)?;
+    may_die!("one-initialised");
+    Ok([first, one(1)?])
 }
