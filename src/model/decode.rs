@@ -96,6 +96,8 @@ struct Reader<'a> {
     event: Event,
     /// Identifiers named by `from` or `identifier`, blocked and bad ones too; `None`: no such object.
     identifiers_named: Option<usize>,
+    /// `text`, until it has been searched.
+    text: Option<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -111,6 +113,7 @@ impl<'a> Reader<'a> {
             failures: Vec::new(),
             event,
             identifiers_named: None,
+            text: None,
         }
     }
 

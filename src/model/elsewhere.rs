@@ -64,6 +64,7 @@ impl Understand {
             customer,
             opens: true,
             automated: false,
+            reply: None,
             queue: Some(queue),
             home: queue,
             maybe: false,

@@ -46,6 +46,10 @@ pub struct Event {
     pub preferred_agent: Option<String>,
     /// `lang`, lower-cased.
     pub lang: Option<String>,
+    /// The language detected in `text`, where `lang` is absent and the rules ask for languages.
+    pub detected: Option<String>,
+    /// The forms of terms that hold of `text`: places in `Rules::terms` and in the term's forms. Empty without a text.
+    pub hits: BTreeSet<(usize, usize)>,
     /// `intent`: its place in `Rules::intents`; `None`: absent, or one that the rules do not name.
     pub intent: Option<u16>,
     /// `tier` of a profile.
@@ -132,6 +136,8 @@ impl Event {
             agent: None,
             preferred_agent: None,
             lang: None,
+            detected: None,
+            hits: BTreeSet::new(),
             intent: None,
             tier: None,
             value: None,

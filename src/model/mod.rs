@@ -10,6 +10,7 @@ pub mod decode;
 mod clock;
 mod dedup;
 mod identity;
+pub mod terms;
 mod routing_rules;
 mod value;
 mod understand;

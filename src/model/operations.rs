@@ -117,9 +117,10 @@ impl Division {
     }
 
     fn open(&mut self, contact: Contact, moment: &mut Moment) {
-        let (id, automated) = (contact.conversation, contact.automated);
+        let (id, automated, reply) = (contact.conversation, contact.automated, contact.reply);
         let start = if contact.asks == Asks::Move { moment.clock } else { contact.arrived };
         self.create(contact, moment);
+        self.reply_to_contact(id, reply, moment);
         if automated {
             self.close(id, CloseOutcome::Automated, None, moment);
             return;
@@ -217,6 +218,7 @@ impl Division {
             self.conversation_mut(id).state = State::Queued; // a callback no longer
         }
         let channel_before = self.update(contact, moment);
+        self.reply_to_contact(id, contact.reply, moment);
         let conversation = self.conversation_mut(id);
         conversation.held_pause = false;
         conversation.reply_pause = false;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::division::{Division, Entry, Moment, State, Window};
 use super::output::{self, Body};
 use super::timers::Timer;
+use super::understand::Reply;
 use crate::rules::{Leave, StepAction};
 use crate::types::{
     Affinity, CloseOutcome, ConversationId, DurationMs, Millis, Objective, QueueId, TemplateId,
@@ -59,7 +60,7 @@ impl Division {
     /// The conversation leaves its queue without an agent: to another queue, or it is closed.
     pub fn leave(&mut self, id: ConversationId, leave: Leave, moment: &mut Moment) {
         if let Some(template) = leave.template {
-            self.reply(id, template, None, None, moment);
+            self.reply(id, (template, false), None, None, moment);
         }
         self.waiting.remove(&id);
         match leave.to {
@@ -167,7 +168,16 @@ impl Division {
         let position = self.waiting_in(queue) as u32;
         let mean = self.gaps.get(&queue).and_then(|gaps| gaps.mean);
         let expected = mean.map(|mean| (i128::from(position) * i128::from(mean) / 1_000) as i64);
-        self.reply(id, acknowledge.template, Some(position), expected, moment);
+        self.reply(id, (acknowledge.template, false), Some(position), expected, moment);
+    }
+
+    /// What the rules send back to a contact: of reply rules and acknowledgements a conversation gets the first only.
+    pub fn reply_to_contact(&mut self, id: ConversationId, reply: Option<Reply>, moment: &mut Moment) {
+        let Some(reply) = reply else { return };
+        if reply.always || !self.conversation(id).acknowledged {
+            self.conversation_mut(id).acknowledged = true;
+            self.reply(id, (reply.template, reply.private), None, None, moment);
+        }
     }
 
     /// Conversations that wait in a queue.
@@ -242,7 +252,7 @@ impl Division {
     fn reply(
         &self,
         id: ConversationId,
-        template: TemplateId,
+        (template, private): (TemplateId, bool),
         position: Option<u32>,
         expected_wait_s: Option<i64>,
         moment: &mut Moment,
@@ -254,7 +264,7 @@ impl Division {
             division: self.name(moment),
             channel: moment.channel_name(conversation.channel),
             template: moment.rules.template(template).to_owned(),
-            private: false,
+            private,
             position,
             expected_wait_s,
         };

@@ -1,17 +1,21 @@
-//! Routes: the first whose condition holds. Conditions are read field by field as the semantics list them.
+//! Routes and automated replies: the first whose condition holds. Conditions are read field by field as the semantics list them.
 
-use crate::rules::{Condition, Rules};
+use std::collections::BTreeSet;
+
+use crate::rules::{Condition, Reply, Rules};
 use crate::types::{ChannelId, Millis, QueueId};
 
 /// What is known of a contact when it is valued and routed.
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub channel: ChannelId,
-    /// Lower case; the event's or else the profile's.
+    /// Lower case; the event's or else the profile's or else what was detected.
     pub lang: Option<String>,
     pub intent: Option<u16>,
     /// Only one that the rules name.
     pub tier: Option<u16>,
+    /// Terms that hold of its text.
+    pub terms: BTreeSet<u16>,
     pub public: bool,
     pub reach: Option<i64>,
     pub lifetime_value: Option<i64>,
@@ -28,6 +32,11 @@ pub fn route(facts: &Facts, rules: &Rules) -> Option<QueueId> {
     rules.routes.iter().find(|route| holds(&route.when, facts, rules)).map(|route| route.queue)
 }
 
+/// The first automated reply that holds.
+pub fn reply<'r>(facts: &Facts, rules: &'r Rules) -> Option<&'r Reply> {
+    rules.replies.iter().find(|reply| holds(&reply.when, facts, rules))
+}
+
 fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
     let channel = when.channel.is_none_or(|channels| channels >> facts.channel.0 & 1 == 1);
     let lang =
@@ -35,6 +44,7 @@ fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
     let intent =
         when.intent.as_ref().is_none_or(|intents| facts.intent.is_some_and(|i| intents.contains(&i)));
     let tier = when.tier.as_ref().is_none_or(|tiers| facts.tier.is_some_and(|t| tiers.contains(&t)));
+    let term = when.term.as_ref().is_none_or(|terms| terms.iter().any(|term| facts.terms.contains(term)));
     let public = when.public.is_none_or(|public| public == facts.public);
     let reach = when.reach.is_none_or(|range| range.holds(facts.reach));
     let sentiment = when.sentiment.is_none_or(|range| range.holds(facts.sentiment));
@@ -48,6 +58,7 @@ fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
         && lang
         && intent
         && tier
+        && term
         && public
         && reach
         && sentiment

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::arrived;
 use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
-use super::routing_rules::{Facts, route};
+use super::routing_rules::{Facts, reply, route};
+use super::terms;
 use super::value::value;
 use crate::rules::{ConversationRules, Rules};
 use crate::types::{
     AttemptOutcome, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason,
-    KindId, Millis, Position, QueueId, TraceParent,
+    KindId, Millis, Position, QueueId, TemplateId, TraceParent,
 };
 
 /// What an agent is told of the customer: as it was at the latest contact.
@@ -47,6 +48,16 @@ pub enum Asks {
     Move,
 }
 
+/// What is sent back to a contact, before anybody has looked at it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    pub template: TemplateId,
+    /// Only the customer may see it.
+    pub private: bool,
+    /// Sent even if the conversation has had a reply of this sort.
+    pub always: bool,
+}
+
 /// What a contact asks of a division.
 #[derive(Clone, Debug)]
 pub struct Contact {
@@ -56,8 +67,10 @@ pub struct Contact {
     pub customer: CustomerNumber,
     /// Opens the conversation, or joins it.
     pub opens: bool,
-    /// Opened by a blocked customer: to be closed at once.
+    /// Opened by a blocked customer, or with a reply that ends it: to be closed at once.
     pub automated: bool,
+    /// What is sent back.
+    pub reply: Option<Reply>,
     /// Where to; none: it stays in its queue.
     pub queue: Option<QueueId>,
     /// The queue that it was routed to last, for a conversation that the division no longer holds.
@@ -221,7 +234,16 @@ impl Understand {
                 (id, division, queue)
             }
         };
-        let automated = opens && blocked;
+        let rule = reply(&facts, rules).filter(|_| !calls_back && !(opens && blocked));
+        let automated = opens && (blocked || rule.is_some_and(|rule| rule.closes));
+        let sent = match rule {
+            Some(rule) => Some(Reply { template: rule.template, private: rule.private, always: false }),
+            None if automated => {
+                let template = rules.conversation.blocked;
+                template.map(|template| Reply { template, private: false, always: true })
+            }
+            None => None,
+        };
         let known = self.known.get(&conversation);
         let (first_contact, home) =
             known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
@@ -232,6 +254,7 @@ impl Understand {
             customer,
             opens,
             automated,
+            reply: sent,
             queue,
             home: queue.unwrap_or(home),
             maybe: !opens && self.known[&conversation].maybe,
@@ -273,9 +296,11 @@ impl Understand {
         rules: &Rules,
     ) -> Facts {
         let profile = &self.histories.entry(customer).or_default().profile;
+        let lang = event.lang.clone().or(profile.lang.clone()).or(event.detected.clone());
         Facts {
             channel,
-            lang: event.lang.clone().or(profile.lang.clone()),
+            terms: terms::holding(&event.hits, lang.as_deref(), rules),
+            lang,
             intent: event.intent,
             tier: profile.known_tier(),
             public: event.public.unwrap_or(rules.channels[channel.at()].public),

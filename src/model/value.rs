@@ -9,6 +9,7 @@ pub fn value(facts: &Facts, rules: &ValueRules) -> i64 {
         rules.base,
         facts.tier.map_or(0, |tier| rules.tier[usize::from(tier)]),
         facts.intent.map_or(0, |intent| rules.intent[usize::from(intent)]),
+        facts.terms.iter().map(|term| rules.term[usize::from(*term)]).sum(),
         rules.channel[facts.channel.at()],
         if facts.public { rules.public } else { 0 },
         bracket(facts.reach, &rules.reach),

@@ -8,11 +8,11 @@ use super::calendar::Calendar;
 use super::complaint::{At, Complaint, ComplaintSort, Declared, Log};
 use super::reader::Fields;
 use super::settings::{
-    self, ActionDraft, ConditionDraft, LeaveDraft, QueueDraft, RouteDraft, Settings, ValueDraft,
+    self, ActionDraft, ConditionDraft, LeaveDraft, QueueDraft, Settings, ValueDraft, WORDS_MAX,
 };
 use super::{
-    Acknowledge, CalendarId, Channel, Closed, Condition, Dispatch, Division, Leave, MaxWait, MaxWaiting,
-    Queue, Route, Rules, Step, StepAction, Target, ValueRules,
+    Acknowledge, CalendarId, Channel, Closed, Condition, ConversationRules, Dispatch, Division, Leave,
+    MaxWait, MaxWaiting, Queue, Reply, Route, Rules, Step, StepAction, Target, ValueRules, doubts,
 };
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{DivisionId, QueueId, TemplateId};
@@ -55,6 +55,7 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
     settings.calendars.sort_by(|a, b| a.name.cmp(&b.name));
     settings.divisions.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     settings.queues.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    settings.terms.sort_by(|a, b| a.term.name.cmp(&b.term.name));
     let names = Names::new(&settings);
     if whole {
         names.resolve(log);
@@ -62,14 +63,28 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
         added_queues(&settings, &names, log);
         shares(&settings, log);
         check_routes(&settings, log);
+        check_terms(&settings, log);
         warn(&settings, log);
     }
     let channels = channels(&settings, &names);
     let divisions = divisions(&settings, &names);
     let queues = settings.queues.iter().map(|draft| queue(draft, &names)).collect();
-    let routes = settings.routes.iter().map(|draft| route(draft, &names)).collect();
+    let route = |draft: &settings::RouteDraft| Route {
+        when: condition(&draft.when, &names),
+        queue: names.queue(draft.queue.as_ref()),
+    };
+    let reply = |draft: &settings::ReplyDraft| Reply {
+        when: condition(&draft.when, &names),
+        template: draft.template.as_ref().map_or(TemplateId(0), |name| names.template(&name.value)),
+        private: draft.private,
+        closes: draft.closes,
+    };
+    let routes = settings.routes.iter().map(route).collect();
+    let replies = settings.replies.iter().map(reply).collect();
     let value = value(&settings.value, &names);
-    Rules {
+    let blocked = settings.blocked.as_ref().map(|name| names.template(&name.value));
+    let doubtful = doubts::Places::of(&settings);
+    let rules = Rules {
         version: settings.version,
         hash: xxh3_128(text.as_bytes()),
         text: text.to_owned(),
@@ -81,12 +96,18 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
         templates: names.templates,
         tiers: names.tiers,
         value,
-        conversation: settings.conversation,
+        conversation: ConversationRules { blocked, ..settings.conversation },
         divisions,
         queues,
         routes,
+        replies,
+        terms: settings.terms.into_iter().map(|draft| draft.term).collect(),
         calendars: settings.calendars,
+    };
+    if whole && log.is_clean() {
+        doubts::tell(&rules, &doubtful, log);
     }
+    rules
 }
 
 /// Every declared name, in the order of its table.
@@ -104,16 +125,20 @@ struct Names {
 impl Names {
     fn new(settings: &Settings) -> Names {
         let named = |points: &[(String, i64)], asked: fn(&ConditionDraft) -> &Option<Vec<String>>| {
-            let asked = settings.routes.iter().filter_map(|route| asked(&route.when).as_ref()).flatten();
+            let replies = settings.replies.iter().map(|reply| &reply.when);
+            let conditions = settings.routes.iter().map(|route| &route.when).chain(replies);
+            let asked = conditions.filter_map(|when| asked(when).as_ref()).flatten();
             let names = points.iter().map(|(name, _)| name).chain(asked);
             let mut names: Vec<String> = names.cloned().collect();
             names.sort_unstable();
             names.dedup();
             names
         };
-        let mut terms: Vec<String> = settings.terms.iter().map(|name| name.value.clone()).collect();
-        terms.sort_unstable();
-        let mut templates: Vec<String> = settings.queues.iter().flat_map(templates).cloned().collect();
+        let terms = settings.terms.iter().map(|draft| draft.term.name.clone()).collect();
+        let replies = settings.replies.iter().filter_map(|reply| reply.template.as_ref());
+        let replies = replies.chain(&settings.blocked).map(|name| &name.value);
+        let mut templates: Vec<String> =
+            settings.queues.iter().flat_map(templates).chain(replies).cloned().collect();
         templates.sort_unstable();
         templates.dedup();
         Names {
@@ -292,7 +317,7 @@ fn queue(draft: &QueueDraft, names: &Names) -> Queue {
     }
 }
 
-fn route(draft: &RouteDraft, names: &Names) -> Route {
+fn condition(when: &ConditionDraft, names: &Names) -> Condition {
     let places = |asked: &Option<Vec<String>>, list: &[String]| {
         let asked = asked.as_ref()?;
         let mut places: Vec<u16> =
@@ -301,20 +326,21 @@ fn route(draft: &RouteDraft, names: &Names) -> Route {
         places.dedup();
         Some(places)
     };
-    let when = &draft.when;
-    let when = Condition {
+    let terms: Option<Vec<String>> =
+        when.term.as_ref().map(|terms| terms.iter().map(|name| name.value.clone()).collect());
+    Condition {
         channel: when.channel.as_ref().map(|channels| names.channel_bits(channels.iter())),
         lang: when.lang.clone(),
         intent: places(&when.intent, &names.intents),
         tier: places(&when.tier, &names.tiers),
+        term: places(&terms, &names.terms),
         public: when.public,
         reach: when.reach,
         sentiment: when.sentiment,
         failed_attempts: when.failed_attempts,
         open: when.open.as_ref().map(|name| names.calendar(Some(name))),
         hour_of_week: when.hour_of_week.clone(),
-    };
-    Route { when, queue: names.queue(draft.queue.as_ref()) }
+    }
 }
 
 fn value(draft: &ValueDraft, names: &Names) -> ValueRules {
@@ -330,6 +356,7 @@ fn value(draft: &ValueDraft, names: &Names) -> ValueRules {
         failed_attempt_at_most: draft.failed_attempt.1,
         tier: points(&names.tiers, &draft.tier),
         intent: points(&names.intents, &draft.intent),
+        term: points(&names.terms, &draft.term),
         channel: points(&names.channels, &draft.channel),
         reach: draft.reach.clone(),
         lifetime_value: draft.lifetime_value.clone(),
@@ -422,10 +449,18 @@ fn check_routes(settings: &Settings, log: &Log<'_>) {
         }
         Some(_) => {}
     }
-    let first = settings.routes.iter().position(|route| !route.when.given);
-    for route in settings.routes.iter().skip(first.map_or(usize::MAX, |first| first + 1)) {
-        let what = format!("{} is never reached: a route above it has no condition", route.path);
-        log.warn(route.at, what, "move it up, or remove it");
+}
+
+/// All searches together are bounded.
+fn check_terms(settings: &Settings, log: &Log<'_>) {
+    let mut words = 0;
+    for draft in &settings.terms {
+        words += draft.term.forms.iter().map(|form| form.search.words().len()).sum::<usize>();
+        if words > WORDS_MAX {
+            let what = format!("terms: more than {WORDS_MAX} words in all searches together");
+            log.fault(draft.at, what, "use `word*` for words that begin alike, or remove some");
+            return;
+        }
     }
 }
 

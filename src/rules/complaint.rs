@@ -17,7 +17,7 @@ pub enum ComplaintSort {
     Warning,
 }
 
-/// One complaint. Its text form is `file:line:column: what; advice`.
+/// One complaint. Its text form is `file:line:column: what; advice`, and below it the excerpt, if there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Complaint {
     /// Name of the file, as it was given.
@@ -32,12 +32,17 @@ pub struct Complaint {
     pub what: String,
     /// What to do; may be empty.
     pub advice: String,
+    /// The line of a search that it is about, and below it a caret under the fault; empty where it is about no search.
+    pub excerpt: String,
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
-        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
+        if !self.advice.is_empty() {
+            write!(f, "; {}", self.advice)?;
+        }
+        self.excerpt.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 
@@ -104,6 +109,15 @@ impl<'t> Log<'t> {
         self.add(ComplaintSort::Fault, at, what.into(), advice.into());
     }
 
+    /// A fault at a byte of a search that is written as a string of the file, which begins at `at`. If it stands there as
+    /// it is, without escapes, the complaint points into it.
+    pub(super) fn fault_within(&self, at: usize, search: &str, byte: usize, what: String, advice: &str) {
+        let quotes = self.text[at..].find(search).filter(|quotes| *quotes <= LONGEST_QUOTES);
+        let excerpt = excerpt(search, byte);
+        let place = quotes.map_or(at, |quotes| at + quotes + byte);
+        self.add_with(ComplaintSort::Fault, place, what, advice.to_owned(), excerpt);
+    }
+
     pub(super) fn syntax(&self, at: usize, what: impl Into<String>) {
         self.add(ComplaintSort::Syntax, at, what.into(), "correct the TOML".to_owned());
     }
@@ -125,6 +139,11 @@ impl<'t> Log<'t> {
 
     pub(super) fn references(&self) -> Vec<Reference> {
         self.references.borrow().clone()
+    }
+
+    /// Whether nothing but warnings has been told.
+    pub(super) fn is_clean(&self) -> bool {
+        self.complaints.borrow().iter().all(|complaint| complaint.sort == ComplaintSort::Warning)
     }
 
     /// All complaints, ordered by place. The first syntax error voids the rest of what is told about its section, since
@@ -169,12 +188,29 @@ impl<'t> Log<'t> {
     }
 
     fn add(&self, sort: ComplaintSort, at: usize, what: String, advice: String) {
+        self.add_with(sort, at, what, advice, String::new());
+    }
+
+    fn add_with(&self, sort: ComplaintSort, at: usize, what: String, advice: String, excerpt: String) {
         let at = at.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= at);
         let before = &self.text.as_bytes()[self.line_starts[line - 1]..at];
         let characters = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
         let (line, column) = (line as u32, characters as u32 + 1);
-        let complaint = Complaint { file: self.file.to_owned(), line, column, sort, what, advice };
+        let complaint = Complaint { file: self.file.to_owned(), line, column, sort, what, advice, excerpt };
         self.complaints.borrow_mut().push(complaint);
     }
+}
+
+/// Three quotes and the line end behind them.
+const LONGEST_QUOTES: usize = 5;
+
+/// The line of a text in which a byte stands, and a line with a caret below that byte. A character is taken to be one
+/// column wide.
+fn excerpt(text: &str, byte: usize) -> String {
+    let start = text[..byte].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let blank = |character: char| if character == '\t' { '\t' } else { ' ' };
+    let before: String = text[start..byte].chars().map(blank).collect();
+    format!("{line}\n{before}^")
 }

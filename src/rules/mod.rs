@@ -6,9 +6,12 @@ mod reader;
 mod settings;
 mod compile;
 mod curve;
+mod doubts;
 pub mod ageing;
 pub mod calendar;
 pub mod keys;
+pub mod language;
+pub mod terms;
 
 pub use compile::{Checked, check, compile};
 pub use complaint::{Complaint, ComplaintSort};
@@ -16,6 +19,7 @@ pub use curve::CURVE_POINTS_MAX;
 
 use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId, TemplateId};
 use calendar::Calendar;
+use terms::Term;
 
 /// Compiled rules: names resolved to indices, defaults filled in, everything checked.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub struct Rules {
     pub intents: Vec<String>,
     /// Every tier that `[value]` or a condition names, ordered.
     pub tiers: Vec<String>,
+    /// Ordered by name.
+    pub terms: Vec<Term>,
     /// `[value]`.
     pub value: ValueRules,
     /// `[conversation]`.
@@ -50,6 +56,8 @@ pub struct Rules {
     pub queues: Vec<Queue>,
     /// First match wins; the last has no condition. Empty only if there are no queues.
     pub routes: Vec<Route>,
+    /// First match wins.
+    pub replies: Vec<Reply>,
     /// Every template that is named, ordered.
     pub templates: Vec<String>,
 }
@@ -160,6 +168,8 @@ pub struct ValueRules {
     pub tier: Vec<i64>,
     /// By place in `Rules::intents`.
     pub intent: Vec<i64>,
+    /// By place in `Rules::terms`.
+    pub term: Vec<i64>,
     /// By `ChannelId`.
     pub channel: Vec<i64>,
     /// `(from, points)`, ascending: the last `from` that is not above the value counts.
@@ -186,6 +196,8 @@ pub struct ConversationRules {
     pub attempts_kept: u32,
     /// And only those that are not older (inclusive).
     pub attempts_window: DurationMs,
+    /// What a blocked customer is sent whose conversation is closed at once.
+    pub blocked: Option<TemplateId>,
 }
 
 /// `[divisions.<name>]`.
@@ -433,6 +445,19 @@ pub struct Route {
     pub queue: QueueId,
 }
 
+/// `[[replies]]`.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// All must hold.
+    pub when: Condition,
+    /// What is sent.
+    pub template: TemplateId,
+    /// Whether only the customer may see it.
+    pub private: bool,
+    /// `then = "close"`: a conversation that the contact opened ends with it.
+    pub closes: bool,
+}
+
 /// Conditions: all fields that are given must hold; within a field one of the values must. A range on an absent
 /// value does not hold.
 #[derive(Clone, Debug, Default)]
@@ -445,6 +470,8 @@ pub struct Condition {
     pub intent: Option<Vec<u16>>,
     /// Places in `Rules::tiers`.
     pub tier: Option<Vec<u16>>,
+    /// Places in `Rules::terms`.
+    pub term: Option<Vec<u16>>,
     /// The contact's `public`, or its channel's.
     pub public: Option<bool>,
     /// Of `reach`.
@@ -499,6 +526,15 @@ impl Rules {
     /// The name of a template.
     pub fn template(&self, id: TemplateId) -> &str {
         &self.templates[id.at()]
+    }
+
+    /// Whether anything depends on the language of a contact, so that it is worth detecting.
+    pub fn asks_for_language(&self) -> bool {
+        let conditions =
+            self.routes.iter().map(|route| &route.when).chain(self.replies.iter().map(|r| &r.when));
+        self.queues.iter().any(|queue| queue.match_lang)
+            || self.terms.iter().any(Term::asks_for_language)
+            || conditions.into_iter().any(|when| when.lang.is_some())
     }
 
     /// The calendar of an id.

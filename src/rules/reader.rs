@@ -45,6 +45,11 @@ impl<'t> Value<'t> {
         self.log.fault(self.at, format!("{} {what}", self.path), advice);
     }
 
+    /// Complains about a byte of the search that the value, a string, holds.
+    pub(super) fn fault_within(&self, search: &str, byte: usize, what: &str, advice: &str) {
+        self.log.fault_within(self.at, search, byte, format!("{} {what}", self.path), advice);
+    }
+
     /// The text of a string, without a complaint if it is none.
     pub(super) fn as_text(&self) -> Option<&'t str> {
         self.item.as_str()

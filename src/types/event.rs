@@ -185,6 +185,8 @@ pub struct Event {
     pub preferred_key: u64,
     /// Keyed hash of the lower-cased `lang`; 0: absent.
     pub lang_key: u64,
+    /// Keyed hash of the language detected in the text, where `lang` is absent and the rules ask for languages; 0: none.
+    pub detected_key: u64,
     /// `agent`; length 0: absent.
     pub agent: Span,
     /// `preferred_agent`; length 0: absent.
@@ -198,6 +200,8 @@ pub struct Event {
     pub identifiers: List,
     /// `skills`: into `Events::skills`; `None`: absent.
     pub skills: Option<List>,
+    /// Forms of terms that hold of `text`, numbered by term, then by their place in it: into `Events::hits`, ascending.
+    pub hits: List,
     /// `langs`, keyed hashes as `lang_key`: into `Events::langs`.
     pub langs: List,
     /// `capacity`: into `Events::capacities`.
@@ -252,12 +256,14 @@ impl Event {
         agent_key: 0,
         preferred_key: 0,
         lang_key: 0,
+        detected_key: 0,
         agent: Span { start: 0, len: 0 },
         preferred: Span { start: 0, len: 0 },
         thread: Span { start: 0, len: 0 },
         outcome: None,
         identifiers: List { start: 0, len: 0 },
         skills: None,
+        hits: List { start: 0, len: 0 },
         langs: List { start: 0, len: 0 },
         capacity: List { start: 0, len: 0 },
         queues: None,
@@ -339,6 +345,8 @@ pub struct Events {
     pub skills: Vec<SkillLevel>,
     /// Entries of `Event::langs`.
     pub langs: Vec<u64>,
+    /// Entries of `Event::hits`.
+    pub hits: Vec<u32>,
     /// Entries of `Event::capacity`; no channel stands twice in one event.
     pub capacities: Vec<(ChannelId, u32)>,
     /// Entries of `Event::queues`; no queue stands twice in one event.
@@ -358,6 +366,7 @@ impl Events {
         self.identifiers.clear();
         self.skills.clear();
         self.langs.clear();
+        self.hits.clear();
         self.capacities.clear();
         self.queues.clear();
         self.rejected.clear();

@@ -158,8 +158,10 @@ pub struct Contact {
     pub channel: ChannelId,
     /// Whether it opens the conversation.
     pub opens: bool,
-    /// Whether a conversation that it opens is closed at once.
+    /// Whether it opens a conversation of a blocked customer, which is closed at once.
     pub blocked: bool,
+    /// The automated reply, a place in `Rules::replies`; one that closes does so only if the contact `opens`.
+    pub reply: Option<u16>,
 }
 
 impl Contact {
@@ -182,6 +184,7 @@ impl Contact {
         channel: ChannelId(0),
         opens: false,
         blocked: false,
+        reply: None,
     };
 }
 

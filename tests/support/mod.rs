@@ -5,5 +5,6 @@ pub mod dice;
 pub mod engines;
 pub mod random_log;
 pub mod random_rules;
+pub mod random_texts;
 pub mod story;
 pub mod words;

@@ -14,6 +14,7 @@ use trunkline::types::{AcceptMode, Millis};
 use super::dice::Dice;
 use super::engines::compiled;
 use super::random_rules::{CHANNELS, DIVISIONS, KINDS, LANGS, QUEUES, SKILLS, rules};
+use super::random_texts::text;
 
 /// Monday, 2026-03-02, 08:59 UTC: a minute before the calendar `day` opens.
 const START: Millis = Millis(1_772_441_940_000);
@@ -234,6 +235,7 @@ impl World {
         data.insert("from".to_owned(), from);
         self.maybe(&mut data, 25, "queue", |dice| json!(QUEUES[dice.below(4)].0));
         self.maybe(&mut data, 30, "thread", |dice| json!(dice.pick(&["t1", "t2", "Ünï"])));
+        self.maybe(&mut data, 60, "text", |dice| json!(text(dice)));
         self.maybe(&mut data, 20, "lang", |dice| json!(dice.pick(&["en", "ES", "de"])));
         self.maybe(&mut data, 20, "intent", |dice| json!(dice.pick(&["buy", "cancel", "other"])));
         self.maybe(&mut data, 30, "value", |dice| json!(dice.between(-100, 100)));

@@ -2,6 +2,7 @@
 //! meets them.
 
 use super::dice::Dice;
+use super::random_texts;
 
 /// Divisions of all random rules.
 pub const DIVISIONS: [&str; 2] = ["east", "west"];
@@ -23,6 +24,7 @@ pub fn rules(dice: &mut Dice) -> String {
     identity(dice, &mut text);
     channels(dice, &mut text);
     calendars(dice, &mut text);
+    text += &random_texts::terms(dice);
     value(dice, &mut text);
     let mut by_priority = Vec::new();
     for division in DIVISIONS {
@@ -38,6 +40,7 @@ pub fn rules(dice: &mut Dice) -> String {
         let by_priority = by_priority[DIVISIONS.iter().position(|name| *name == division).unwrap_or(0)];
         self::queue(dice, &mut text, (queue, division), by_priority);
     }
+    text += &random_texts::replies(dice);
     routes(dice, &mut text);
     text
 }
@@ -57,6 +60,9 @@ fn basics(dice: &mut Dice, text: &mut String) {
         "[conversation]\nzone = \"{zone}\"\ncontinuity = \"{continuity}\"\nidle_close = \"{idle_close}\"\n\
          attempts_kept = {kept}\nattempts_window = \"{attempts_window}\"\n"
     );
+    if dice.percent(50) {
+        *text += "blocked = { template = \"blocked\" }\n";
+    }
 }
 
 fn identity(dice: &mut Dice, text: &mut String) {
@@ -108,6 +114,7 @@ fn value(dice: &mut Dice, text: &mut String) {
     ]);
     *text += &format!("failed_attempt = {failed}\n");
     *text += "tier = { gold = 300, silver = 100 }\nintent = { buy = 200, cancel = -50 }\nchannel = { phone = 50 }\n";
+    *text += &format!("term = {{ anger = {}, money = 60 }}\n", dice.between(-30, 90));
     *text += "reach = [[0, 1], [1000, 50]]\nlifetime_value = [[1000, 50], [10000, 200]]\n";
     *text += "sentiment = [[-100, 100], [0, 0], [50, -30]]\n";
 }
@@ -228,6 +235,8 @@ fn routes(dice: &mut Dice, text: &mut String) {
         "channel = [\"phone\"]",
         "channel = [\"chat\", \"mail\"], public = true",
         "lang = [\"es\"]",
+        "term = [\"rival\", \"anger\"]",
+        "term = [\"money\"], lang = [\"en\", \"ja\"]",
         "intent = [\"buy\"]",
         "tier = [\"gold\"]",
         "reach = { at_least = 10 }",

@@ -58,6 +58,7 @@ pub fn rules() -> Rules {
             failed_attempt_at_most: 0,
             tier: vec![0; 2],
             intent: vec![0; 2],
+            term: Vec::new(),
             channel: vec![0; CHANNELS.len()],
             reach: Vec::new(),
             lifetime_value: Vec::new(),
@@ -69,6 +70,7 @@ pub fn rules() -> Rules {
             idle_close: DurationMs::days(7),
             attempts_kept: 8,
             attempts_window: DurationMs::days(7),
+            blocked: None,
         },
         divisions: vec![division(DIVISIONS[0], &[0, 1, 2]), division(DIVISIONS[1], &[3])],
         queues: QUEUES
@@ -77,6 +79,8 @@ pub fn rules() -> Rules {
             .map(|(at, name)| queue(name, DivisionId(u16::from(at == 3))))
             .collect(),
         routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
+        replies: Vec::new(),
+        terms: Vec::new(),
         templates: Vec::new(),
     }
 }

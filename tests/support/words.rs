@@ -3,7 +3,7 @@
 //! `contact chat id:7 value=30` → `contact.received` with `data` `{"channel":"chat","from":{"id":"7"},"value":30}`.
 //! After the word for the type come words in the order that `TYPES` gives, then in any order: `kind:value` for an
 //! identifier, `c1` for the first conversation that was opened, `member=value` (dots nest, `[a,b]` is an array),
-//! `!member=value` for a member of the envelope; `due=+1h` is an instant.
+//! `!member=value` for a member of the envelope; `due=+1h` is an instant; `~` in a `text` is a blank.
 
 use serde_json::{Map, Value, json};
 use trunkline::model::output::time_text;
@@ -54,6 +54,7 @@ pub fn event(line: &str, id: &str, time: &str, conversation: impl Fn(&str) -> St
         if let Some((member, value)) = word.split_once('=') {
             match member.strip_prefix('!') {
                 Some(member) => put(&mut event, member, json!(value)),
+                None if member == "text" => put(&mut data, member, json!(value.replace('~', " "))),
                 None if member == "due" => put(&mut data, member, json!(time_text(instant(value)))),
                 None => put(&mut data, member, value_of(value)),
             }

@@ -59,6 +59,7 @@ pub fn rules() -> Rules {
             failed_attempt_at_most: 0,
             tier: vec![0; 2],
             intent: vec![0; 2],
+            term: Vec::new(),
             channel: vec![0; 3],
             reach: vec![],
             lifetime_value: vec![],
@@ -70,10 +71,13 @@ pub fn rules() -> Rules {
             idle_close: DurationMs::days(7),
             attempts_kept: 8,
             attempts_window: DurationMs::days(7),
+            blocked: None,
         },
         divisions: vec![division("care", &[0, 1]), division("sales", &[2])],
         queues: vec![queue("care_de", 0), queue("care_en", 0), queue("sales_in", 1)],
         routes: vec![Route { when: Condition::default(), queue: QueueId(0) }],
+        replies: Vec::new(),
+        terms: Vec::new(),
         templates: Vec::new(),
     }
 }

@@ -9,6 +9,8 @@ use super::Reader;
 use crate::model::event::{AgentQueue, Identifier, Tier};
 use crate::model::json::{self, Shape};
 use crate::model::normalise::{Normal, normalise};
+use crate::model::terms;
+use crate::rules::language;
 use crate::types::{
     AgentPresence, ConversationId, DivisionId, DurationMs, EventType, KindId, QueueId, RejectReason,
 };
@@ -83,6 +85,12 @@ impl Reader<'_> {
                 self.member(&path, name, raw);
             }
         }
+        if let (EventType::ContactReceived, Some(text)) = (event_type, self.text.take()) {
+            self.event.hits = terms::hits(&text, self.rules);
+            if self.rules.asks_for_language() && self.event.lang.is_none() {
+                self.event.detected = language::detect(&text).map(str::to_owned);
+            }
+        }
         seen
     }
 
@@ -153,9 +161,10 @@ impl Reader<'_> {
             }
             "text" => {
                 let text = self.text(path, raw);
-                if text.is_some_and(|text| text.len() > self.limits.text_bytes) {
+                if text.as_ref().is_some_and(|text| text.len() > self.limits.text_bytes) {
                     self.fail(RejectReason::TooLarge, path);
                 }
+                self.text = text;
             }
             "value" => self.event.value = self.integer(path, raw, EXACT),
             "reach" => self.event.reach = self.integer(path, raw, EXACT),

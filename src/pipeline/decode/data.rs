@@ -28,6 +28,9 @@ impl Pass<'_> {
             };
             (more, at) = self.next_name(at)?;
         }
+        if self.message.len > 0 {
+            self.detect_language();
+        }
         let whole = seen & self.shape.required == self.shape.required;
         let whose = !self.shape.whose || seen & WHOSE != 0;
         (whole && whose && self.queues_are_of_the_division()).then_some(at)

@@ -26,6 +26,8 @@ pub struct Pass<'a> {
     pub(super) row: &'a mut Event,
     pub(super) lists: Lists<'a>,
     pub(super) shape: &'a Shape,
+    /// The text whose language may have to be detected; length 0: none.
+    pub(super) message: Span,
     /// A string passed that may not be UTF-8.
     pub(super) doubt: bool,
     /// A line end was passed between tokens.
@@ -37,6 +39,7 @@ pub struct Lists<'a> {
     pub identifiers: &'a mut Vec<Identifier>,
     pub skills: &'a mut Vec<SkillLevel>,
     pub langs: &'a mut Vec<u64>,
+    pub hits: &'a mut Vec<u32>,
     pub capacities: &'a mut Vec<(ChannelId, u32)>,
     pub queues: &'a mut Vec<AgentQueue>,
 }
@@ -72,12 +75,13 @@ impl<'a> Pass<'a> {
         unescaped: &'a mut Vec<u8>,
         out: &'a mut Events,
     ) -> Pass<'a> {
-        let Events { rows, identifiers, skills, langs, capacities, queues, .. } = out;
+        let Events { rows, identifiers, skills, langs, hits, capacities, queues, .. } = out;
         rows.push(Event::EMPTY);
         let row = rows.last_mut().expect("a row was added");
-        let lists = Lists { identifiers, skills, langs, capacities, queues };
+        let lists = Lists { identifiers, skills, langs, hits, capacities, queues };
         let shape = &tables.shapes[0];
-        Pass { tables, memory, src, unescaped, row, lists, shape, doubt: false, newline: false }
+        let message = Span::default();
+        Pass { tables, memory, src, unescaped, row, lists, shape, message, doubt: false, newline: false }
     }
 
     /// Reads the event in structured mode from `start` to `end`. Tells whether a line end was passed between tokens.

@@ -1,14 +1,15 @@
 //! The parts of an event that have more than one value: identifiers, skills, languages, an agent's capacity and
 //! queues; and the texts that need more than a look-up. Part of the fast pass, with the same promise.
 
-use super::cursor::{Cursor, unescape};
+use super::cursor::Cursor;
 use super::data::{CAPACITY_MAX, DELAY_S_MAX, LEVEL_MAX, RANK_MAX};
 use super::fast::{Pass, run};
 use super::identifier::Normal;
 use super::scan;
 use super::texts::bytes_of;
-use crate::types::event::{AgentQueue, Identifier, List, SkillLevel};
-use crate::types::{AgentPresence, ChannelId, DivisionId, DurationMs, KindId, QueueId};
+use crate::rules::language;
+use crate::types::event::{AgentQueue, Identifier, List, SkillLevel, Span};
+use crate::types::{AgentPresence, ChannelId, DivisionId, DurationMs, EventType, KindId, QueueId};
 
 /// Up to so many skills are compared with each other; more are sorted, so that a hostile event costs no square.
 const COMPARED: usize = 32;
@@ -39,21 +40,54 @@ impl Pass<'_> {
         Some((AgentPresence::ALL[usize::from(place)], at))
     }
 
-    /// `text`: nobody keeps it, but its length is bounded.
+    /// `text`: nobody keeps it, but its length is bounded, and the rules may ask what is in it.
     pub(super) fn message(&mut self, at: usize) -> Option<usize> {
         let (text, at) = self.with_cursor(at, Cursor::quoted)?;
         let most = self.tables.limits.text_bytes;
-        if text.end - text.start <= most {
+        let is_read = self.tables.reads_texts() && self.row.event_type == EventType::ContactReceived;
+        // Escapes only ever shorten a text, so only a long one needs to be unescaped to be measured.
+        if text.end - text.start <= most && !is_read {
             return Some(at);
         }
-        // Escapes only ever shorten a text, so only a long one needs to be unescaped to be measured.
         let before = self.unescaped.len();
-        if text.escaped {
-            unescape(&self.src.bytes()[text.start..text.end], self.unescaped);
+        let span = self.span(text);
+        let fits = span.len as usize <= most;
+        if fits && is_read {
+            self.read_message(span)?;
         }
-        let length = self.unescaped.len() - before;
-        self.unescaped.truncate(before);
-        (text.escaped && length <= most).then_some(at)
+        if self.message.len == 0 {
+            self.unescaped.truncate(before);
+        }
+        fits.then_some(at)
+    }
+
+    /// Which terms hold of a contact's text; and whether its language will have to be detected. `None`: it is not UTF-8.
+    #[inline(never)]
+    fn read_message(&mut self, span: Span) -> Option<()> {
+        let text = bytes_of(self.src.bytes(), self.unescaped, span);
+        let text = std::str::from_utf8(text).ok()?;
+        if let Some(terms) = &self.tables.terms {
+            let start = self.lists.hits.len();
+            terms.search(text, &mut self.memory.searched, self.lists.hits);
+            self.row.hits = run(self.lists.hits, start);
+        }
+        if self.tables.languages.is_some() && self.row.lang_key == 0 {
+            self.message = span;
+        }
+        Some(())
+    }
+
+    /// All members have been read: if none told the language of the text, it is detected.
+    #[inline(never)]
+    pub(super) fn detect_language(&mut self) {
+        let span = std::mem::take(&mut self.message);
+        let Some(languages) = self.tables.languages.as_ref().filter(|_| self.row.lang_key == 0) else {
+            return;
+        };
+        let text = std::str::from_utf8(self.bytes(span)).expect("it was looked at when it was read");
+        let found = language::detect(text);
+        let found = found.and_then(|found| languages.iter().find(|(name, _)| *name == found));
+        self.row.detected_key = found.map_or(0, |(_, key)| *key);
     }
 
     #[inline(always)]

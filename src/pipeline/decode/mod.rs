@@ -19,6 +19,8 @@ mod phone;
 mod identifier;
 mod tables;
 mod texts;
+mod words;
+mod terms;
 mod fast;
 mod data;
 mod maps;
@@ -56,6 +58,7 @@ struct Mark {
     langs: usize,
     capacities: usize,
     queues: usize,
+    hits: usize,
     unescaped: usize,
 }
 
@@ -199,6 +202,7 @@ impl Decoder {
             langs: events.langs.len(),
             capacities: events.capacities.len(),
             queues: events.queues.len(),
+            hits: events.hits.len(),
             unescaped: self.unescaped.len(),
         }
     }
@@ -211,6 +215,7 @@ impl Decoder {
         events.langs.truncate(mark.langs);
         events.capacities.truncate(mark.capacities);
         events.queues.truncate(mark.queues);
+        events.hits.truncate(mark.hits);
         self.unescaped.truncate(mark.unescaped);
     }
 }

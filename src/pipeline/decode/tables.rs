@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::identifier::Normaliser;
 use super::members::{Member, MemberNames, Shape};
 use super::names::{Names, WORD};
+use super::terms::{Scratch, Terms};
 use super::time::LastDate;
 use crate::rules::Rules;
 use crate::rules::keys::{Keys, SubKey};
+use crate::rules::language;
 use crate::types::record::Limits;
 use crate::types::{AgentPresence, EventType};
 
@@ -28,9 +30,19 @@ pub struct Tables {
     pub members: Names,
     pub member_names: MemberNames,
     pub shapes: Vec<Shape>,
+    /// What texts are searched for, if for anything.
+    pub terms: Option<Terms>,
+    /// Keyed hashes of the languages that can be detected; `None`: nothing asks for languages.
+    pub languages: Option<Vec<(&'static str, u64)>>,
 }
 
 impl Tables {
+    /// Whether anybody reads what customers write.
+    #[inline]
+    pub fn reads_texts(&self) -> bool {
+        self.terms.is_some() || self.languages.is_some()
+    }
+
     pub fn new(rules: Arc<Rules>, keys: Keys, limits: Limits) -> Tables {
         assert!((4..=64).contains(&limits.depth), "a depth from 4 to 64");
         assert!(limits.event_bytes <= limits.record_bytes && limits.record_bytes < 1 << 30);
@@ -46,6 +58,10 @@ impl Tables {
             members: Names::new(Member::ALL.iter().map(|m| m.name())),
             member_names: MemberNames::new(),
             shapes: EventType::ALL.iter().map(|t| Shape::of(*t)).collect(),
+            terms: Terms::new(&rules),
+            languages: rules.asks_for_language().then(|| {
+                language::LANGUAGES.iter().map(|lang| (*lang, keys.name(lang.as_bytes()))).collect()
+            }),
             rules,
             keys,
             limits,
@@ -66,6 +82,7 @@ const LANG: u128 = 1 << 127;
 pub struct Memory {
     pub normaliser: Normaliser,
     pub dates: LastDate,
+    pub searched: Scratch,
     sources: Vec<Source>,
     hashes: Vec<(u128, u64)>,
 }
@@ -84,6 +101,7 @@ impl Memory {
         Memory {
             normaliser: Normaliser::new(&tables.rules, tables.limits.name_bytes),
             dates: LastDate::default(),
+            searched: Scratch::default(),
             sources: vec![nothing; SOURCES],
             hashes: vec![(0, 0); HASHES],
         }

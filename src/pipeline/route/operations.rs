@@ -260,7 +260,7 @@ impl Division {
     fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
         self.book[slot].last = self.clock;
         self.create(slot, contact, events.text(event.thread), contact.opens || contact.maybe);
-        if contact.blocked && contact.opens {
+        if self.reply_to_contact(slot, contact) {
             self.close(slot, CloseOutcome::Automated, None);
             return;
         }
@@ -300,6 +300,8 @@ impl Division {
         }
         let conversation = &mut self.book[slot];
         let from = std::mem::replace(&mut conversation.channel, contact.channel);
+        self.reply_to_contact(slot, contact);
+        let conversation = &mut self.book[slot];
         if conversation.agent != NONE {
             self.start_next_response(slot, contact.arrived);
             if from != contact.channel {

@@ -1,10 +1,11 @@
 //! Into a queue and out of it again without an agent: closed and full queues, overflow and expiry, steps of relaxation,
 //! callbacks, and what is sent to a customer who has to wait.
 
-use crate::rules::Leave;
+use crate::rules::{Leave, Reply};
 use crate::types::decision::{Body, Replied};
+use crate::types::operation::Contact;
 use crate::types::{
-    Affinity, CloseOutcome, CustomerId, DurationMs, Millis, Objective, QueueId, TemplateId, WithdrawReason,
+    Affinity, CloseOutcome, CustomerId, DurationMs, Millis, Objective, QueueId, WithdrawReason,
 };
 
 use super::conversation::State;
@@ -101,7 +102,7 @@ impl Division {
     /// The conversation, which waits no longer, leaves its queue without an agent: to another queue, or it is closed.
     pub(super) fn leave(&mut self, slot: u32, leave: Leave) {
         if let Some(template) = leave.template {
-            self.reply(slot, template, None, None);
+            self.reply(slot, Replied { template, private: false, position: None, expected_wait_s: None });
         }
         match leave.to {
             Some(to) => {
@@ -291,17 +292,31 @@ impl Division {
         let position = self.waiting.lines[queue.at()].waiting;
         let mean = Some(self.gaps[queue.at()].mean).filter(|mean| *mean >= 0);
         let expected = mean.map(|mean| (i128::from(position) * i128::from(mean) / 1_000) as i64);
-        self.reply(slot, acknowledge.template, Some(position), expected);
+        let template = acknowledge.template;
+        self.reply(
+            slot,
+            Replied { template, private: false, position: Some(position), expected_wait_s: expected },
+        );
     }
 
-    fn reply(
-        &mut self,
-        slot: u32,
-        template: TemplateId,
-        position: Option<u32>,
-        expected_wait_s: Option<i64>,
-    ) {
-        let replied = Replied { template, private: false, position, expected_wait_s };
+    /// What the rules send back to a contact: of reply rules and acknowledgements a conversation gets the first only. Says
+    /// whether the conversation, which the contact opened, ends with it.
+    pub(super) fn reply_to_contact(&mut self, slot: u32, contact: &Contact) -> bool {
+        if contact.blocked {
+            if let Some(template) = self.rules.conversation.blocked {
+                self.reply(slot, Replied { template, private: false, position: None, expected_wait_s: None });
+            }
+            return true;
+        }
+        let Some(at) = contact.reply else { return false };
+        let Reply { template, private, closes, .. } = self.rules.replies[usize::from(at)];
+        if !std::mem::replace(&mut self.extras.of_mut(&mut self.book[slot]).acknowledged, true) {
+            self.reply(slot, Replied { template, private, position: None, expected_wait_s: None });
+        }
+        closes && contact.opens
+    }
+
+    fn reply(&mut self, slot: u32, replied: Replied) {
         self.decide(slot, Body::Replied(replied));
     }
 

@@ -153,6 +153,9 @@ impl Shard {
                 (self.open(local, id, division, facts.arrived, place.clock), true)
             }
         };
+        let ends_blocked = opens && blocked;
+        let reply = if calls_back || ends_blocked { None } else { appraiser.reply(facts) };
+        let closes = opens && reply.is_some_and(|at| rules.replies[usize::from(at)].closes);
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
         let standing = appraiser.standing(facts);
         let home = queue.unwrap_or(self.latest[slot].queue);
@@ -176,7 +179,8 @@ impl Shard {
             maybe,
             channel,
             opens,
-            blocked,
+            blocked: ends_blocked,
+            reply,
             ..told
         });
         let contact = operations.contacts.len() as u32 - 1;
@@ -192,7 +196,7 @@ impl Shard {
             return Ok(());
         }
         operations.rows.push(row);
-        self.note_attempt(local, slot, facts.arrived, opens && blocked);
+        self.note_attempt(local, slot, facts.arrived, ends_blocked || closes);
         Ok(())
     }
 
@@ -215,7 +219,12 @@ impl Shard {
             event,
             channel,
             arrived: event.time.min(place.clock).max(place.clock.minus(self.max_late)),
-            lang_key: if event.lang_key != 0 { event.lang_key } else { customer.lang_key },
+            lang_key: match (event.lang_key, customer.lang_key) {
+                (0, 0) => event.detected_key,
+                (0, known) => known,
+                (told, _) => told,
+            },
+            hits: &place.events.hits[event.hits.range()],
             tier: customer.tier(),
             lifetime_value: customer.lifetime_value(),
             failed_attempts: attempts.iter().filter(|attempt| attempt.failed()).count() as u32,

@@ -1,9 +1,9 @@
-//! Routes and business value: pure functions of the rules, the event and the customer.
+//! Routes, automated replies and business value: pure functions of the rules, the event and the customer.
 
 use std::sync::Arc;
 
 use crate::rules::keys::Keys;
-use crate::rules::{Rules, VALUE_MAX};
+use crate::rules::{Condition, Rules, VALUE_MAX};
 use crate::types::event::Event;
 use crate::types::{ChannelId, Millis, QueueId};
 
@@ -16,8 +16,10 @@ pub struct Facts<'a> {
     pub channel: ChannelId,
     /// When it counts as arrived.
     pub arrived: Millis,
-    /// The event's language, else the profile's; 0: unknown.
+    /// The event's language, else the profile's, else what was detected; 0: unknown.
     pub lang_key: u64,
+    /// Forms of terms that hold of its text, whatever their language.
+    pub hits: &'a [u32],
     /// The profile's tier.
     pub tier: Option<u16>,
     /// The profile's lifetime value.
@@ -26,41 +28,109 @@ pub struct Facts<'a> {
     pub failed_attempts: u32,
 }
 
-/// The rules, prepared: languages as keyed hashes, routes by channel.
+/// The rules, prepared: languages as keyed hashes, routes and replies by channel.
 pub struct Appraiser {
     rules: Arc<Rules>,
-    /// By route: keyed hashes of `when.lang`.
+    routes: Choices,
+    replies: Choices,
+    /// Forms of terms, numbered through: by term, then by their place in it.
+    forms: Vec<Form>,
+}
+
+/// Conditions of which the first that holds is chosen.
+struct Choices {
+    /// By condition: keyed hashes of `when.lang`.
     langs: Vec<Option<Vec<u64>>>,
-    /// By channel: the routes whose channel condition it meets, in order.
+    /// By channel: the conditions whose channels it is one of, in order.
     by_channel: Vec<Vec<u32>>,
+}
+
+/// A form of a term.
+struct Form {
+    /// Place in `Rules::terms`.
+    term: u16,
+    /// Keyed hash of its language; 0: `any`.
+    lang_key: u64,
+    /// Of `any`: keyed hashes of the languages that have a form of their own.
+    others: Vec<u64>,
+}
+
+impl Form {
+    /// Whether this is the form of its term for a language.
+    #[inline]
+    fn serves(&self, lang_key: u64) -> bool {
+        match self.lang_key {
+            0 => !self.others.contains(&lang_key),
+            own => own == lang_key,
+        }
+    }
+}
+
+impl Choices {
+    fn new<'r>(conditions: impl Iterator<Item = &'r Condition>, channels: usize, keys: &Keys) -> Choices {
+        let conditions: Vec<&Condition> = conditions.collect();
+        let hashed = |langs: &Vec<String>| langs.iter().map(|lang| keys.name(lang.as_bytes())).collect();
+        let meets =
+            |at: usize, channel: usize| conditions[at].channel.is_none_or(|bits| bits >> channel & 1 == 1);
+        let of_channel =
+            |channel| (0..conditions.len()).filter(|at| meets(*at, channel)).map(|at| at as u32).collect();
+        Choices {
+            langs: conditions.iter().map(|when| when.lang.as_ref().map(hashed)).collect(),
+            by_channel: (0..channels).map(of_channel).collect(),
+        }
+    }
 }
 
 impl Appraiser {
     /// Prepares the rules.
     pub fn new(rules: &Arc<Rules>, keys: &Keys) -> Appraiser {
-        let langs = rules.routes.iter().map(|route| {
-            route
-                .when
-                .lang
-                .as_ref()
-                .map(|langs| langs.iter().map(|lang| keys.name(lang.as_bytes())).collect())
-        });
-        let meets = |route: usize, channel: usize| {
-            rules.routes[route].when.channel.is_none_or(|bits| bits >> channel & 1 == 1)
-        };
-        let by_channel = (0..rules.channels.len()).map(|channel| {
-            (0..rules.routes.len()).filter(|route| meets(*route, channel)).map(|r| r as u32).collect()
-        });
-        Appraiser { langs: langs.collect(), by_channel: by_channel.collect(), rules: rules.clone() }
+        let channels = rules.channels.len();
+        let key = |lang: &Option<String>| lang.as_ref().map_or(0, |lang| keys.name(lang.as_bytes()));
+        let mut forms = Vec::new();
+        for (term, forms_of) in rules.terms.iter().enumerate() {
+            let langs: Vec<u64> = forms_of.forms.iter().map(|form| key(&form.lang)).collect();
+            let others: Vec<u64> = langs.iter().copied().filter(|key| *key != 0).collect();
+            let form =
+                |lang_key: &u64| Form { term: term as u16, lang_key: *lang_key, others: others.clone() };
+            forms.extend(langs.iter().map(form));
+        }
+        Appraiser {
+            routes: Choices::new(rules.routes.iter().map(|route| &route.when), channels, keys),
+            replies: Choices::new(rules.replies.iter().map(|reply| &reply.when), channels, keys),
+            forms,
+            rules: rules.clone(),
+        }
     }
 
     /// The queue of the first route whose conditions hold; `None` only where the rules have no routes.
     pub fn route(&self, facts: Facts) -> Option<QueueId> {
-        let routes = &self.by_channel[facts.channel.at()];
-        routes
-            .iter()
-            .find(|route| self.holds(**route as usize, facts))
-            .map(|route| self.rules.routes[*route as usize].queue)
+        let route = self.first(&self.routes, |at| &self.rules.routes[at].when, facts);
+        route.map(|at| self.rules.routes[at].queue)
+    }
+
+    /// The place of the first automated reply whose conditions hold.
+    pub fn reply(&self, facts: Facts) -> Option<u16> {
+        self.first(&self.replies, |at| &self.rules.replies[at].when, facts).map(|at| at as u16)
+    }
+
+    #[inline]
+    fn first<'r>(
+        &self,
+        choices: &Choices,
+        condition: impl Fn(usize) -> &'r Condition,
+        facts: Facts,
+    ) -> Option<usize> {
+        let places = &choices.by_channel[facts.channel.at()];
+        let langs =
+            |at: usize| choices.langs[at].as_ref().is_none_or(|langs| langs.contains(&facts.lang_key));
+        places.iter().map(|at| *at as usize).find(|at| langs(*at) && self.holds(condition(*at), facts))
+    }
+
+    /// The terms that hold of a contact: those whose form for its language does.
+    #[inline]
+    fn terms<'f>(&'f self, facts: Facts<'f>) -> impl Iterator<Item = u16> + 'f {
+        let forms = facts.hits.iter().map(|form| &self.forms[*form as usize]);
+        forms.filter(move |form| form.serves(facts.lang_key)).map(|form| form.term)
     }
 
     /// The part of a contact's value that stays what it is: all but tier, lifetime value, intent and the event's own.
@@ -71,6 +141,7 @@ impl Appraiser {
             rules.base,
             rules.channel[facts.channel.at()],
             if self.public(facts) { rules.public } else { 0 },
+            self.terms(facts).map(|term| rules.term[usize::from(term)]).sum(),
             bracket(&rules.reach, facts.event.reach),
             bracket(&rules.sentiment, facts.event.sentiment.map(i64::from)),
             if rules.failed_attempt_points >= 0 {
@@ -106,15 +177,14 @@ impl Appraiser {
         facts.event.public.unwrap_or(self.rules.channels[facts.channel.at()].public)
     }
 
-    /// Whether all conditions of a route hold, its channel's apart.
-    fn holds(&self, route: usize, facts: Facts) -> bool {
-        let when = &self.rules.routes[route].when;
+    /// Whether all conditions hold, those of channel and language apart.
+    fn holds(&self, when: &Condition, facts: Facts) -> bool {
         let one_of = |set: &Option<Vec<u16>>, at: Option<u16>| {
             set.as_ref().is_none_or(|set| at.is_some_and(|at| set.contains(&at)))
         };
-        self.langs[route].as_ref().is_none_or(|langs| langs.contains(&facts.lang_key))
-            && one_of(&when.intent, facts.event.intent)
+        one_of(&when.intent, facts.event.intent)
             && one_of(&when.tier, facts.tier)
+            && when.term.as_ref().is_none_or(|terms| self.terms(facts).any(|term| terms.contains(&term)))
             && when.public.is_none_or(|public| public == self.public(facts))
             && when.reach.is_none_or(|range| range.holds(facts.event.reach))
             && when.sentiment.is_none_or(|range| range.holds(facts.event.sentiment.map(i64::from)))

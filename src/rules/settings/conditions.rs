@@ -18,6 +18,16 @@ pub(in super::super) struct RouteDraft {
     pub(in super::super) queue: Option<At<String>>,
 }
 
+/// `[[replies]]`, its names as in the file.
+pub(in super::super) struct ReplyDraft {
+    pub(in super::super) at: usize,
+    pub(in super::super) path: String,
+    pub(in super::super) when: ConditionDraft,
+    pub(in super::super) template: Option<At<String>>,
+    pub(in super::super) private: bool,
+    pub(in super::super) closes: bool,
+}
+
 /// `when`, its names as in the file.
 #[derive(Default)]
 pub(in super::super) struct ConditionDraft {
@@ -27,6 +37,7 @@ pub(in super::super) struct ConditionDraft {
     pub(in super::super) lang: Option<Vec<String>>,
     pub(in super::super) intent: Option<Vec<String>>,
     pub(in super::super) tier: Option<Vec<String>>,
+    pub(in super::super) term: Option<Vec<At<String>>>,
     pub(in super::super) public: Option<bool>,
     pub(in super::super) reach: Option<Range>,
     pub(in super::super) sentiment: Option<Range>,
@@ -41,9 +52,6 @@ pub(in super::super) fn routes(root: &Fields<'_>) -> Vec<RouteDraft> {
     let route = |value: &Value<'_>| {
         let fields = value.fields();
         let when = fields.get("when");
-        if when.as_ref().is_some_and(Value::is_table) {
-            when.iter().for_each(|when| when.fields().unsupported("term"));
-        }
         let queue = fields.need("queue", "name the queue that it leads to");
         let queue = queue.and_then(|value| value.reference(Declared::Queue));
         let when = when.map(|value| condition(&value)).unwrap_or_default();
@@ -53,22 +61,22 @@ pub(in super::super) fn routes(root: &Fields<'_>) -> Vec<RouteDraft> {
     list.iter().map(route).collect()
 }
 
-/// Checks the automated replies, which this version does not send.
-pub(in super::super) fn replies(root: &Fields<'_>) {
+/// Reads the automated replies, in order.
+pub(in super::super) fn replies(root: &Fields<'_>) -> Vec<ReplyDraft> {
     let list =
         root.get("replies").and_then(|value| value.list("tables under [[replies]]")).unwrap_or_default();
-    for value in list {
+    let reply = |value: &Value<'_>| {
         let fields = value.fields();
-        if let Some(when) = fields.get("when") {
-            condition(&when);
-        }
-        fields.need("template", "name the template to send").and_then(|value| value.name());
-        fields.flag("private");
+        let when = fields.get("when").map(|when| condition(&when)).unwrap_or_default();
+        let template = fields.need("template", "name the template to send").and_then(|value| value.name());
+        let private = fields.flag("private");
         let then = fields.need("then", "write \"close\" or \"route\"");
-        then.and_then(|value| value.word(&[("close", 0), ("route", 1)]));
+        let closes = then.and_then(|value| value.word(&[("close", true), ("route", false)]));
         fields.done();
-        value.log.unsupported(value.at, &value.path);
-    }
+        let closes = closes.unwrap_or(false);
+        ReplyDraft { at: value.at, path: value.path.clone(), when, template, private, closes }
+    };
+    list.iter().map(reply).collect()
 }
 
 fn condition(value: &Value<'_>) -> ConditionDraft {
@@ -84,6 +92,7 @@ fn condition(value: &Value<'_>) -> ConditionDraft {
         lang: lang.map(|langs| langs.iter().map(|lang| lang.to_lowercase()).collect()),
         intent: plain("intent"),
         tier: plain("tier"),
+        term,
         public: fields.get("public").and_then(|value| value.flag()),
         reach: range(&fields, "reach", -INTEGER_MAX..=INTEGER_MAX),
         sentiment: range(&fields, "sentiment", -100..=100),
@@ -96,7 +105,7 @@ fn condition(value: &Value<'_>) -> ConditionDraft {
         draft.lang.is_some(),
         draft.intent.is_some(),
         draft.tier.is_some(),
-        term.is_some(),
+        draft.term.is_some(),
         draft.public.is_some(),
         draft.reach.is_some(),
         draft.sentiment.is_some(),

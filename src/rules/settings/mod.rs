@@ -17,8 +17,9 @@ use crate::types::DurationMs;
 use crate::types::ids::{CHANNELS_MAX, DIVISIONS_MAX, QUEUES_MAX};
 use jiff::tz::TimeZone;
 
-pub(super) use conditions::{ConditionDraft, RouteDraft};
+pub(super) use conditions::{ConditionDraft, ReplyDraft, RouteDraft};
 pub(super) use queues::{ActionDraft, Leads, LeaveDraft, QueueDraft};
+pub(super) use terms::{TermDraft, WORDS_MAX};
 pub(super) use value::ValueDraft;
 
 /// The greatest integer of rules and events.
@@ -38,12 +39,15 @@ pub(super) struct Settings {
     pub(super) identity: IdentityRules,
     pub(super) channels: Vec<ChannelDraft>,
     pub(super) calendars: Vec<Calendar>,
-    pub(super) terms: Vec<At<String>>,
+    pub(super) terms: Vec<TermDraft>,
     pub(super) value: ValueDraft,
     pub(super) conversation: ConversationRules,
     pub(super) divisions: Vec<DivisionDraft>,
     pub(super) queues: Vec<QueueDraft>,
     pub(super) routes: Vec<RouteDraft>,
+    pub(super) replies: Vec<ReplyDraft>,
+    /// `[conversation] blocked`.
+    pub(super) blocked: Option<At<String>>,
 }
 
 /// `[channels.<name>]`.
@@ -70,7 +74,7 @@ pub(super) fn read(root: &Fields<'_>) -> Settings {
     let clock = clock(&root.fields("clock"));
     let dedup = dedup(&root.fields("dedup"));
     let (conversation_fields, identity_fields) = (root.fields("conversation"), root.fields("identity"));
-    let conversation = conversation(&conversation_fields);
+    let (conversation, blocked) = conversation(&conversation_fields);
     let settings = Settings {
         version: version.unwrap_or_default(),
         clock,
@@ -84,8 +88,9 @@ pub(super) fn read(root: &Fields<'_>) -> Settings {
         divisions: each(root, "divisions", DIVISIONS_MAX, division),
         queues: each(root, "queues", QUEUES_MAX, queues::read),
         routes: conditions::routes(root),
+        replies: conditions::replies(root),
+        blocked,
     };
-    conditions::replies(root);
     root.done();
     settings
 }
@@ -134,7 +139,8 @@ fn dedup(fields: &Fields<'_>) -> DedupRules {
     rules
 }
 
-fn conversation(fields: &Fields<'_>) -> ConversationRules {
+/// And the template of `blocked`.
+fn conversation(fields: &Fields<'_>) -> (ConversationRules, Option<At<String>>) {
     let idle_close = fields.get("idle_close");
     let span = idle_close.as_ref().and_then(Value::duration);
     if let (Some(value), Some(DurationMs::ZERO)) = (&idle_close, span) {
@@ -146,15 +152,16 @@ fn conversation(fields: &Fields<'_>) -> ConversationRules {
         idle_close: span.filter(|span| *span > DurationMs::ZERO).unwrap_or(DurationMs::days(7)),
         attempts_kept: fields.whole("attempts_kept", 1..=100, 8) as u32,
         attempts_window: fields.duration("attempts_window", DurationMs::days(7)),
+        blocked: None,
     };
-    if let Some(blocked) = fields.get("blocked") {
-        let template = blocked.fields();
-        template.need("template", "name the template to send").and_then(|value| value.name());
-        template.done();
-        fields.unsupported("blocked");
-    }
+    let blocked = fields.get("blocked").and_then(|blocked| {
+        let fields = blocked.fields();
+        let template = fields.need("template", "name the template to send").and_then(|value| value.name());
+        fields.done();
+        template
+    });
     fields.done();
-    rules
+    (rules, blocked)
 }
 
 fn channel(name: At<String>, value: &Value<'_>) -> ChannelDraft {

@@ -18,6 +18,7 @@ pub(in super::super) struct ValueDraft {
     pub(in super::super) failed_attempt: (i64, i64),
     pub(in super::super) tier: Vec<(String, i64)>,
     pub(in super::super) intent: Vec<(String, i64)>,
+    pub(in super::super) term: Vec<(String, i64)>,
     pub(in super::super) channel: Vec<(String, i64)>,
     pub(in super::super) reach: Vec<(i64, i64)>,
     pub(in super::super) lifetime_value: Vec<(i64, i64)>,
@@ -41,14 +42,12 @@ pub(in super::super) fn read(fields: &Fields<'_>) -> ValueDraft {
         failed_attempt: fields.get("failed_attempt").map(|value| failed_attempt(&value)).unwrap_or_default(),
         tier: named("tier", None),
         intent: named("intent", None),
+        term: named("term", Some(Declared::Term)),
         channel: named("channel", Some(Declared::Channel)),
         reach: brackets(fields, "reach", -INTEGER_MAX..=INTEGER_MAX),
         lifetime_value: brackets(fields, "lifetime_value", -INTEGER_MAX..=INTEGER_MAX),
         sentiment: brackets(fields, "sentiment", -100..=100),
     };
-    if !named("term", Some(Declared::Term)).is_empty() {
-        fields.unsupported("term");
-    }
     fields.done();
     draft
 }

@@ -11,9 +11,11 @@ mod matching;
 mod offers;
 mod orders;
 mod queueing;
+mod replies;
 mod routes;
 mod service_levels;
 mod strategies;
+mod terms;
 mod value;
 
 /// Two kinds of identifiers, three channels, one division with one queue: what most stories need.
