@@ -39,8 +39,6 @@ fn the_example() {
         lines.map(|(place, _)| place as u32 + 1).collect::<Vec<_>>()
     };
     let mut expected = vec![
-        (line_of("generic_after"), "identity.generic_after"),
-        (line_of("forget_after"), "identity.forget_after"),
         (line_of("[terms.complaint]"), "terms.complaint"),
         (line_of("[terms.competitor]"), "terms.competitor"),
         (line_of("term = "), "value.term"),
