@@ -49,6 +49,12 @@ pub struct Report {
     pub customers: u64,
     /// Absorbed by another.
     pub absorbed: u64,
+    /// Identifiers split off.
+    pub split: u64,
+    /// Customers erased.
+    pub erased: u64,
+    /// Customers forgotten.
+    pub forgotten: u64,
     /// Events whose time was not taken as it was.
     pub clamped: u64,
     /// Lines without anything in them.
@@ -161,6 +167,9 @@ impl Report {
             outputs: counts.sorted(),
             customers: tally.customers,
             absorbed: tally.absorbed,
+            split: tally.split,
+            erased: tally.erased,
+            forgotten: tally.forgotten,
             clamped: tally.clamped,
             blank_lines,
             objectives: objectives(rules, tally),

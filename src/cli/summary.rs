@@ -25,6 +25,9 @@ pub fn of(report: &Report) -> String {
     }
     row(&mut text, "customers founded", report.customers);
     row(&mut text, "customers absorbed", report.absorbed);
+    row(&mut text, "identifiers split off", report.split);
+    row(&mut text, "customers erased", report.erased);
+    row(&mut text, "customers forgotten", report.forgotten);
     row(&mut text, "times clamped", report.clamped);
     text.push_str("\noutputs\n");
     rows(&mut text, &report.outputs);

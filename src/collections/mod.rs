@@ -11,6 +11,7 @@ pub mod index_table;
 pub mod names;
 pub mod pages;
 pub mod prefetch;
+pub mod recent;
 #[cfg(test)]
 pub(crate) mod seeded;
 pub mod slots;
@@ -24,5 +25,6 @@ pub use heap::{Heap, Positions};
 pub use index_table::IndexTable;
 pub use names::Names;
 pub use pages::Pages;
+pub use recent::Recent;
 pub use slots::Slots;
 pub use wheel::Wheel;

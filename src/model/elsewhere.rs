@@ -10,7 +10,7 @@ use crate::rules::Rules;
 use crate::types::{ConversationId, DurationMs, Millis, QueueId};
 
 /// A callback is due at most so long after its request.
-const CALLBACK_MAX: DurationMs = DurationMs::days(90);
+pub(super) const CALLBACK_MAX: DurationMs = DurationMs::days(90);
 
 impl Understand {
     /// A callback is no attempt. Whether an agent has the conversation that was found, only route knows; so each

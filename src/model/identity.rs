@@ -5,8 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Identifier;
 use crate::rules::IdentityRules;
-use crate::rules::keys::founding_bits;
-use crate::types::{CustomerId, KindId, RefusalReason};
+use crate::types::{CustomerId, KindId, Millis, RefusalReason};
+
+mod generic;
+mod leaving;
+mod unlinking;
+
+use generic::Generic;
+use leaving::Leaving;
+use unlinking::Bans;
 
 /// A customer's place in the order of founding.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,6 +24,10 @@ struct Customer {
     id: CustomerId,
     identifiers: BTreeSet<Identifier>,
     merged_into: Option<CustomerNumber>,
+    /// Clock of the last event.
+    last: Millis,
+    /// Erased or forgotten: nothing leads here any more.
+    gone: bool,
 }
 
 /// All customers ever founded.
@@ -25,7 +36,9 @@ pub struct Identity {
     customers: Vec<Customer>,
     by_id: BTreeMap<CustomerId, CustomerNumber>,
     owners: BTreeMap<Identifier, CustomerNumber>,
-    founded: BTreeMap<u64, u32>,
+    bans: Bans,
+    generic: Generic,
+    leaving: Leaving,
 }
 
 /// What resolving an event's identifiers came to.
@@ -75,29 +88,57 @@ impl Identity {
     }
 
     /// Founds a customer that owns no identifiers and so never merges.
-    pub fn found_one_off(&mut self, dedup_key: u128) -> CustomerNumber {
-        self.found(dedup_key)
+    pub fn found_one_off(&mut self, dedup_key: u128, clock: Millis, rules: &IdentityRules) -> CustomerNumber {
+        self.found(dedup_key, clock, rules.forget_one_off_after)
     }
 
     /// The owner of the best-ranked of these identifiers that has one.
     pub fn look_up(&self, identifiers: &[Identifier], rules: &IdentityRules) -> Option<CustomerNumber> {
-        ranked(identifiers, rules).iter().find_map(|identifier| self.owner(*identifier))
+        self.ranked(identifiers, rules).iter().find_map(|identifier| self.owner(*identifier))
     }
 
-    /// Finds or founds the customer of these identifiers, of which there is at least one: attaches, merges, sets
+    /// Everybody who owns one of these identifiers.
+    pub fn owners(&self, identifiers: &[Identifier], rules: &IdentityRules) -> BTreeSet<CustomerNumber> {
+        self.ranked(identifiers, rules).iter().filter_map(|identifier| self.owner(*identifier)).collect()
+    }
+
+    /// An event of the customer: it is kept from then on as long as the rules say, one without identifiers at least until
+    /// its callback is due.
+    pub fn touch(&mut self, customer: CustomerNumber, clock: Millis, due: Option<Millis>) {
+        let root = self.root(customer);
+        let customer = &mut self.customers[root.0];
+        let due = due.filter(|_| customer.identifiers.is_empty()).unwrap_or(clock);
+        customer.last = customer.last.max(clock).max(due);
+    }
+
+    /// The identifiers that count, each once, best first: by rank of the kind, then by hash.
+    pub fn ranked(&self, identifiers: &[Identifier], rules: &IdentityRules) -> Vec<Identifier> {
+        let each_once: BTreeSet<Identifier> = identifiers.iter().copied().collect();
+        let mut ranked: Vec<_> = each_once.into_iter().filter(|one| !self.generic.contains(one)).collect();
+        ranked.sort_by_key(|identifier| rank(*identifier, rules));
+        ranked
+    }
+
+    /// Finds or founds the customer of these identifiers, ranked, of which there is at least one: attaches, merges, sets
     /// aside.
-    pub fn resolve(&mut self, identifiers: &[Identifier], rules: &IdentityRules) -> Resolved {
-        let mut rest = ranked(identifiers, rules);
+    pub fn resolve(&mut self, ranked: Vec<Identifier>, clock: Millis, rules: &IdentityRules) -> Resolved {
+        let mut rest = ranked;
         let mut aside = Vec::new();
         loop {
             let owners: BTreeSet<_> = rest.iter().filter_map(|identifier| self.owner(*identifier)).collect();
             if owners.is_empty() {
-                let customer = self.found(rest.first().expect("the last one is never set aside").hash);
+                let best = rest.first().expect("the last one is never set aside");
+                let customer = self.found(best.hash, clock, rules.forget_after);
                 self.attach_at_founding(customer, &rest, &mut aside, rules);
                 return self.finish(customer, Vec::new(), aside, rules);
             }
             match self.reason_against_union(&owners, &rest, rules) {
                 None => {
+                    if let Some(banned) = self.banned(&rest) {
+                        rest.retain(|identifier| *identifier != banned);
+                        aside.push((banned, RefusalReason::Unlinked));
+                        continue;
+                    }
                     let mut founded_first = owners.into_iter();
                     let survivor = founded_first.next().expect("there is an owner");
                     let absorbed: Vec<_> = founded_first.collect();
@@ -122,6 +163,7 @@ impl Identity {
     pub fn audit(&self, rules: &IdentityRules) {
         let mut owned = 0;
         for (place, customer) in self.customers.iter().enumerate() {
+            assert!(!customer.gone || customer.identifiers.is_empty(), "one who is gone owns");
             assert!(
                 customer.merged_into.is_none() || customer.identifiers.is_empty(),
                 "an absorbed one owns"
@@ -141,18 +183,6 @@ impl Identity {
 
     fn owner(&self, identifier: Identifier) -> Option<CustomerNumber> {
         self.owners.get(&identifier).copied()
-    }
-
-    /// Generations count the customers founded before under the same 64 bits.
-    fn found(&mut self, hash: u128) -> CustomerNumber {
-        let bits = founding_bits(hash);
-        let founded_before = self.founded.entry(bits).or_insert(0);
-        let id = CustomerId { hash: bits, generation: *founded_before };
-        *founded_before += 1;
-        let number = CustomerNumber(self.customers.len());
-        self.customers.push(Customer { id, identifiers: BTreeSet::new(), merged_into: None });
-        self.by_id.insert(id, number);
-        number
     }
 
     fn attach_at_founding(
@@ -241,25 +271,26 @@ impl Identity {
         aside.sort_by_key(|(identifier, _)| rank(*identifier, rules));
         let mut refused = Vec::new();
         for (identifier, recorded) in aside {
-            match self.owner(identifier) {
-                Some(owner) if owner == customer => {}
-                Some(_) => refused.push((identifier.kind, recorded)),
+            let reason = match self.owner(identifier) {
+                Some(owner) if owner == customer => continue,
+                Some(_) => recorded,
                 None => match self.reason_against_one(customer, identifier, rules) {
-                    None => self.attach(customer, identifier),
-                    Some(reason) => refused.push((identifier.kind, reason)),
+                    None => {
+                        self.attach(customer, identifier);
+                        continue;
+                    }
+                    Some(reason) => reason,
                 },
+            };
+            refused.push((identifier.kind, reason));
+            let at_a_limit = reason != RefusalReason::Unlinked;
+            let owned = self.owners.contains_key(&identifier);
+            if at_a_limit && self.generic.refuse(identifier, owned, rules.generic_after) {
+                refused.push((identifier.kind, RefusalReason::Generic));
             }
         }
         Resolved { customer, refused, absorbed }
     }
-}
-
-/// The identifiers, each once, best first: by rank of the kind, then by hash.
-pub fn ranked(identifiers: &[Identifier], rules: &IdentityRules) -> Vec<Identifier> {
-    let each_once: BTreeSet<Identifier> = identifiers.iter().copied().collect();
-    let mut ranked: Vec<_> = each_once.into_iter().collect();
-    ranked.sort_by_key(|identifier| rank(*identifier, rules));
-    ranked
 }
 
 fn rank(identifier: Identifier, rules: &IdentityRules) -> (u32, u128, KindId) {

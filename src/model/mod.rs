@@ -30,7 +30,8 @@ use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
 use crate::types::record::{Limits, Record};
 use crate::types::{
-    Cause, DivisionId, EventType, IgnoreReason, Millis, Position, RejectReason, Tally, TraceParent,
+    Cause, DivisionId, EventType, IgnoreReason, Millis, Position, RefusalReason, RejectReason, Tally,
+    TraceParent,
 };
 use clock::{Clock, arrived};
 use dedup::Dedup;
@@ -149,6 +150,7 @@ impl Model {
         self.now = now;
         let clock = self.clock.entry(event.recorded, now);
         self.fire(clock);
+        self.forget(clock);
         if !self.dedup.accept(event.dedup_key, clock, &self.rules.dedup) {
             self.tally.duplicates += 1;
             return;
@@ -163,10 +165,10 @@ impl Model {
     }
 
     fn apply(&mut self, event: &Event) -> Applied {
-        if is_unsupported(event) {
-            return Err(IgnoreReason::Unsupported);
-        }
         match event.event_type {
+            EventType::RulesChanged => Err(IgnoreReason::Unsupported),
+            EventType::IdentityUnlinked => self.unlink(event),
+            EventType::CustomerErased => self.erase(event),
             EventType::ContactReceived | EventType::CallbackRequested => {
                 let customer = self.customer_of_contact(event);
                 self.contact(event, customer)
@@ -196,25 +198,35 @@ impl Model {
             return customer;
         }
         let known = event.conversation.and_then(|id| self.identity.customer_of_id(id.customer));
-        known.unwrap_or_else(|| {
+        let clock = self.clock.time();
+        let customer = known.unwrap_or_else(|| {
             self.tally.customers += 1;
-            self.identity.found_one_off(event.dedup_key)
-        })
+            self.identity.found_one_off(event.dedup_key, clock, &self.rules.identity)
+        });
+        let due = event.due.map(|due| due.min(clock.plus(elsewhere::CALLBACK_MAX)));
+        self.identity.touch(customer, clock, due);
+        customer
     }
 
     /// Finds, founds or merges the customer of the event's identifiers, and tells what came of it.
     fn resolve(&mut self, event: &Event) -> Result<CustomerNumber, IgnoreReason> {
-        if event.identifiers.is_empty() {
+        let ranked = self.identity.ranked(&event.identifiers, &self.rules.identity);
+        if ranked.is_empty() {
             return Err(IgnoreReason::NoIdentifier);
         }
-        let founded_before = self.identity.founded();
-        let resolved = self.identity.resolve(&event.identifiers, &self.rules.identity);
+        if event.event_type == EventType::IdentityLinked {
+            self.identity.lift_bans(&ranked);
+        }
+        let (founded_before, clock) = (self.identity.founded(), self.clock.time());
+        let resolved = self.identity.resolve(ranked, clock, &self.rules.identity);
+        self.identity.touch(resolved.customer, clock, None);
         self.tally.customers += (self.identity.founded() - founded_before) as u64;
         self.tally.absorbed += resolved.absorbed.len() as u64;
         let customer = self.identity.id(resolved.customer);
         for (kind, reason) in &resolved.refused {
-            let kind = self.rules.identity.kinds[kind.at()].name.clone();
-            self.tell(event, Body::Refused(output::Refused { customer, kind, reason: *reason }));
+            let kind = Some(self.rules.identity.kinds[kind.at()].name.clone());
+            let refused = output::Refused { customer: Some(customer), kind, reason: *reason };
+            self.tell(event, Body::Refused(refused));
         }
         if !resolved.absorbed.is_empty() {
             let absorbed = resolved.absorbed.iter().map(|other| self.identity.own_id(*other)).collect();
@@ -225,12 +237,56 @@ impl Model {
     }
 
     /// Whoever the event is about: by the conversation's id alone, if it names one, else by `from`.
-    fn look_up(&self, event: &Event) -> Result<CustomerNumber, IgnoreReason> {
+    fn look_up(&mut self, event: &Event) -> Result<CustomerNumber, IgnoreReason> {
         let customer = match event.conversation {
             Some(id) => self.identity.customer_of_id(id.customer),
             None => self.identity.look_up(&event.identifiers, &self.rules.identity),
         };
-        customer.ok_or(IgnoreReason::UnknownCustomer)
+        let customer = customer.ok_or(IgnoreReason::UnknownCustomer)?;
+        self.identity.touch(customer, self.clock.time(), None);
+        Ok(customer)
+    }
+
+    /// One identifier is somebody else's.
+    fn unlink(&mut self, event: &Event) -> Applied {
+        let identifier = event.identifiers.first().ok_or(IgnoreReason::UnknownCustomer)?;
+        let (from, to) = self.identity.unlink(*identifier, self.clock.time(), &self.rules.identity)?;
+        self.tally.customers += 1;
+        self.tally.split += 1;
+        let (from, to) = (self.identity.id(from), self.identity.id(to));
+        self.tell(event, Body::Split(output::Split { from, to }));
+        Ok(())
+    }
+
+    /// Forgets a person, and ends what is open of it in every division.
+    fn erase(&mut self, event: &Event) -> Applied {
+        let owners = self.identity.owners(&event.identifiers, &self.rules.identity);
+        let customer = *owners.first().ok_or(IgnoreReason::UnknownCustomer)?;
+        if owners.len() > 1 {
+            let refused = output::Refused { customer: None, kind: None, reason: RefusalReason::Ambiguous };
+            self.tell(event, Body::Refused(refused));
+            return Ok(());
+        }
+        self.tally.erased += 1;
+        self.tell(event, Body::Erased(output::Erased { customer: self.identity.id(customer) }));
+        let (clock, cause) = (self.clock.time(), Cause::Event(event.position));
+        for (division, ids) in self.understand.erase(customer) {
+            self.in_division(division, clock, cause, event.traceparent, |d, moment| {
+                ids.iter().for_each(|id| d.erased(*id, moment));
+                Ok(())
+            })?;
+        }
+        let ids = self.identity.erase(customer);
+        self.understand.forget_customer(customer, &ids);
+        Ok(())
+    }
+
+    /// Who has not been heard of for too long is nobody any more.
+    fn forget(&mut self, clock: Millis) {
+        for (customer, ids) in self.identity.forget_due(clock, &self.rules.identity) {
+            self.tally.forgotten += 1;
+            self.understand.forget_customer(customer, &ids);
+        }
     }
 
     fn contact(&mut self, event: &Event, customer: CustomerNumber) -> Applied {
@@ -339,12 +395,4 @@ impl Model {
         self.collected.push(&output);
         self.latest.push(output);
     }
-}
-
-/// What this version accepts and counts but does not carry out.
-fn is_unsupported(event: &Event) -> bool {
-    matches!(
-        event.event_type,
-        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged
-    )
 }

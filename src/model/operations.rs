@@ -108,6 +108,17 @@ impl Division {
         agent.handled += 1;
     }
 
+    /// Its customer is erased.
+    pub fn erased(&mut self, id: ConversationId, moment: &mut Moment) {
+        if !self.conversations.contains_key(&id) {
+            return;
+        }
+        if let Some(agent) = self.take_away(id, moment) {
+            self.withdraw(id, &agent, WithdrawReason::Erased, moment);
+        }
+        self.close(id, CloseOutcome::Erased, None, moment);
+    }
+
     /// Nothing has happened for `idle_close`.
     pub fn idle(&mut self, id: ConversationId, moment: &mut Moment) {
         if let Some(agent) = self.take_away(id, moment) {

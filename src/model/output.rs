@@ -9,14 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, Cause, CloseOutcome, ConversationId, CustomerId, DurationMs,
-    Millis, Objective, Position, RefusalReason, RejectReason, Stream, TraceParent, WithdrawReason,
+    Millis, Objective, Position, RejectReason, Stream, TraceParent, WithdrawReason,
 };
 
 mod collected;
+mod identities;
 #[cfg(test)]
 mod tests;
 
 pub use collected::Collected;
+pub use identities::{Erased, Merged, Refused, Split};
 
 /// One output event without its number, which it gets when it is collected.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +52,10 @@ pub enum Body {
     Replied(Replied),
     /// customer.merged
     Merged(Merged),
+    /// customer.split
+    Split(Split),
+    /// customer.erased
+    Erased(Erased),
     /// identity.refused
     Refused(Refused),
     /// event.rejected
@@ -261,26 +267,6 @@ pub struct Replied {
     pub expected_wait_s: Option<i64>,
 }
 
-/// Data of customer.merged.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Merged {
-    /// The survivor.
-    pub customer: CustomerId,
-    /// Founded first first.
-    pub absorbed: Vec<CustomerId>,
-}
-
-/// Data of identity.refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
-    /// The customer found.
-    pub customer: CustomerId,
-    /// Name of the identifier's kind.
-    pub kind: String,
-    /// Why.
-    pub reason: RefusalReason,
-}
-
 /// Data of event.rejected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejected {
@@ -305,6 +291,8 @@ impl Output {
             Body::Closed(_) => "conversation.closed",
             Body::Replied(_) => "reply.automated",
             Body::Merged(_) => "customer.merged",
+            Body::Split(_) => "customer.split",
+            Body::Erased(_) => "customer.erased",
             Body::Refused(_) => "identity.refused",
             Body::Rejected(_) => "event.rejected",
         }
@@ -317,7 +305,7 @@ impl Output {
             Body::Sla(_) => Stream::Sla,
             Body::Opened(_) | Body::Pivoted(_) | Body::Closed(_) => Stream::Conversations,
             Body::Replied(_) => Stream::Replies,
-            Body::Merged(_) | Body::Refused(_) => Stream::Customers,
+            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) => Stream::Customers,
             Body::Rejected(_) => Stream::Rejected,
         }
     }
@@ -332,7 +320,7 @@ impl Output {
             Body::Pivoted(body) => Some(&body.division),
             Body::Closed(body) => Some(&body.division),
             Body::Replied(body) => Some(&body.division),
-            Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => None,
+            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
         }
     }
 
@@ -346,7 +334,7 @@ impl Output {
             Body::Pivoted(body) => Some(body.conversation),
             Body::Closed(body) => Some(body.conversation),
             Body::Replied(body) => Some(body.conversation),
-            Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => None,
+            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
         }
     }
 
@@ -354,7 +342,9 @@ impl Output {
     pub fn subject(&self) -> Option<String> {
         match &self.body {
             Body::Merged(body) => Some(body.customer.to_string()),
-            Body::Refused(body) => Some(body.customer.to_string()),
+            Body::Split(body) => Some(body.from.to_string()),
+            Body::Erased(body) => Some(body.customer.to_string()),
+            Body::Refused(body) => body.customer.map(|id| id.to_string()),
             _ => self.conversation().map(|id| id.to_string()),
         }
     }
@@ -370,7 +360,7 @@ impl Output {
             Body::Sla(_) => 3,
             Body::Replied(_) => 4,
             Body::Offered(_) => 5,
-            Body::Merged(_) | Body::Refused(_) | Body::Rejected(_) => 0,
+            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => 0,
         }
     }
 }
@@ -456,9 +446,13 @@ fn data(body: &Body) -> Members {
             let absorbed: Vec<String> = body.absorbed.iter().map(CustomerId::to_string).collect();
             Members::new().with("customer", body.customer.to_string()).with("absorbed", absorbed)
         }
+        Body::Split(body) => {
+            Members::new().with("from", body.from.to_string()).with("to", body.to.to_string())
+        }
+        Body::Erased(body) => Members::new().with("customer", body.customer.to_string()),
         Body::Refused(body) => Members::new()
-            .with("customer", body.customer.to_string())
-            .with("kind", body.kind.as_str())
+            .with_some("customer", body.customer.map(|id| id.to_string()))
+            .with_some("kind", body.kind.as_deref())
             .with("reason", body.reason.word()),
         Body::Rejected(body) => Members::new()
             .with("position", body.position.to_string())

@@ -372,6 +372,25 @@ impl Understand {
         self.histories.entry(customer).or_default().open.remove(&id);
     }
 
+    /// The customer is erased: its open conversations, by division, are found no more.
+    pub fn erase(&mut self, customer: CustomerNumber) -> BTreeMap<DivisionId, Vec<ConversationId>> {
+        let open = self.histories.remove(&customer).unwrap_or_default().open;
+        let mut by_division: BTreeMap<DivisionId, Vec<ConversationId>> = BTreeMap::new();
+        for id in open {
+            let known = self.known.remove(&id).expect("it is open");
+            by_division.entry(known.division).or_default().push(id);
+        }
+        by_division
+    }
+
+    /// Nothing is kept of the customer, who was known by these ids.
+    pub fn forget_customer(&mut self, customer: CustomerNumber, ids: &[CustomerId]) {
+        for id in self.histories.remove(&customer).unwrap_or_default().open {
+            self.known.remove(&id);
+        }
+        self.opened.retain(|id, _| !ids.contains(id));
+    }
+
     /// The division of a conversation that is open at `clock`.
     pub fn is_open(
         &self,

@@ -113,9 +113,12 @@ fn events(text: &mut Text, tally: &Tally) {
     }
     text.family("trunkline_clamped", Kind::Counter, "Events whose time was not taken as it was.");
     text.sample(&[], tally.clamped);
-    text.family("trunkline_customers", Kind::Counter, "Customers founded, and absorbed by another.");
+    text.family("trunkline_customers", Kind::Counter, "Customers, by what became of them.");
     text.sample(&[("what", "founded")], tally.customers);
     text.sample(&[("what", "absorbed")], tally.absorbed);
+    text.sample(&[("what", "split")], tally.split);
+    text.sample(&[("what", "erased")], tally.erased);
+    text.sample(&[("what", "forgotten")], tally.forgotten);
 }
 
 fn floor(text: &mut Text, snapshot: &Snapshot, names: &Names) {

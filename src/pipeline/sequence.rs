@@ -194,6 +194,9 @@ impl Sequencer {
                 self.merging.add(merge.absorbed);
             }
         }
+        for gone in &mut out.resolutions.forgotten {
+            gone.jointly = self.merging.contains(gone.customer);
+        }
         let max_late = self.rules.clock.max_late;
         let rows = events.rows.iter().zip(&out.clocks).zip(&out.resolutions.rows);
         for (row, ((event, clock), resolved)) in rows.enumerate() {
@@ -203,7 +206,7 @@ impl Sequencer {
             self.tally.accepted += 1;
             self.tally.clamped += u64::from(event.time > *clock || event.time < clock.minus(max_late));
             match *resolved {
-                Resolved::Duplicate => {}
+                Resolved::Duplicate | Resolved::Told => {}
                 Resolved::Ignored(reason) => self.tally.ignored[reason as usize] += 1,
                 Resolved::NoCustomer => understand::agent_event(event, row as u32, None, &mut out.agents),
                 Resolved::Customer { index, .. } if self.merging.contains(index) => {

@@ -93,11 +93,30 @@ pub struct DedupRules {
     pub max_events: u64,
 }
 
+/// Identifiers whose refusals at limits are counted; the least recently refused leaves first.
+pub const REFUSALS_MAX: usize = 1_000_000;
+/// Generic identifiers that nobody owns; the oldest leaves first. (One that is owned goes with its owner.)
+pub const GENERIC_UNOWNED_MAX: usize = 1_000_000;
+/// Identifiers that were split off and do not lead back; the one split off longest ago leaves first.
+pub const BANS_MAX: usize = 250_000;
+/// Customers to whom one identifier does not lead back: those from whom it was split off last.
+pub const BANS_OF_ONE: usize = 4;
+/// Who is to be forgotten is looked for once in this time.
+pub const FORGET_SLOT: DurationMs = DurationMs(3_600_000);
+/// Customers looked at before an entry at most: more than an entry founds, so that none is left in the long run.
+pub const FORGET_LOOKS: usize = 4;
+
 /// `[identity]`.
 #[derive(Clone, Debug)]
 pub struct IdentityRules {
     /// Most identifiers of one customer.
     pub max_identifiers: u32,
+    /// An identifier refused so often at a limit stops identifying.
+    pub generic_after: u32,
+    /// A customer who has had no event for so long is forgotten.
+    pub forget_after: DurationMs,
+    /// The same of a customer without identifiers: a day after `idle_close`.
+    pub forget_one_off_after: DurationMs,
     /// Values that never identify, besides the built-in ones: trimmed and case-folded.
     pub blocked: Vec<String>,
     /// Ordered by (rank, name); at most `KINDS_MAX`.

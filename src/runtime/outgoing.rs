@@ -183,9 +183,15 @@ pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (xxh3_64(key) % u64::from(partitions)) as u32
 }
 
-/// The customer of an identity output: its `subject`.
+/// The customer of an identity output: its `subject`. What names none (an erasure that means several) goes by the position
+/// of its event.
 pub fn customer_of(line: &[u8]) -> &[u8] {
-    member(line, b"\"subject\":\"")
+    let subject = b"\"subject\":\"";
+    if memchr::memmem::find(line, subject).is_some() {
+        member(line, subject)
+    } else {
+        member(line, b"\"cause\":\"")
+    }
 }
 
 /// The position of a reject: its `id`.
@@ -239,6 +245,7 @@ mod tests {
     fn envelope_members_are_found() {
         let line = line("C1", "2026-11-21T09:00:00.123Z", 7);
         assert_eq!(customer_of(&line), b"C1");
+        assert_eq!(customer_of(br#"{"id":"t-identity-1","cause":"0:7:1","data":{}}"#), b"0:7:1");
         assert_eq!(position_of(&line), b"t-d-7");
         assert_eq!(time_of(&line), Millis(1_795_251_600_123));
         for (text, millis) in [

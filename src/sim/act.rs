@@ -52,13 +52,17 @@ pub(super) enum Act {
     Profile,
     /// A login tells that identifiers belong together (person).
     Link,
+    /// One of somebody's identifiers is said to be somebody else's (person).
+    Unlink,
+    /// Somebody wants to be forgotten (person).
+    Erase,
     /// A line comes again (place in the faults' store).
     Again,
 }
 
 impl Act {
     /// By number.
-    pub(super) const ALL: [Act; 25] = [
+    pub(super) const ALL: [Act; 27] = [
         Act::Arrive,
         Act::Return,
         Act::Message,
@@ -83,6 +87,8 @@ impl Act {
         Act::Offline,
         Act::Profile,
         Act::Link,
+        Act::Unlink,
+        Act::Erase,
         Act::Again,
     ];
 }

@@ -65,6 +65,12 @@ impl World {
             let delay = self.rng.between(1_000, 60_000);
             self.plan_in(at, delay, Act::Link, person, 0, 0);
         }
+        for (share, act) in [(self.habits.unlink, Act::Unlink), (self.habits.erase, Act::Erase)] {
+            if share > 0 && self.rng.chance(share) {
+                let delay = self.rng.between(1_000, 300_000);
+                self.plan_in(at, delay, act, person, 0, 0);
+            }
+        }
     }
 
     /// Somebody comes back, likely by another way than last time.
@@ -361,6 +367,32 @@ impl World {
             carried.add(other, person, 1);
         }
         self.begin(at, Source::Crm, EventType::IdentityLinked);
+        self.people.write_from(&mut self.lines, &mut self.rng, &carried);
+        self.end(at, NO_CONTACT);
+    }
+
+    /// A number or an address turns out to be somebody else's: the caller's own, or the neighbour's that came along.
+    pub(super) fn unlink(&mut self, at: u32, person: u32) {
+        let slot = [Slot::Phone, Slot::Email, Slot::Cookie, Slot::Handle][self.rng.below(4) as usize];
+        let owner = if self.rng.chance(500) { person } else { (person + 1) % self.people.count() };
+        let mut carried = Carried::default();
+        carried.add(slot, owner, 0);
+        self.begin(at, Source::Crm, EventType::IdentityUnlinked);
+        self.people.write_identifier(&mut self.lines, &mut self.rng, &carried);
+        self.end(at, NO_CONTACT);
+    }
+
+    /// Somebody wants to be forgotten, whatever is open.
+    pub(super) fn erase(&mut self, at: u32, person: u32) {
+        let mut carried = Carried::default();
+        carried.add(Slot::Email, person, 0);
+        if self.rng.chance(400) {
+            carried.add(Slot::CustomerId, person, 0);
+        }
+        if self.rng.chance(400) {
+            carried.add(Slot::Phone, person, 0);
+        }
+        self.begin(at, Source::Crm, EventType::CustomerErased);
         self.people.write_from(&mut self.lines, &mut self.rng, &carried);
         self.end(at, NO_CONTACT);
     }

@@ -121,6 +121,16 @@ impl People {
     /// Writes `from`. What the rules have no kind for is left out; with nothing left any kind serves.
     pub fn write_from(&self, lines: &mut Lines, rng: &mut Rng, carried: &Carried) {
         lines.literal(b"\"from\":{");
+        self.write_kinds(lines, rng, carried);
+    }
+
+    /// Writes `identifier`, of which there is one; likewise.
+    pub fn write_identifier(&self, lines: &mut Lines, rng: &mut Rng, carried: &Carried) {
+        lines.literal(b"\"identifier\":{");
+        self.write_kinds(lines, rng, carried);
+    }
+
+    fn write_kinds(&self, lines: &mut Lines, rng: &mut Rng, carried: &Carried) {
         let list = &carried.list[..carried.len];
         let mut written = 0u8;
         for (number, (slot, owner, which)) in list.iter().enumerate() {

@@ -115,6 +115,10 @@ pub struct Habits {
     pub profile_update: u32,
     /// Links (logins) by new case.
     pub link: u32,
+    /// Identifiers said to be somebody else's by new case.
+    pub unlink: u32,
+    /// Erasures by new case.
+    pub erase: u32,
     /// Callers who would rather be called than call.
     pub callback: u32,
     /// Contacts that name the agent they would like.
@@ -144,6 +148,8 @@ impl Habits {
         come_back: 70,
         profile_update: 120,
         link: 70,
+        unlink: 2,
+        erase: 1,
         callback: 30,
         preferred_agent: 20,
         supervised: 80,
@@ -164,6 +170,8 @@ impl Habits {
         come_back: 20,
         profile_update: 10,
         link: 5,
+        unlink: 0,
+        erase: 0,
         callback: 0,
         preferred_agent: 0,
         supervised: 0,
@@ -184,6 +192,8 @@ impl Habits {
         come_back: 60,
         profile_update: 60,
         link: 100,
+        unlink: 12,
+        erase: 6,
         callback: 0,
         preferred_agent: 10,
         supervised: 20,

@@ -369,6 +369,8 @@ impl World {
             Act::Offline => self.offline(at, who),
             Act::Profile => self.profile(at, who),
             Act::Link => self.link(at, who),
+            Act::Unlink => self.unlink(at, who),
+            Act::Erase => self.erase(at, who),
             Act::Again => self.again(who),
             // What was planned has been overtaken.
             _ => {}

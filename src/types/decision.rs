@@ -344,6 +344,20 @@ pub enum IdentityDecision {
         /// Why.
         reason: RefusalReason,
     },
+    /// identity.refused of an erasure that means several customers.
+    Ambiguous,
+    /// customer.split
+    Split {
+        /// Who had the identifier.
+        from: CustomerId,
+        /// Who was founded for it.
+        to: CustomerId,
+    },
+    /// customer.erased
+    Erased {
+        /// Who was erased.
+        customer: CustomerId,
+    },
 }
 
 /// A rejected event.

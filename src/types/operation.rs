@@ -13,11 +13,13 @@ pub enum Resolved {
     Duplicate,
     /// Without effect, counted.
     Ignored(IgnoreReason),
+    /// Nothing is left to be done: it has been told what became of it.
+    Told,
     /// An event that concerns no customer (an agent's).
     NoCustomer,
     /// The customer.
     Customer {
-        /// Index of the customer's record: dense, in the order of founding, never used twice.
+        /// Index of the customer's record: dense; one that was forgotten or erased leaves its index to another.
         index: u32,
         /// The id.
         id: CustomerId,
@@ -39,6 +41,17 @@ pub struct Merge {
     pub absorbed: u32,
 }
 
+/// A customer who is nobody any more.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Forgotten {
+    /// Row of the entry before which it is forgotten.
+    pub row: u32,
+    /// Index of the customer; it may be given out again from that row on.
+    pub customer: u32,
+    /// Whether customers merge under this index in the batch, so that whoever holds all parts has to do it.
+    pub jointly: bool,
+}
+
 /// What identify found out about a batch.
 #[derive(Debug, Default)]
 pub struct Resolutions {
@@ -46,6 +59,8 @@ pub struct Resolutions {
     pub rows: Vec<Resolved>,
     /// In the order of the rows; of one row, absorbed customers in the order of founding.
     pub merges: Vec<Merge>,
+    /// In the order of the rows.
+    pub forgotten: Vec<Forgotten>,
 }
 
 impl Resolutions {
@@ -53,6 +68,7 @@ impl Resolutions {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.merges.clear();
+        self.forgotten.clear();
     }
 }
 
@@ -91,6 +107,8 @@ pub enum Action {
     Declined,
     /// Wrap-up is done: of `conversation`, else of `customer`, else all.
     Wrapped(WrappedBy),
+    /// The customer is erased; index into `Operations::erasures`.
+    Erased(u32),
     /// An agent's definition.
     AgentUpdated,
     /// An agent's presence.
@@ -225,6 +243,10 @@ pub struct Operations {
     pub callbacks: Vec<Callback>,
     /// Of `Action::MovedIn`.
     pub moves: Vec<MovedIn>,
+    /// Of `Action::Erased`: into `Operations::erased`.
+    pub erasures: Vec<List>,
+    /// Conversations of an erased customer, the smallest id first.
+    pub erased: Vec<ConversationId>,
     /// Of `Action::Updated`.
     pub values: Vec<i64>,
     /// Skills of `MovedIn::skills`: keyed name and level.
@@ -242,6 +264,8 @@ impl Operations {
         self.contacts.clear();
         self.callbacks.clear();
         self.moves.clear();
+        self.erasures.clear();
+        self.erased.clear();
         self.values.clear();
         self.skills.clear();
         self.attempts.clear();

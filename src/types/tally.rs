@@ -21,13 +21,15 @@ pub enum IgnoreReason {
     WrongState,
     /// A profile or a link without an identifier that counts.
     NoIdentifier,
+    /// The identifier that is to be split off is the only one of its customer.
+    OnlyIdentifier,
     /// An event, or a member of it, that this version does not carry out yet.
     Unsupported,
 }
 
 impl IgnoreReason {
     /// Every reason, in the order of the type.
-    pub const ALL: [IgnoreReason; 8] = [
+    pub const ALL: [IgnoreReason; 9] = [
         IgnoreReason::UnknownCustomer,
         IgnoreReason::UnknownConversation,
         IgnoreReason::OtherDivision,
@@ -35,6 +37,7 @@ impl IgnoreReason {
         IgnoreReason::DeadOffer,
         IgnoreReason::WrongState,
         IgnoreReason::NoIdentifier,
+        IgnoreReason::OnlyIdentifier,
         IgnoreReason::Unsupported,
     ];
 
@@ -48,6 +51,7 @@ impl IgnoreReason {
             IgnoreReason::DeadOffer => "dead_offer",
             IgnoreReason::WrongState => "wrong_state",
             IgnoreReason::NoIdentifier => "no_identifier",
+            IgnoreReason::OnlyIdentifier => "only_identifier",
             IgnoreReason::Unsupported => "unsupported",
         }
     }
@@ -85,6 +89,12 @@ pub struct Tally {
     pub customers: u64,
     /// Customers absorbed by another.
     pub absorbed: u64,
+    /// Identifiers split off, each to a customer of its own.
+    pub split: u64,
+    /// Customers erased.
+    pub erased: u64,
+    /// Customers forgotten, for they had no event for too long.
+    pub forgotten: u64,
     /// By queue (index: `QueueId`), then by objective (index: `Objective as usize`).
     pub objectives: Vec<[ObjectiveTally; 4]>,
 }

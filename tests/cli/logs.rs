@@ -51,7 +51,7 @@ fn the_report_tells_what_happened() {
     let written = std::fs::read_to_string(world.path("report.json")).expect("a report");
     assert_eq!(ran.out, written);
     let keys: Vec<_> = report.as_object().expect("an object").keys().map(String::as_str).collect();
-    let expected = "events accepted duplicates rejected ignored outputs customers absorbed clamped blank_lines objectives \
+    let expected = "events accepted duplicates rejected ignored outputs customers absorbed split erased forgotten clamped blank_lines objectives \
                     events_per_s wall_s cpu_s stage_ns peak_rss_bytes latency_us threads machine version rules_hash \
                     output_hash";
     let of_linux = |key: &&str| cfg!(target_os = "linux") || !["cpu_s", "peak_rss_bytes"].contains(key);

@@ -150,7 +150,7 @@ pub fn morning() -> String {
         event(4, 3, "agent.state", r#"{"agent":"ann","division":"sales","state":"available"}"#),
         String::new(),
         "{\"specversion\":\"1.0\"}".to_owned(),
-        event(5, 4, "customer.erased", r#"{"from":{"email":"gone@example.com"}}"#),
+        event(5, 4, "rules.changed", r#"{"text":""}"#),
     ];
     for n in 0..40 {
         let intent = if n % 3 == 0 { "buy" } else { "ask" };

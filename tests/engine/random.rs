@@ -89,7 +89,7 @@ fn shrinking_keeps_what_makes_a_log_fail() {
 #[test]
 fn random_logs_meet_every_decision_and_every_reason() {
     let mut met: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 1..=40 {
+    for seed in 1..=80 {
         let (rules, lines, until) = random_log(seed);
         let mut model = Model::new(compiled(&rules), &HashKey::PUBLIC, "local");
         for (number, line) in lines.iter().enumerate() {
@@ -105,6 +105,7 @@ fn random_logs_meet_every_decision_and_every_reason() {
         }
         *met.entry("duplicates".to_owned()).or_default() += model.tally().duplicates;
         *met.entry("clamped".to_owned()).or_default() += model.tally().clamped;
+        *met.entry("forgotten".to_owned()).or_default() += model.tally().forgotten;
         let all: Vec<u8> = model.collected().streams().into_values().flatten().collect();
         let all = String::from_utf8(all).expect("output is UTF-8");
         for word in WORDS {
@@ -127,6 +128,12 @@ const WORDS: &[&str] = &[
     "\"reason\":\"expired\"",
     "\"reason\":\"resolved\"",
     "\"reason\":\"overflow\"",
+    "\"reason\":\"erased\"",
+    "\"reason\":\"unlinked\"",
+    "\"reason\":\"generic\"",
+    "\"reason\":\"ambiguous\"",
+    "\"outcome\":\"erased\"",
+    "customer.split",
     "\"outcome\":\"moved\"",
     "\"outcome\":\"expired\"",
     "\"reopened\":true",

@@ -31,6 +31,7 @@ pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
         lines: Vec::new(),
         live: BTreeMap::new(),
         closed: Vec::new(),
+        from: json!({ "account": "none" }),
         dice,
     };
     let length = match world.dice.below(10) {
@@ -85,6 +86,8 @@ struct Live {
     agent: Option<String>,
     /// Waits for the agent's answer, as far as the world knows.
     offered: bool,
+    /// By what its customer was known when it was opened.
+    from: Value,
 }
 
 struct World {
@@ -94,6 +97,8 @@ struct World {
     lines: Vec<String>,
     live: BTreeMap<String, Live>,
     closed: Vec<String>,
+    /// `from` of the last event that had it.
+    from: Value,
 }
 
 impl World {
@@ -103,19 +108,19 @@ impl World {
             0..25 => self.contact(),
             25..28 => self.callback(),
             28..30 => self.updated(),
-            30..33 => self.profile(),
-            33..35 => self.linked(),
+            30..32 => self.profile(),
+            32..35 => self.linked(),
             35..38 => self.begin_shift_of_any(),
             38..48 => self.presence(),
             48..66 => self.answer(),
             66..69 => self.wrapped(),
             69..77 => self.replied(),
-            77..81 => self.hold(),
-            81..85 => self.transfer(),
-            85..90 => self.resolve(),
-            90..93 => self.abandon(),
-            93..94 => self.assigned(),
-            94..95 => self.not_yet(),
+            77..80 => self.hold(),
+            80..84 => self.transfer(),
+            84..89 => self.resolve(),
+            89..91 => self.abandon(),
+            91..92 => self.assigned(),
+            92..95 => self.leave(),
             95..98 => self.again(),
             _ => self.broken(),
         }
@@ -131,7 +136,10 @@ impl World {
             (45..80, _) => now + self.dice.between(0, 1_000),
             (80..92, _) => now + self.dice.between(0, 10) * 1_000,
             (92..95, _) => now + self.dice.between(0, 10 * 60_000),
-            (95..96, _) => now + self.dice.between(0, 30 * 3_600_000),
+            (95..96, _) => {
+                let days = if self.dice.percent(10) { self.dice.between(80, 420) } else { 0 };
+                now + self.dice.between(0, 30 * 3_600_000) + days * 86_400_000
+            }
             _ => now - self.dice.between(0, 30_000),
         });
     }
@@ -140,6 +148,7 @@ impl World {
     #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn write(&mut self, event_type: &str, data: Value) {
         let id = format!("n{}", self.lines.len());
+        self.from = data.get("from").unwrap_or(&self.from).clone();
         let mut event = json!({
             "specversion": "1.0", "id": id, "source": "random", "type": format!("trunkline.{event_type}"),
             "time": time_text(self.time), "data": data,
@@ -159,8 +168,8 @@ impl World {
             let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
             match &output.body {
                 Body::Opened(opened) => {
-                    self.live
-                        .insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
+                    let (division, from) = (opened.division.clone(), self.from.clone());
+                    self.live.insert(id, Live { division, agent: None, offered: false, from });
                 }
                 Body::Offered(offered) => {
                     let live = self.live.get_mut(&id).expect("it is open");
@@ -525,15 +534,37 @@ impl World {
         self.write("contact.abandoned", Value::Object(data));
     }
 
-    /// What this version counts and does not carry out.
-    fn not_yet(&mut self) {
-        let from = self.identifiers(1);
-        let (word, data) = match self.dice.below(3) {
-            0 => ("identity.unlinked", json!({ "identifier": { "account": "a1" } })),
-            1 => ("customer.erased", json!({ "from": from })),
-            _ => ("rules.changed", json!({ "text": "" })),
-        };
-        self.write(word, data);
+    /// Somebody turns out to be somebody else, or wants to be forgotten: mostly one who has something open.
+    fn leave(&mut self) {
+        let mut live: Vec<Live> = self.live.values().cloned().collect();
+        if self.dice.percent(70) && live.iter().any(|live| live.agent.is_some()) {
+            live.retain(|live| live.agent.is_some());
+        }
+        let known = self.dice.one_of(&live).filter(|_| self.dice.percent(80)).map(|live| live.from);
+        match self.dice.below(20) {
+            0..9 => {
+                let from = known.unwrap_or_else(|| self.identifiers(2));
+                let all: Vec<(String, Value)> = from
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(kind, values)| {
+                        values.as_array().into_iter().flatten().map(|v| (kind.clone(), v.clone()))
+                    })
+                    .collect();
+                let Some((kind, value)) = self.dice.one_of(&all) else { return };
+                self.write("identity.unlinked", json!({ "identifier": { kind: value } }));
+                if self.dice.percent(60) {
+                    let channel = self.dice.pick(&CHANNELS);
+                    self.write("contact.received", json!({ "channel": channel, "from": from }));
+                }
+            }
+            9..18 => {
+                let from = known.unwrap_or_else(|| self.identifiers(2));
+                self.write("customer.erased", json!({ "from": from }));
+            }
+            _ => self.write("rules.changed", json!({ "text": "" })),
+        }
     }
 
     /// An event that came before.

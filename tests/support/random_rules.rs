@@ -68,6 +68,8 @@ fn basics(dice: &mut Dice, text: &mut String) {
 fn identity(dice: &mut Dice, text: &mut String) {
     let most = dice.pick(&["64", "2", "3", "5"]);
     *text += &format!("[identity]\nmax_identifiers = {most}\nblocked = [\"nobody\"]\n");
+    *text += &format!("generic_after = {}\n", dice.pick(&["1000", "1", "2", "3"]));
+    *text += &format!("forget_after = \"{}\"\n", dice.pick(&["97d", "98d", "200d", "400d"]));
     let nick_rank = dice.pick(&["2", "3"]);
     let (mails, nicks) = (dice.between(1, 3), dice.between(1, 3));
     *text += "[identity.kinds.account]\nrank = 1\nlimit = 1\nform = \"opaque\"\n";

@@ -28,6 +28,9 @@ pub fn rules() -> Rules {
         dedup: DedupRules { window: DurationMs::seconds(600), max_events: 1_000 },
         identity: IdentityRules {
             max_identifiers: 64,
+            generic_after: 1_000,
+            forget_after: DurationMs::days(400),
+            forget_one_off_after: DurationMs::days(8),
             blocked: vec!["+15550000000".to_owned(), "nobody@example.com".to_owned(), "strasse".to_owned()],
             kinds: vec![
                 kind(KINDS[0], 1, Form::Opaque),

@@ -203,7 +203,7 @@ impl Told {
             "conversation.closed" => &["outcome"],
             "sla.warning" | "sla.breached" => &["objective"],
             "reply.automated" => &[],
-            "customer.merged" => &[],
+            "customer.merged" | "customer.split" | "customer.erased" => &[],
             "identity.refused" => &["kind", "reason"],
             "event.rejected" => &["reason"],
             other => panic!("an output that stories do not know: {other}"),
@@ -212,7 +212,8 @@ impl Told {
         if let Some(id) = self.data["conversation"].as_str() {
             words.push(ids.word(id));
         }
-        words.extend(places.iter().map(|place| text(&self.data[*place])));
+        let told = places.iter().map(|place| &self.data[*place]);
+        words.extend(told.filter(|value| !value.is_null()).map(text));
         words.join(" ")
     }
 

@@ -1,6 +1,7 @@
 //! Golden lines of every output type, the order within an entry, and the collection by stream.
 
 use super::*;
+use crate::types::RefusalReason;
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -212,10 +213,23 @@ fn identities() {
             r#"{{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.customer.merged","subject":"FZZZZZZZZZZZZ~2","time":"2026-01-01T00:00:00.005Z","cause":"1:20:3","traceparent":"{TRACE}","data":{{"customer":"FZZZZZZZZZZZZ~2","absorbed":["0000000000000"]}}}}"#
         ),
     );
-    let refused = Refused { customer: customer(), kind: "phone".into(), reason: RefusalReason::Limit };
+    let refused =
+        Refused { customer: Some(customer()), kind: Some("phone".into()), reason: RefusalReason::Limit };
     assert_line(
         &by_timer(Body::Refused(refused)),
         r#"{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.identity.refused","subject":"FZZZZZZZZZZZZ~2","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"customer":"FZZZZZZZZZZZZ~2","kind":"phone","reason":"limit"}}"#,
+    );
+    assert_line(
+        &by_timer(Body::Split(Split { from: customer(), to: first })),
+        r#"{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.customer.split","subject":"FZZZZZZZZZZZZ~2","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"from":"FZZZZZZZZZZZZ~2","to":"0000000000000"}}"#,
+    );
+    assert_line(
+        &by_timer(Body::Erased(Erased { customer: customer() })),
+        r#"{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.customer.erased","subject":"FZZZZZZZZZZZZ~2","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"customer":"FZZZZZZZZZZZZ~2"}}"#,
+    );
+    assert_line(
+        &by_timer(Body::Refused(Refused { customer: None, kind: None, reason: RefusalReason::Ambiguous })),
+        r#"{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.identity.refused","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"reason":"ambiguous"}}"#,
     );
 }
 
@@ -291,7 +305,11 @@ fn streams_hold_divisions_in_name_order_numbered_each_for_itself() {
         Body::Opened(opened(3)),
         withdrawn("sales", 4),
         Body::Rejected(reject),
-        Body::Refused(Refused { customer: customer(), kind: "x".into(), reason: RefusalReason::Size }),
+        Body::Refused(Refused {
+            customer: Some(customer()),
+            kind: Some("x".into()),
+            reason: RefusalReason::Size,
+        }),
         withdrawn("care", 5),
     ] {
         collected.push(&by_timer(body));

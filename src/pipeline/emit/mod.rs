@@ -20,7 +20,8 @@ use crate::types::decision::{
 };
 use crate::types::event::Span;
 use crate::types::{
-    Cause, ChannelId, CustomerId, DivisionId, KindId, Lines, Millis, Objective, Stream, TraceParent,
+    Cause, ChannelId, CustomerId, DivisionId, KindId, Lines, Millis, Objective, RefusalReason, Stream,
+    TraceParent,
 };
 use append::{ESCAPED_MAX, Pen, Piece, quoted};
 use time::Clockface;
@@ -62,6 +63,10 @@ pub struct Emitter {
     /// From behind the number up to the subject.
     merged: Piece<128>,
     refused: Piece<128>,
+    split: Piece<128>,
+    erased: Piece<128>,
+    /// From behind the number up to the time: it has no subject.
+    ambiguous: Piece<128>,
     /// Of a reject: from behind the position in `id` up to the time.
     rejected: Piece<128>,
 }
@@ -130,26 +135,44 @@ impl Emitter {
         for (place, (time, cause, trace, decision)) in batch.decisions.iter().enumerate() {
             let number = batch.first_number.max(1) + place as u64;
             let (envelope, subject) = match decision {
-                IdentityDecision::Merged { customer, .. } => (&self.merged, *customer),
-                IdentityDecision::Refused { customer, .. } => (&self.refused, *customer),
+                IdentityDecision::Merged { customer, .. } => (&self.merged, Some(*customer)),
+                IdentityDecision::Refused { customer, .. } => (&self.refused, Some(*customer)),
+                IdentityDecision::Split { from, .. } => (&self.split, Some(*from)),
+                IdentityDecision::Erased { customer } => (&self.erased, Some(*customer)),
+                IdentityDecision::Ambiguous => (&self.ambiguous, None),
             };
             let absorbed = match decision {
                 IdentityDecision::Merged { absorbed, .. } => &batch.absorbed[absorbed.range()],
-                IdentityDecision::Refused { .. } => &[],
+                _ => &[],
             };
             let scratch = room(&mut self.scratch, self.bound + absorbed.len() * ID_BYTES);
             let all = scratch.len();
             let pen = Pen::new(scratch).piece(&self.identity_head).unsigned(number);
-            let pen = pen.piece(envelope).customer(subject).put(b"\",\"time\":\"");
+            let pen = match subject {
+                Some(subject) => pen.piece(envelope).customer(subject).put(b"\",\"time\":\""),
+                None => pen.piece(envelope),
+            };
             let pen = envelope_end(self.clockface.write(pen, *time), Cause::Event(*cause), trace);
-            let pen = pen.put(b"\"customer\":\"").customer(subject);
             let pen = match decision {
-                IdentityDecision::Merged { .. } => {
+                IdentityDecision::Merged { customer, .. } => {
+                    let pen = pen.put(b"\"customer\":\"").customer(*customer);
                     customers(pen.put(b"\",\"absorbed\":["), absorbed).put(b"]}}")
                 }
-                IdentityDecision::Refused { kind, reason, .. } => {
+                IdentityDecision::Refused { customer, kind, reason } => {
+                    let pen = pen.put(b"\"customer\":\"").customer(*customer);
                     let pen = pen.put(b"\",\"kind\":").piece(&self.kinds[kind.at()]);
                     pen.put(b",\"reason\":\"").bytes(reason.word().as_bytes()).put(b"\"}}")
+                }
+                IdentityDecision::Split { from, to } => {
+                    let pen = pen.put(b"\"from\":\"").customer(*from);
+                    pen.put(b"\",\"to\":\"").customer(*to).put(b"\"}}")
+                }
+                IdentityDecision::Erased { customer } => {
+                    pen.put(b"\"customer\":\"").customer(*customer).put(b"\"}}")
+                }
+                IdentityDecision::Ambiguous => {
+                    let reason = RefusalReason::Ambiguous.word().as_bytes();
+                    pen.put(b"\"reason\":\"").bytes(reason).put(b"\"}}")
                 }
             };
             let written = all - pen.left();
@@ -214,10 +237,10 @@ impl Emitter {
             identity_head: head(tenant, "identity"),
             merged: envelope(tenant, "identity", "customer.merged"),
             refused: envelope(tenant, "identity", "identity.refused"),
-            rejected: {
-                let source = quoted(&format!("/trunkline/{tenant}/rejects"));
-                Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.event.rejected\",\"time\":\""])
-            },
+            split: envelope(tenant, "identity", "customer.split"),
+            erased: envelope(tenant, "identity", "customer.erased"),
+            ambiguous: without_subject(tenant, "identity", "identity.refused"),
+            rejected: without_subject(tenant, "rejects", "event.rejected"),
         }
     }
 }
@@ -505,4 +528,10 @@ fn head(tenant: &str, who: &str) -> Piece<64> {
 fn envelope(tenant: &str, who: &str, name: &str) -> Piece<128> {
     let source = quoted(&format!("/trunkline/{tenant}/{who}"));
     Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.", name, "\",\"subject\":\""])
+}
+
+/// The same up to the time, where there is no subject.
+fn without_subject(tenant: &str, who: &str, name: &str) -> Piece<128> {
+    let source = quoted(&format!("/trunkline/{tenant}/{who}"));
+    Piece::of(&["\",\"source\":", &source, ",\"type\":\"trunkline.", name, "\",\"time\":\""])
 }

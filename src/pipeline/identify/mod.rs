@@ -6,14 +6,17 @@
 //! cannot have changed since (who got an identifier may have been absorbed, but stays the one to begin with), so the
 //! result is that of one event after another.
 //!
-//! State: 32 bytes a key of the deduplication window, 26 an identifier, 43 a customer (means; `AgeingSet`,
-//! `Identifiers`, `Customers`). Invariants: an identifier has one owner; a root's counts are those of its
-//! identifiers; no count passes its limit (`Identify::audit`, and assertions where they change).
+//! What unlinks, erases and forgets changes what was found ahead: rows of the group behind it look once more.
 //!
-//! Not yet here: unlinking, erasing, generic identifiers, forgetting. Events that need them count as unsupported.
+//! State: 32 bytes a key of the deduplication window, 42 an identifier, 75 a customer (means; `AgeingSet`,
+//! `Identifiers` with `Owned`, `Customers`). Invariants: an identifier has one owner; a root's counts are those of its
+//! identifiers; no count passes its limit (`Identify::audit`, and assertions where they change).
 
 mod customers;
+mod generations;
 mod identifiers;
+mod owned;
+mod registry;
 mod resolve;
 
 use crate::collections::AgeingSet;
@@ -21,15 +24,19 @@ use crate::rules::keys::founding_bits;
 use crate::rules::{DedupRules, IdentityRules, Rules};
 use crate::types::decision::{IdentityBatch, IdentityDecision};
 use crate::types::event::{Event, Events, Identifier, List};
-use crate::types::operation::{Merge, Resolutions, Resolved};
-use crate::types::{EventType, IgnoreReason, Millis, Tally};
+use crate::types::operation::{Forgotten, Merge, Resolutions, Resolved};
+use crate::types::{CustomerId, DurationMs, EventType, IgnoreReason, Millis, Tally};
 
-use identifiers::NONE;
-use resolve::{Limits, Registry, Resolver};
+use identifiers::{GENERIC, NONE};
+use registry::{Bounds, Registry};
+use resolve::{Limits, Resolver};
 
 /// Rows whose reads are in flight together: enough to hide the memory's latency, few enough for the first-level
 /// cache.
 const GROUP: usize = 32;
+
+/// A callback is due at most so long after its request.
+const CALLBACK_MAX: DurationMs = DurationMs::days(90);
 
 /// Who is who, and which events came already.
 #[derive(Debug)]
@@ -41,10 +48,14 @@ pub struct Identify {
     resolver: Resolver,
     /// The identifiers of a group's rows, one after another.
     flat: Vec<Identifier>,
-    /// The customers who got them, found ahead, or `NONE`.
+    /// The customers who got them, found ahead, or `NONE` or `GENERIC`.
     known: Vec<u32>,
-    /// Hashes of the customer ids that the group's rows name.
-    named: Vec<u64>,
+    /// `Registry::changes` when they were found.
+    known_at: u64,
+    /// Customer ids that the group's rows name.
+    named: Vec<CustomerId>,
+    /// Customers to be forgotten.
+    due: Vec<u32>,
 }
 
 /// Where the results of a batch go.
@@ -65,24 +76,26 @@ struct Place<'a> {
 impl Identify {
     /// Knows nobody and has seen nothing.
     pub fn new(rules: &Rules) -> Identify {
-        Identify::with(&rules.identity, &rules.dedup)
+        Identify::with(&rules.identity, &rules.dedup, Bounds::RULES)
     }
 
-    fn with(identity: &IdentityRules, dedup: &DedupRules) -> Identify {
+    fn with(identity: &IdentityRules, dedup: &DedupRules, bounds: Bounds) -> Identify {
         Identify {
             dedup: dedup.clone(),
             limits: Limits::new(identity),
             seen: AgeingSet::new(),
-            registry: Registry::default(),
+            registry: Registry::new(bounds),
             resolver: Resolver::default(),
             flat: Vec::new(),
             known: Vec::new(),
+            known_at: 0,
             named: Vec::new(),
+            due: Vec::new(),
         }
     }
 
     /// Says of each row of the batch whose it is. `clocks` is by row and never goes back. `resolutions` is emptied
-    /// first, `decisions` is added to. Counts `duplicates`, `customers` and `absorbed` in `tally`; what was accepted
+    /// first, `decisions` is added to. Counts duplicates and what becomes of customers in `tally`; what was accepted
     /// or ignored is for the caller to count from the resolutions.
     pub fn apply(
         &mut self,
@@ -103,6 +116,12 @@ impl Identify {
                 let identifiers = List { start: place, len: event.identifiers.len };
                 place += event.identifiers.len;
                 let place = Place { event, row: row as u32, clock: clocks[row] };
+                if self.registry.customers.next_look().is_some_and(|next| next <= place.clock) {
+                    self.forget(place, &mut output);
+                }
+                if self.registry.changes != self.known_at {
+                    self.look_again(identifiers);
+                }
                 let resolved = self.row(place, identifiers, &mut output);
                 output.resolutions.rows.push(resolved);
             }
@@ -111,7 +130,7 @@ impl Identify {
 
     /// Customers founded so far.
     pub fn customers(&self) -> u32 {
-        self.registry.customers.len()
+        self.registry.customers.founded() as u32
     }
 
     /// Identifiers owned.
@@ -121,7 +140,8 @@ impl Identify {
 
     /// Bytes allocated: deduplication, identifiers, customers.
     pub fn bytes(&self) -> [usize; 3] {
-        [self.seen.bytes(), self.registry.identifiers.bytes(), self.registry.customers.bytes()]
+        let [identifiers, customers] = self.registry.bytes();
+        [self.seen.bytes(), identifiers, customers]
     }
 
     /// Checks by a full scan that the customers' counts are those of the identifiers. Panics if not.
@@ -131,35 +151,57 @@ impl Identify {
 
     /// The two passes of reading: fills `known` and brings into the cache what the rows will need.
     fn look_ahead(&mut self, events: &Events, rows: &[Event]) {
-        let Registry { customers, identifiers } = &self.registry;
+        let Registry { customers, identifiers, .. } = &self.registry;
+        self.known_at = self.registry.changes;
         self.flat.clear();
         self.known.clear();
         self.named.clear();
         for event in rows {
             self.seen.prefetch(event.dedup_key);
             if event.conversation.is_some() {
-                customers.prefetch_id(event.conversation.customer.hash);
-                self.named.push(event.conversation.customer.hash);
+                customers.prefetch_id(event.conversation.customer);
+                self.named.push(event.conversation.customer);
             }
             if event.identifiers.len == 0 && event.event_type == EventType::ContactReceived {
-                customers.prefetch_id(founding_bits(event.dedup_key));
+                customers.prefetch_id(first_under(event.dedup_key));
             }
             for identifier in &events.identifiers[event.identifiers.range()] {
                 identifiers.prefetch(*identifier);
                 self.flat.push(*identifier);
             }
         }
-        for hash in &self.named {
-            customers.prefetch_of_id(*hash);
+        for id in &self.named {
+            customers.prefetch_of_id(*id);
         }
         for identifier in &self.flat {
             let customer = identifiers.find(*identifier);
             self.known.push(customer);
             if customer == NONE {
-                customers.prefetch_id(founding_bits(identifier.hash));
-            } else {
+                customers.prefetch_id(first_under(identifier.hash));
+            } else if customer != GENERIC {
                 customers.prefetch(customer);
             }
+        }
+    }
+
+    /// What was found ahead may have changed since: finds this row's once more.
+    #[cold]
+    fn look_again(&mut self, identifiers: List) {
+        for place in identifiers.range() {
+            self.known[place] = self.registry.identifiers.find(self.flat[place]);
+        }
+    }
+
+    /// Who has had no event for too long is nobody any more.
+    #[cold]
+    fn forget(&mut self, place: Place, output: &mut Output) {
+        let spans = (self.limits.forget_after, self.limits.forget_one_off_after);
+        self.registry.customers.look(place.clock, spans, &mut self.due);
+        for customer in &self.due {
+            self.registry.remove(*customer, false);
+            output.tally.forgotten += 1;
+            let gone = Forgotten { row: place.row, customer: *customer, jointly: false };
+            output.resolutions.forgotten.push(gone);
         }
     }
 
@@ -169,26 +211,32 @@ impl Identify {
             output.tally.duplicates += 1;
             return Resolved::Duplicate;
         }
-        if is_unsupported(event) {
-            return Resolved::Ignored(IgnoreReason::Unsupported);
-        }
         let known = &self.known[identifiers.range()];
         let identifiers = &self.flat[identifiers.range()];
         match event.event_type {
+            EventType::RulesChanged => Resolved::Ignored(IgnoreReason::Unsupported),
             EventType::AgentUpdated | EventType::AgentState => Resolved::NoCustomer,
             EventType::AgentWrapped if event.conversation.is_some() || !event.has_from => {
                 Resolved::NoCustomer
             }
             kind if founds(kind) => {
                 if let Some(owner) = self.registry.owner_of_all(identifiers, known) {
-                    self.resolved(owner)
+                    self.resolved(owner, place.clock)
                 } else if self.resolver.rank(identifiers, known, &mut self.registry, &self.limits) {
                     self.resolve(place, output)
                 } else if matches!(kind, EventType::ContactReceived | EventType::CallbackRequested) {
-                    self.without_identifier(event, output.tally)
+                    self.without_identifier(place, output.tally)
                 } else {
                     Resolved::Ignored(IgnoreReason::NoIdentifier)
                 }
+            }
+            EventType::IdentityUnlinked => {
+                self.resolver.rank(identifiers, known, &mut self.registry, &self.limits);
+                self.unlink(place, output)
+            }
+            EventType::CustomerErased => {
+                self.resolver.rank(identifiers, known, &mut self.registry, &self.limits);
+                self.erase(place, output)
             }
             _ => {
                 let customer = if event.conversation.is_some() {
@@ -199,16 +247,22 @@ impl Identify {
                     self.resolver.rank(identifiers, known, &mut self.registry, &self.limits);
                     self.resolver.owner_of_best()
                 };
-                customer.map_or(Resolved::Ignored(IgnoreReason::UnknownCustomer), |root| self.resolved(root))
+                match customer {
+                    Some(root) => self.resolved(root, place.clock),
+                    None => Resolved::Ignored(IgnoreReason::UnknownCustomer),
+                }
             }
         }
     }
 
     /// Finds or founds the customer of the ranked identifiers and tells what else came of it.
     fn resolve(&mut self, place: Place, output: &mut Output) -> Resolved {
-        let customer = self.resolver.resolve(&mut self.registry, &self.limits);
-        let id = self.registry.customers.id(customer);
         let Place { event, row, clock } = place;
+        if event.event_type == EventType::IdentityLinked && self.registry.has_bans() {
+            self.resolver.lift_bans(&mut self.registry);
+        }
+        let customer = self.resolver.resolve(&mut self.registry, &self.limits, clock);
+        let id = self.registry.customers.id(customer);
         let Output { resolutions, decisions, tally } = output;
         for (kind, reason) in &self.resolver.refused {
             let refused = IdentityDecision::Refused { customer: id, kind: *kind, reason: *reason };
@@ -227,24 +281,63 @@ impl Identify {
             let merged = IdentityDecision::Merged { customer: id, absorbed };
             decisions.decisions.push((clock, event.position, event.traceparent, merged));
         }
-        self.resolved(customer)
+        self.resolved(customer, clock)
+    }
+
+    /// Moves the one ranked identifier to a customer of its own.
+    fn unlink(&mut self, place: Place, output: &mut Output) -> Resolved {
+        let Some((identifier, from)) = self.resolver.only() else {
+            return Resolved::Ignored(IgnoreReason::UnknownCustomer);
+        };
+        if self.registry.customers.total(from) == 1 {
+            return Resolved::Ignored(IgnoreReason::OnlyIdentifier);
+        }
+        let to = self.registry.unlink(identifier, from, place.clock, &self.limits);
+        let customers = &self.registry.customers;
+        let split = IdentityDecision::Split { from: customers.id(from), to: customers.id(to) };
+        output.tell(place, split);
+        output.tally.customers += 1;
+        output.tally.split += 1;
+        self.resolved(from, place.clock)
+    }
+
+    /// Takes the one owner of the ranked identifiers out. What is open of it is understand's to end.
+    fn erase(&mut self, place: Place, output: &mut Output) -> Resolved {
+        let owner = match self.resolver.owners(&self.registry) {
+            [] => return Resolved::Ignored(IgnoreReason::UnknownCustomer),
+            [owner] => *owner,
+            _ => {
+                output.tell(place, IdentityDecision::Ambiguous);
+                return Resolved::Told;
+            }
+        };
+        let resolved = self.resolved(owner, place.clock);
+        output.tell(place, IdentityDecision::Erased { customer: self.registry.customers.id(owner) });
+        output.tally.erased += 1;
+        self.registry.remove(owner, true);
+        resolved
     }
 
     /// A contact that no identifier is left of: its conversation's customer, else one who is founded for it.
-    fn without_identifier(&mut self, event: &Event, tally: &mut Tally) -> Resolved {
+    fn without_identifier(&mut self, place: Place, tally: &mut Tally) -> Resolved {
+        let Place { event, clock, .. } = place;
         let customers = &mut self.registry.customers;
         let named =
             if event.conversation.is_some() { customers.of_id(event.conversation.customer) } else { None };
         let customer = named.unwrap_or_else(|| {
             tally.customers += 1;
-            customers.found(event.dedup_key)
+            customers.found(event.dedup_key, clock, self.limits.forget_one_off_after)
         });
-        self.resolved(customer)
+        if let Some(due) = event.due.filter(|_| customers.total(customer) == 0) {
+            customers.touch(customer, due.min(clock.plus(CALLBACK_MAX)));
+        }
+        self.resolved(customer, clock)
     }
 
     #[inline]
-    fn resolved(&self, root: u32) -> Resolved {
-        let customers = &self.registry.customers;
+    fn resolved(&mut self, root: u32, clock: Millis) -> Resolved {
+        let customers = &mut self.registry.customers;
+        customers.touch(root, clock);
         Resolved::Customer { index: root, id: customers.id(root), kinds: customers.kinds(root) }
     }
 }
@@ -261,13 +354,17 @@ fn founds(event_type: EventType) -> bool {
     )
 }
 
-/// What this version accepts and does not carry out: nothing is looked up for it.
+/// The id of who is founded first by a hash.
 #[inline]
-fn is_unsupported(event: &Event) -> bool {
-    matches!(
-        event.event_type,
-        EventType::IdentityUnlinked | EventType::CustomerErased | EventType::RulesChanged
-    )
+fn first_under(hash: u128) -> CustomerId {
+    CustomerId { hash: founding_bits(hash), generation: 0 }
+}
+
+impl Output<'_> {
+    fn tell(&mut self, place: Place, decision: IdentityDecision) {
+        let Place { event, clock, .. } = place;
+        self.decisions.decisions.push((clock, event.position, event.traceparent, decision));
+    }
 }
 
 #[cfg(test)]

@@ -4,18 +4,21 @@
 use crate::rules::IdentityRules;
 use crate::types::event::Identifier;
 use crate::types::ids::KINDS_MAX;
-use crate::types::{KindId, RefusalReason};
+use crate::types::{DurationMs, KindId, Millis, RefusalReason};
 
-use super::customers::Customers;
-use super::identifiers::{Identifiers, NONE};
+use super::identifiers::{GENERIC, NONE};
+use super::registry::Registry;
 
 /// The limits of the rules in the form in which they are asked.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     ranks: [u32; KINDS_MAX],
-    of_kind: [u32; KINDS_MAX],
-    in_all: u32,
+    pub of_kind: [u32; KINDS_MAX],
+    pub in_all: u32,
     kinds: usize,
+    pub generic_after: u32,
+    pub forget_after: DurationMs,
+    pub forget_one_off_after: DurationMs,
 }
 
 impl Limits {
@@ -27,7 +30,15 @@ impl Limits {
             of_kind[place] = kind.limit;
         }
         let in_all = rules.max_identifiers.min(u32::from(u16::MAX));
-        Limits { ranks, of_kind, in_all, kinds: rules.kinds.len() }
+        Limits {
+            ranks,
+            of_kind,
+            in_all,
+            kinds: rules.kinds.len(),
+            generic_after: rules.generic_after,
+            forget_after: rules.forget_after,
+            forget_one_off_after: rules.forget_one_off_after,
+        }
     }
 }
 
@@ -35,8 +46,6 @@ impl Limits {
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Member {
     identifier: Identifier,
-    /// The customer who got it, or `NONE`: to be looked for.
-    known: u32,
     /// The root who owns it, or `NONE`.
     owner: u32,
     /// Why it was set aside.
@@ -56,67 +65,9 @@ pub(super) struct Resolver {
     pub founded: bool,
 }
 
-/// All customers and who owns which identifier.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Registry {
-    pub customers: Customers,
-    pub identifiers: Identifiers,
-}
-
-impl Registry {
-    /// The root of the customer who is known to have got an identifier; the way is shortened.
-    #[inline]
-    pub fn owner(&mut self, identifier: Identifier, customer: u32) -> u32 {
-        let root = self.customers.root(customer);
-        if root != customer {
-            self.identifiers.set_customer(identifier, root);
-        }
-        root
-    }
-
-    /// The common case, in which neither ranks nor limits matter: the one owner of all of these identifiers, the
-    /// customers who got them being known.
-    #[inline]
-    pub fn owner_of_all(&mut self, identifiers: &[Identifier], known: &[u32]) -> Option<u32> {
-        let (first, others) = known.split_first().filter(|(first, _)| **first != NONE)?;
-        let owner = self.owner(identifiers[0], *first);
-        for (identifier, customer) in identifiers[1..].iter().zip(others) {
-            if *customer != owner && (*customer == NONE || self.owner(*identifier, *customer) != owner) {
-                return None;
-            }
-        }
-        Some(owner)
-    }
-
-    fn attach(&mut self, customer: u32, identifier: Identifier) {
-        self.identifiers.insert(identifier, customer);
-        self.customers.add(customer, identifier.kind);
-    }
-
-    /// Why a root cannot own one more of this kind.
-    fn reason_against(&self, customer: u32, kind: KindId, limits: &Limits) -> Option<RefusalReason> {
-        if self.customers.count(customer, kind) >= limits.of_kind[kind.at()] {
-            Some(RefusalReason::Limit)
-        } else if self.customers.total(customer) >= limits.in_all {
-            Some(RefusalReason::Size)
-        } else {
-            None
-        }
-    }
-
-    /// Attaches, unless a limit forbids it: then why.
-    fn try_to_attach(&mut self, customer: u32, member: &Member, limits: &Limits) -> Option<RefusalReason> {
-        let reason = self.reason_against(customer, member.identifier.kind, limits);
-        if reason.is_none() {
-            self.attach(customer, member.identifier);
-        }
-        reason
-    }
-}
-
 impl Resolver {
     /// Takes an event's identifiers with the customers known to have got them (`NONE`: to be looked for): each once,
-    /// best first, with their owners. `false` if there are none.
+    /// best first, with their owners, the generic ones left out. `false` if there are none.
     pub fn rank(
         &mut self,
         identifiers: &[Identifier],
@@ -133,16 +84,13 @@ impl Resolver {
             };
             let place = self.members.iter().position(|member| !better(member)).unwrap_or(self.members.len());
             if self.members.get(place).is_none_or(|member| member.identifier != *identifier) {
-                let member = Member { identifier: *identifier, known: *known, owner: NONE, aside: None };
-                self.members.insert(place, member);
-            }
-        }
-        for member in &mut self.members {
-            if member.known == NONE {
-                member.known = registry.identifiers.find(member.identifier);
-            }
-            if member.known != NONE {
-                member.owner = registry.owner(member.identifier, member.known);
+                let known = if *known == NONE { registry.identifiers.find(*identifier) } else { *known };
+                let owner = match known {
+                    GENERIC => continue,
+                    NONE => NONE,
+                    customer => registry.owner(*identifier, customer),
+                };
+                self.members.insert(place, Member { identifier: *identifier, owner, aside: None });
             }
         }
         !self.members.is_empty()
@@ -154,9 +102,29 @@ impl Resolver {
         self.members.iter().map(|member| member.owner).find(|owner| *owner != NONE)
     }
 
+    /// The first member and its owner, if it has one.
+    pub fn only(&self) -> Option<(Identifier, u32)> {
+        let member = self.members.first().filter(|member| member.owner != NONE)?;
+        Some((member.identifier, member.owner))
+    }
+
+    /// The owners of all members, founded first first.
+    pub fn owners(&mut self, registry: &Registry) -> &[u32] {
+        self.collect_owners(registry);
+        &self.owners
+    }
+
+    /// The event is a link: where it names both sides of an unlink, the identifier leads back again.
+    pub fn lift_bans(&self, registry: &mut Registry) {
+        for member in &self.members {
+            let owns = |root| self.members.iter().any(|member| member.owner == root);
+            registry.lift_ban(member.identifier, owns);
+        }
+    }
+
     /// The customer of the ranked members, of which there is at least one. `absorbed`, `refused` and `founded` tell
     /// what else came of it.
-    pub fn resolve(&mut self, registry: &mut Registry, limits: &Limits) -> u32 {
+    pub fn resolve(&mut self, registry: &mut Registry, limits: &Limits, clock: Millis) -> u32 {
         self.absorbed.clear();
         self.refused.clear();
         self.founded = false;
@@ -164,54 +132,68 @@ impl Resolver {
         if owner != NONE && self.members.iter().all(|member| member.owner == owner) {
             return owner;
         }
-        let mut rest = self.members.len();
         let customer = loop {
-            self.collect_owners(rest);
+            self.collect_owners(registry);
             if self.owners.is_empty() {
-                break self.found(rest, registry, limits);
+                break self.found(registry, limits, clock);
             }
-            match self.reason_against_union(rest, registry, limits) {
-                None => break self.join(rest, registry),
-                reason => {
-                    rest = rest.checked_sub(1).expect("one existing owner and nothing new always passes");
-                    self.members[rest].aside = reason;
-                }
+            if let Some(reason) = self.reason_against_union(registry, limits) {
+                let worst = self.members.iter_mut().rev().find(|member| member.aside.is_none());
+                worst.expect("one existing owner and nothing new always passes").aside = Some(reason);
+            } else if let Some(place) = self.banned(registry) {
+                self.members[place].aside = Some(RefusalReason::Unlinked);
+            } else {
+                break self.join(registry);
             }
         };
         self.finish(customer, registry, limits);
         customer
     }
 
-    /// The owners of the best `rest` members, founded first first.
-    fn collect_owners(&mut self, rest: usize) {
+    /// The owners of the members that are not set aside, founded first first.
+    fn collect_owners(&mut self, registry: &Registry) {
         self.owners.clear();
-        let owners = self.members[..rest].iter().map(|member| member.owner);
+        let rest = self.members.iter().filter(|member| member.aside.is_none());
+        let owners = rest.map(|member| member.owner);
         self.owners.extend(owners.filter(|owner| *owner != NONE));
-        self.owners.sort_unstable();
-        self.owners.dedup();
+        if self.owners.len() > 1 {
+            self.owners.sort_unstable_by_key(|owner| registry.customers.number(*owner));
+            self.owners.dedup();
+        }
     }
 
     /// A new customer, who gets of the members what fits, best first; the others are set aside.
-    fn found(&mut self, rest: usize, registry: &mut Registry, limits: &Limits) -> u32 {
-        let customer = registry.customers.found(self.members[0].identifier.hash);
+    fn found(&mut self, registry: &mut Registry, limits: &Limits, clock: Millis) -> u32 {
+        let best = self.members[0].identifier;
+        let customer = registry.customers.found(best.hash, clock, limits.forget_after);
         self.founded = true;
-        for member in &mut self.members[..rest] {
-            member.aside = registry.try_to_attach(customer, member, limits);
+        for member in self.members.iter_mut().filter(|member| member.aside.is_none()) {
+            member.aside = try_to_attach(registry, customer, member, limits);
         }
         customer
     }
 
-    /// Why the owners and the unowned ones of the best `rest` members cannot become one.
-    fn reason_against_union(
-        &self,
-        rest: usize,
-        registry: &Registry,
-        limits: &Limits,
-    ) -> Option<RefusalReason> {
-        let members = &self.members[..rest];
+    /// The worst member that would bring the two sides of an unlink together and is all that the event has of its side.
+    fn banned(&self, registry: &mut Registry) -> Option<usize> {
+        if self.owners.len() < 2 || !registry.has_bans() {
+            return None;
+        }
+        (0..self.members.len()).rev().find(|place| {
+            let Member { identifier, owner, aside } = self.members[*place];
+            let others = |other: &&Member| other.aside.is_none() && other.identifier != identifier;
+            aside.is_none()
+                && owner != NONE
+                && self.members.iter().filter(others).all(|other| other.owner != owner)
+                && registry.is_banned(identifier, |root| root != owner && self.owners.contains(&root))
+        })
+    }
+
+    /// Why the owners and the unowned ones of the members that are not set aside cannot become one.
+    fn reason_against_union(&self, registry: &Registry, limits: &Limits) -> Option<RefusalReason> {
         let mut counts = [0; KINDS_MAX];
         let mut total = 0;
-        for member in members.iter().filter(|member| member.owner == NONE) {
+        let rest = self.members.iter().filter(|member| member.aside.is_none());
+        for member in rest.filter(|member| member.owner == NONE) {
             counts[member.identifier.kind.at()] += 1;
             total += 1;
         }
@@ -234,14 +216,14 @@ impl Resolver {
     }
 
     /// The owner founded first absorbs the others and gets what nobody owns.
-    fn join(&mut self, rest: usize, registry: &mut Registry) -> u32 {
+    fn join(&mut self, registry: &mut Registry) -> u32 {
         let survivor = self.owners[0];
         for owner in &self.owners[1..] {
-            registry.customers.absorb(survivor, *owner);
+            registry.absorb(survivor, *owner);
             self.absorbed.push(*owner);
         }
-        for member in &self.members[..rest] {
-            if member.owner == NONE {
+        for member in &self.members {
+            if member.owner == NONE && member.aside.is_none() {
                 registry.attach(survivor, member.identifier);
             }
         }
@@ -253,13 +235,30 @@ impl Resolver {
         for member in &self.members {
             let Some(recorded) = member.aside else { continue };
             let reason = if member.owner == NONE {
-                registry.try_to_attach(customer, member, limits)
+                try_to_attach(registry, customer, member, limits)
             } else {
                 (registry.customers.root(member.owner) != customer).then_some(recorded)
             };
             if let Some(reason) = reason {
                 self.refused.push((member.identifier.kind, reason));
+                if reason != RefusalReason::Unlinked && registry.refuse(member.identifier, limits) {
+                    self.refused.push((member.identifier.kind, RefusalReason::Generic));
+                }
             }
         }
     }
+}
+
+/// Attaches, unless a limit forbids it: then why.
+fn try_to_attach(
+    registry: &mut Registry,
+    customer: u32,
+    member: &Member,
+    limits: &Limits,
+) -> Option<RefusalReason> {
+    let reason = registry.reason_against(customer, member.identifier.kind, limits);
+    if reason.is_none() {
+        registry.attach(customer, member.identifier);
+    }
+    reason
 }

@@ -13,6 +13,9 @@ use crate::types::{ConversationId, CustomerId, DurationMs, KindId, Position, Ref
 #[derive(Clone, PartialEq, Debug)]
 enum Told {
     Refused(CustomerId, KindId, RefusalReason),
+    Ambiguous,
+    Split(CustomerId, CustomerId),
+    Erased(CustomerId),
     Merged(CustomerId, Vec<CustomerId>),
 }
 
@@ -77,6 +80,9 @@ impl Log {
                     IdentityDecision::Merged { customer, absorbed } => {
                         Told::Merged(*customer, decisions.absorbed[absorbed.range()].to_vec())
                     }
+                    IdentityDecision::Ambiguous => Told::Ambiguous,
+                    IdentityDecision::Split { from, to } => Told::Split(*from, *to),
+                    IdentityDecision::Erased { customer } => Told::Erased(*customer),
                 };
                 (*clock, *position, told)
             }));
@@ -124,7 +130,14 @@ fn identity(kinds: &[(u32, u32)], max_identifiers: u32) -> IdentityRules {
         limit: *limit,
         form: Form::Opaque,
     };
-    IdentityRules { max_identifiers, blocked: Vec::new(), kinds: kinds.iter().map(kind).collect() }
+    IdentityRules {
+        max_identifiers,
+        generic_after: 1_000,
+        forget_after: DurationMs::days(400),
+        forget_one_off_after: DurationMs::days(8),
+        blocked: Vec::new(),
+        kinds: kinds.iter().map(kind).collect(),
+    }
 }
 
 fn dedup(window: i64, max_events: u64) -> DedupRules {

@@ -35,25 +35,10 @@ impl Division {
             Action::AgentUpdated => return self.agent_updated(events, event),
             Action::AgentState => return self.agent_state(events, event),
             Action::Wrapped(by) => return self.agent_wrapped(events, event, operation, by),
-            Action::Contact(at) => {
-                self.contact(events, event, operation, operations, at);
-                return Ok(());
-            }
-            Action::Callback(at) => {
-                self.callback(events, event, operation, operations, at);
-                return Ok(());
-            }
-            Action::MovedIn(at) => {
-                self.moved_in(event, events, operation, operations, at);
-                return Ok(());
-            }
-            Action::Renamed => {
-                if let Some(slot) = self.book.find(operation.conversation, self.guess) {
-                    self.rename_callback(slot, operation.customer);
-                }
-                return Ok(());
-            }
             _ => {}
+        }
+        if self.needs_none(events, event, operation, operations) {
+            return Ok(());
         }
         let found = self.book.find(operation.conversation, self.guess);
         if operation.action == Action::MovedOut {
@@ -93,6 +78,37 @@ impl Division {
         };
         self.rearm_if_held(slot);
         done
+    }
+
+    /// Carries out what does not need a conversation that is there; whether it was such.
+    #[inline]
+    fn needs_none(
+        &mut self,
+        events: &Events,
+        event: &Event,
+        operation: &Operation,
+        operations: &Operations,
+    ) -> bool {
+        match operation.action {
+            Action::Contact(at) => {
+                self.contact(events, event, operation, operations, at);
+            }
+            Action::Callback(at) => {
+                self.callback(events, event, operation, operations, at);
+            }
+            Action::MovedIn(at) => {
+                self.moved_in(event, events, operation, operations, at);
+            }
+            Action::Erased(at) => {
+                self.erased(operation, operations, at);
+            }
+            Action::Renamed => {
+                let found = self.book.find(operation.conversation, self.guess);
+                found.into_iter().for_each(|slot| self.rename_callback(slot, operation.customer));
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// The conversation has been touched: `idle_close` counts from now, of a callback from when it is due.
@@ -382,6 +398,19 @@ impl Division {
             self.part(slot, if engaged { Parting::WrapUp } else { Parting::Free });
         }
         self.close(slot, outcome, None);
+    }
+
+    /// The customer is erased: no agent has its conversations any more, nor work after them.
+    fn erased(&mut self, operation: &Operation, operations: &Operations, at: u32) {
+        for conversation in &operations.erased[operations.erasures[at as usize].range()] {
+            let Some(slot) = self.book.find(*conversation, self.guess) else { continue };
+            self.refresh(slot, operation.customer);
+            if self.book[slot].agent != NONE {
+                self.withdraw(slot, WithdrawReason::Erased);
+                self.part(slot, Parting::Free);
+            }
+            self.close(slot, CloseOutcome::Erased, None);
+        }
     }
 
     fn resolved(&mut self, slot: u32, events: &Events, event: &Event) {

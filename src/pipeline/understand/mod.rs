@@ -13,6 +13,7 @@
 //! in the list.
 
 mod customer;
+mod erase;
 mod latest;
 mod follow;
 mod open;
@@ -27,7 +28,9 @@ use crate::collections::names::Names;
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::{Event, Events};
-use crate::types::operation::{Action, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy};
+use crate::types::operation::{
+    Action, Forgotten, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy,
+};
 use crate::types::{ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis};
 
 use parcel::Parcel;
@@ -57,6 +60,8 @@ struct Context {
 /// Every `parts`th shard.
 struct PartOfShards {
     parts: usize,
+    /// Which of the parts it is.
+    number: usize,
     shards: Vec<Shard>,
     texts: Texts,
 }
@@ -145,7 +150,7 @@ impl Understand {
     /// The shards in so many parts, a power of two up to 64.
     pub fn in_parts(rules: &Arc<Rules>, keys: &Keys, parts: usize) -> Vec<Understand> {
         assert!(parts.is_power_of_two() && parts <= SHARDS, "a number of parts that divides the shards");
-        let part = |_| Understand {
+        let part = |number| Understand {
             context: Context {
                 rules: rules.clone(),
                 appraiser: Appraiser::new(rules, keys),
@@ -154,6 +159,7 @@ impl Understand {
             parcel: Parcel::default(),
             shards: PartOfShards {
                 parts,
+                number,
                 shards: (0..SHARDS / parts).map(|_| Shard::new(rules)).collect(),
                 texts: Texts::default(),
             },
@@ -170,7 +176,13 @@ impl Understand {
         }
         let merges: &[Merge] = if self.shards.parts == 1 { &batch.resolutions.merges } else { &[] };
         let mut merges = merges.iter().peekable();
+        let (parts, number) = (self.shards.parts, self.shards.number);
+        let is_mine = |f: &&Forgotten| part_of(f.customer, parts) == number && (parts == 1 || !f.jointly);
+        let mut forgotten = batch.resolutions.forgotten.iter().filter(is_mine).peekable();
         for (at, row) in rows.iter().enumerate() {
+            while let Some(gone) = forgotten.next_if(|gone| gone.row <= *row) {
+                forget(&mut self.shards, gone.customer);
+            }
             if let Some((index, event)) = batch.ahead(rows.get(at + PREFETCH_AHEAD)) {
                 let (shard, texts) = self.shards.home(index);
                 shard.prefetch(local_of(index), event, &texts.agents);
@@ -189,6 +201,7 @@ impl Understand {
                 ignored[reason as usize] += 1;
             }
         }
+        forgotten.for_each(|gone| forget(&mut self.shards, gone.customer));
     }
 
     /// Bytes allocated: customers with their attempts, conversations with their threads.
@@ -212,8 +225,12 @@ impl Understand {
             first.get_or_insert((context, parcel, ignored));
         }
         let (context, parcel, ignored) = first.expect("at least one part");
+        let mut forgotten = batch.resolutions.forgotten.iter().filter(|gone| gone.jointly).peekable();
         for row in rows {
             let place = batch.place(*row);
+            while let Some(gone) = forgotten.next_if(|gone| gone.row <= *row) {
+                forget(&mut shards, gone.customer);
+            }
             while let Some(merge) = merges.next_if(|merge| merge.row == *row) {
                 join(&mut shards, *merge, parcel, place, out);
             }
@@ -222,6 +239,7 @@ impl Understand {
                 ignored[reason as usize] += 1;
             }
         }
+        forgotten.for_each(|gone| forget(&mut shards, gone.customer));
     }
 }
 
@@ -247,7 +265,11 @@ impl Context {
                 shard.update_profile(place, local, self, texts);
                 Ok(())
             }
-            EventType::IdentityLinked => Ok(()),
+            EventType::IdentityLinked | EventType::IdentityUnlinked => Ok(()),
+            EventType::CustomerErased => {
+                shard.erase(place, local, id, out);
+                Ok(())
+            }
             EventType::AgentWrapped => {
                 agent_event(place.event, place.row, Some(id), out);
                 Ok(())
@@ -303,6 +325,11 @@ fn join(
             });
         },
     );
+}
+
+/// Nothing is kept of a customer; the record may be somebody else's from now on.
+fn forget(shards: &mut impl Homes, customer: u32) {
+    shards.home(customer).0.forget(local_of(customer));
 }
 
 type Done = Result<(), IgnoreReason>;

@@ -11,6 +11,11 @@ use crate::types::ids::KINDS_MAX;
 /// A customer is kept at least this much longer than a conversation may stay open.
 const FORGET_BEYOND_IDLE: DurationMs = DurationMs::days(90);
 
+/// The default of `forget_after`, if that is long enough.
+const FORGET_AFTER: DurationMs = DurationMs::days(400);
+/// One without identifiers is kept so much longer.
+const ONE_OFF_BEYOND_IDLE: DurationMs = DurationMs::days(1);
+
 /// Reads the section; kinds come ordered by (rank, name).
 pub(in super::super) fn read(fields: &Fields<'_>, idle_close: DurationMs) -> IdentityRules {
     let blocked = fields.get("blocked").and_then(|value| value.list("strings")).unwrap_or_default();
@@ -20,18 +25,26 @@ pub(in super::super) fn read(fields: &Fields<'_>, idle_close: DurationMs) -> Ide
     let kinds = fields.entries_up_to("kinds", KINDS_MAX).into_iter();
     let mut kinds: Vec<Kind> = kinds.filter_map(|(name, value)| kind(name, &value)).collect();
     kinds.sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
-    if fields.get("generic_after").is_some_and(|value| value.whole(1..=1_000_000_000).is_some()) {
-        fields.unsupported("generic_after");
-    }
-    if let Some(value) = fields.get("forget_after") {
-        if value.duration().is_some_and(|span| span.0 < idle_close.0 + FORGET_BEYOND_IDLE.0) {
+    let least = idle_close.0.saturating_add(FORGET_BEYOND_IDLE.0);
+    let mut forget_after = FORGET_AFTER.0.max(least);
+    if let Some(value) = fields.get("forget_after")
+        && let Some(span) = value.duration()
+    {
+        if span.0 < least {
             value.fault("is too short", "write at least `conversation.idle_close` and 90 days more");
         }
-        fields.unsupported("forget_after");
+        forget_after = span.0;
     }
-    let max_identifiers = fields.whole("max_identifiers", 1..=65_535, 64) as u32;
+    let rules = IdentityRules {
+        max_identifiers: fields.whole("max_identifiers", 1..=65_535, 64) as u32,
+        generic_after: fields.whole("generic_after", 1..=1_000_000_000, 1_000) as u32,
+        forget_after: DurationMs(forget_after),
+        forget_one_off_after: DurationMs(idle_close.0.saturating_add(ONE_OFF_BEYOND_IDLE.0)),
+        blocked,
+        kinds,
+    };
     fields.done();
-    IdentityRules { max_identifiers, blocked, kinds }
+    rules
 }
 
 fn blocked_value(value: &Value<'_>) -> Option<String> {

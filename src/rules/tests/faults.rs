@@ -1,6 +1,7 @@
 //! Every kind of complaint, with its place and its words.
 
 use super::{ComplaintSort, check, complaints, sound};
+use crate::types::DurationMs;
 
 const TEN: &str = include_str!("../../../tests/data/rules/ten-faults.toml");
 
@@ -50,7 +51,7 @@ fn keys_and_types() {
     for (section, known) in [
         ("clock", "tick, max_late"),
         ("dedup", "window, max_events"),
-        ("identity", "blocked, kinds, generic_after, forget_after, max_identifiers"),
+        ("identity", "blocked, kinds, forget_after, max_identifiers, generic_after"),
         ("conversation", "idle_close, zone, continuity, attempts_kept, attempts_window, blocked"),
         ("channels.c", "excludes, reclaim, release_after, weight, public"),
         ("calendars.c", "zone, open, closed, open_on"),
@@ -180,10 +181,21 @@ fn identity() {
     let kinds: String =
         (0..17).map(|k| format!("[identity.kinds.k{k}]\nrank = 1\nform = \"opaque\"\n")).collect();
     told(&kinds, &["49:17: identity.kinds: 17 are declared; declare at most 16"]);
+    let kept = |text: &str| sound(text).identity.forget_after;
+    assert_eq!(kept(""), DurationMs::days(400));
+    assert_eq!(kept("[identity]\nforget_after = \"97d\""), DurationMs::days(97));
+    assert_eq!(
+        kept("[conversation]\nidle_close = \"500d\""),
+        DurationMs::days(590),
+        "the least there may be"
+    );
+    told(
+        "[identity]\ngeneric_after = 0",
+        &["2:17: identity.generic_after is 0; write an integer from 1 to 1000000000"],
+    );
     told(
         "[identity]\nforget_after = \"10d\"",
         &[
-            "2:1: identity.forget_after is not supported by this version yet; leave it out",
             "2:16: identity.forget_after is too short; write at least `conversation.idle_close` and 90 days more",
         ],
     );

@@ -199,6 +199,7 @@ fn a_surge_fills_the_queues_and_a_storm_hits_the_limits() {
     let plan = small(Profile::Viral, 7, 30_000);
     let (viral, tally, _, [merged, refused]) = before_the_engine(&plan, &rules(plan.profile));
     assert!(merged > 300 && refused > 300, "{merged} merged, {refused} refused");
+    assert!(tally.split > 5 && tally.erased > 5, "{} split, {} erased", tally.split, tally.erased);
     assert!(tally.absorbed >= merged && viral.strangers == 0, "{tally:?}");
 }
 

@@ -292,7 +292,10 @@ impl StandIn {
         let cause = Cause::Event(event.position);
         match event.event_type {
             EventType::ContactReceived => self.contact(events, event, cause),
-            EventType::CustomerUpdated | EventType::IdentityLinked => {
+            EventType::CustomerUpdated
+            | EventType::IdentityLinked
+            | EventType::IdentityUnlinked
+            | EventType::CustomerErased => {
                 self.resolve(events, event);
             }
             EventType::AgentUpdated | EventType::AgentState => self.clerk(events, event, cause),

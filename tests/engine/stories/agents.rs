@@ -291,8 +291,7 @@ fn what_this_version_does_not_carry_out_has_no_effect_at_all() {
         "
     +0s   contact chat id:1
           -> opened c1
-    +10s  erased id:1
-    +10s  unlinked id:1
+    +10s  raw {\"specversion\":\"1.0\",\"id\":\"r\",\"source\":\"story\",\"time\":\"2026-03-02T09:00:10Z\",\"type\":\"trunkline.rules.changed\",\"data\":{\"text\":\"\"}}
     +1m   -> closed c1 idle transfers=0
     until +1m
     ",

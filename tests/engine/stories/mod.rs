@@ -7,6 +7,7 @@ mod clock;
 mod conversations;
 mod dedup;
 mod identity;
+mod leaving;
 mod matching;
 mod offers;
 mod orders;

@@ -12,7 +12,7 @@ fn rules() -> IdentityRules {
 }
 
 fn story(log: &Log) -> Story {
-    log.story(&mut Identify::with(&rules(), &dedup(600, 1_000)), 3)
+    log.story(&mut Identify::with(&rules(), &dedup(600, 1_000), Bounds::RULES), 3)
 }
 
 /// Indices of the customers, row by row; `None`: no customer.
@@ -179,13 +179,12 @@ fn what_is_ignored_or_needs_no_customer() {
     use EventType::*;
     let mut log = Log::default();
     let mut expected = Vec::new();
-    let unsupported = ignored(IgnoreReason::Unsupported);
     for event_type in [IdentityUnlinked, CustomerErased] {
         log.push(0, expected.len() as u64, event_type, &[(PHONE, 1)]);
-        expected.push(unsupported);
+        expected.push(ignored(IgnoreReason::UnknownCustomer));
     }
     log.push(0, 10, RulesChanged, &[]);
-    expected.push(unsupported);
+    expected.push(ignored(IgnoreReason::Unsupported));
     for (key, event_type) in
         [(11, ConversationTransferred), (12, ConversationAssigned), (13, ConversationUpdated)]
     {
@@ -217,4 +216,123 @@ fn a_duplicate_is_dropped_whatever_it_is() {
     let story = story(&log);
     assert_eq!(story.rows[..2], [ignored(IgnoreReason::Unsupported), Resolved::Duplicate]);
     assert_eq!((indices(&story)[2], story.duplicates, story.customers), (Some(0), 1, 1));
+}
+
+#[test]
+fn rows_behind_one_who_leaves_look_once_more() {
+    let mut log = Log::default();
+    log.contact(&[(PHONE, 1), (MAIL, 1)]);
+    log.contact(&[(PHONE, 2)]);
+    log.push(0, 1, EventType::IdentityUnlinked, &[(MAIL, 1)]);
+    log.contact(&[(MAIL, 1)]);
+    log.push(0, 2, EventType::CustomerErased, &[(PHONE, 1)]);
+    log.contact(&[(PHONE, 1)]);
+    log.push(0, 3, EventType::CustomerErased, &[(PHONE, 2), (MAIL, 1)]);
+    let batches = [1, 2, 100];
+    let stories = batches.map(|size| log.story(&mut identify(Bounds::RULES), size));
+    assert!(stories.iter().all(|story| *story == stories[0]));
+    let ids = [id_of(PHONE, 1, 0), id_of(MAIL, 1, 0)];
+    assert_eq!(told(&stories[0]), [Told::Split(ids[0], ids[1]), Told::Erased(ids[0]), Told::Ambiguous]);
+    let again = stories[0].rows[5];
+    assert!(matches!(again, Resolved::Customer { id, .. } if id == id_of(PHONE, 1, 1)), "{again:?}");
+}
+
+fn identify(bounds: Bounds) -> Identify {
+    Identify::with(&IdentityRules { generic_after: 2, ..rules() }, &dedup(600, 1_000), bounds)
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let bounds = Bounds { refusals: 1, unowned: 1, bans: 1 };
+    let refused = |story: &Story, reason| {
+        story
+            .told
+            .iter()
+            .filter(|told| matches!(told.2, Told::Refused(_, _, other) if other == reason))
+            .count()
+    };
+    // Two cookies in turn: neither count lives until the second refusal.
+    let mut log = Log::default();
+    log.contact(&[(PHONE, 1), (COOKIE, 1), (COOKIE, 2)]);
+    for cookie in [3, 4, 3, 4] {
+        log.contact(&[(PHONE, 1), (COOKIE, cookie)]);
+    }
+    let story = log.story(&mut identify(bounds), 100);
+    assert_eq!((refused(&story, RefusalReason::Limit), refused(&story, RefusalReason::Generic)), (4, 0));
+    // One after the other: the first that became generic identifies again when the second does.
+    let mut log = Log::default();
+    log.contact(&[(PHONE, 1), (COOKIE, 1), (COOKIE, 2)]);
+    for cookie in [3, 3, 4, 4, 3, 4] {
+        log.contact(&[(PHONE, 1), (COOKIE, cookie)]);
+    }
+    let story = log.story(&mut identify(bounds), 100);
+    assert_eq!((refused(&story, RefusalReason::Limit), refused(&story, RefusalReason::Generic)), (5, 2));
+    // Of two that were split off, the earlier one leads back.
+    let mut log = Log::default();
+    log.contact(&[(PHONE, 1), (MAIL, 1), (COOKIE, 1)]);
+    log.push(0, 1, EventType::IdentityUnlinked, &[(MAIL, 1)]);
+    log.push(0, 2, EventType::IdentityUnlinked, &[(COOKIE, 1)]);
+    log.contact(&[(PHONE, 1), (COOKIE, 1)]);
+    log.contact(&[(PHONE, 1), (MAIL, 1)]);
+    let story = log.story(&mut identify(bounds), 100);
+    assert_eq!((refused(&story, RefusalReason::Unlinked), story.absorbed), (1, 1));
+}
+
+#[test]
+fn who_is_forgotten_leaves_its_memory_to_others() {
+    let kept = DurationMs::days(400).0;
+    let mut identify = identify(Bounds::RULES);
+    let (mut key, mut clock) = (0, 0);
+    let mut bytes = Vec::new();
+    for round in 0..6 {
+        let mut log = Log::default();
+        for person in 0..2_000 {
+            key += 1;
+            clock += 1;
+            let number = 100 + round * 10_000 + person;
+            log.push(clock, key, EventType::ContactReceived, &[(PHONE, number), (MAIL, number)]);
+        }
+        let story = log.story(&mut identify, 64);
+        assert_eq!(story.customers, 2_000);
+        bytes.push(identify.bytes()[1..].iter().sum::<usize>());
+        clock += kept + DurationMs::days(1).0;
+    }
+    assert_eq!(identify.customers(), 12_000);
+    assert!(identify.identifiers() <= 4_000 + 16, "{} identifiers", identify.identifiers());
+    assert!(bytes[5] == bytes[3] && bytes[5] < bytes[0] * 11 / 10, "{bytes:?}");
+}
+
+#[test]
+fn chains_of_merges_leave_short_ways() {
+    // The youngest first, each with the one before it: whoever survives is older than all so far.
+    let rules = identity_rules_without_limits();
+    let people = 4_000;
+    let mut log = Log::default();
+    (0..people).for_each(|person| {
+        log.contact(&[(PHONE, 100 + person)]);
+    });
+    (1..people).rev().for_each(|person| {
+        log.contact(&[(PHONE, 100 + person), (PHONE, 99 + person)]);
+    });
+    let mut identify = Identify::with(&rules, &dedup(600, 1_000_000), Bounds::RULES);
+    let story = log.story(&mut identify, 500);
+    assert_eq!(story.absorbed, people - 1);
+    let longest = identify.registry.customers.longest_way();
+    assert!(longest <= people.ilog2() + 1, "{longest} steps");
+    // One identifier that leaves and comes back again and again: its ids stand apart, and what it left is one step away.
+    let mut log = Log::default();
+    for turn in 0..2_000 {
+        log.push(1, 1_000_000 + 2 * turn, EventType::IdentityUnlinked, &[(PHONE, 100)]);
+        log.push(1, 1_000_001 + 2 * turn, EventType::IdentityLinked, &[(PHONE, 100), (PHONE, 101)]);
+    }
+    let story = log.story(&mut identify, 500);
+    assert_eq!((story.customers, story.absorbed), (2_000, 2_000));
+    let longest = identify.registry.customers.longest_way();
+    assert!(longest <= (people + 2_000).ilog2() + 1, "{longest} steps");
+    let last = story.told.iter().rev().find(|told| matches!(told.2, Told::Split(..))).unwrap();
+    assert_eq!(last.2, Told::Split(id_of(PHONE, 100, 0), id_of(PHONE, 100, 2_000)));
+}
+
+fn identity_rules_without_limits() -> IdentityRules {
+    identity(&[(1, 65_535), (2, 65_535), (3, 65_535)], 65_535)
 }

@@ -1,0 +1,39 @@
+//! What is put out about customers and their identifiers.
+
+use crate::types::{CustomerId, RefusalReason};
+
+/// Data of customer.merged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Merged {
+    /// The survivor.
+    pub customer: CustomerId,
+    /// Founded first first.
+    pub absorbed: Vec<CustomerId>,
+}
+
+/// Data of customer.split.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Split {
+    /// Who had the identifier.
+    pub from: CustomerId,
+    /// Who was founded for it.
+    pub to: CustomerId,
+}
+
+/// Data of customer.erased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Erased {
+    /// Who was erased.
+    pub customer: CustomerId,
+}
+
+/// Data of identity.refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The customer found; none of an erasure that means several.
+    pub customer: Option<CustomerId>,
+    /// Name of the identifier's kind; likewise.
+    pub kind: Option<String>,
+    /// Why.
+    pub reason: RefusalReason,
+}
