@@ -140,7 +140,7 @@ fn what(batch: &DecisionBatch, decision: &Decision, first_offset: u64) -> Option
         Body::Withdrawn { reason, .. } => What::Withdrawn(*reason),
         Body::Pivoted { .. } => What::Pivoted(channel),
         Body::Closed(closed) => What::Closed(closed.outcome),
-        Body::Warning { .. } | Body::Breached { .. } | Body::Replied(_) => return None,
+        Body::Folded { .. } | Body::Warning { .. } | Body::Breached { .. } | Body::Replied(_) => return None,
     })
 }
 

@@ -177,6 +177,12 @@ impl World {
                     assert!(live.is_some(), "closed twice: {}", closed.outcome.word());
                     self.closed.push(id);
                 }
+                Body::Folded(folded) => {
+                    self.live.remove(&id).expect("folded twice");
+                    let into = self.live.get_mut(&folded.into.to_string()).expect("it goes on");
+                    into.agent.clone_from(&folded.agent);
+                    self.closed.push(id);
+                }
                 _ => {}
             }
         }

@@ -15,12 +15,14 @@
 mod customer;
 mod latest;
 mod follow;
+mod fold;
 mod open;
 mod parcel;
 mod shard;
 mod threads;
 mod value;
 
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use crate::collections::names::Names;
@@ -181,10 +183,10 @@ impl Understand {
             }
             let Understand { context, parcel, shards, ignored } = self;
             let place = batch.place(*row);
-            while let Some(merge) = merges.next_if(|merge| merge.row == *row) {
-                join(shards, *merge, parcel, place, out);
-            }
             let resolved = batch.resolutions.rows[*row as usize];
+            if merges.peek().is_some_and(|merge| merge.row == *row) {
+                join_all(shards, &mut merges, resolved, parcel, place, out);
+            }
             if let Err(reason) = context.customer_event(shards, place, resolved, out) {
                 ignored[reason as usize] += 1;
             }
@@ -214,10 +216,10 @@ impl Understand {
         let (context, parcel, ignored) = first.expect("at least one part");
         for row in rows {
             let place = batch.place(*row);
-            while let Some(merge) = merges.next_if(|merge| merge.row == *row) {
-                join(&mut shards, *merge, parcel, place, out);
-            }
             let resolved = batch.resolutions.rows[*row as usize];
+            if merges.peek().is_some_and(|merge| merge.row == *row) {
+                join_all(&mut shards, &mut merges, resolved, parcel, place, out);
+            }
             if let Err(reason) = context.customer_event(&mut shards, place, resolved, out) {
                 ignored[reason as usize] += 1;
             }
@@ -249,6 +251,8 @@ impl Context {
             }
             EventType::IdentityLinked => Ok(()),
             EventType::AgentWrapped => {
+                let division = place.event.division.expect("decode requires the division of an agent's event");
+                shard.tell_other_ids(local, place.row, &mut out[division.at()]);
                 agent_event(place.event, place.row, Some(id), out);
                 Ok(())
             }
@@ -277,6 +281,25 @@ pub fn agent_event(event: &Event, row: u32, customer: Option<CustomerId>, out: &
     });
 }
 
+/// Carries out the merges that an event causes; what is open of the customer who stays then becomes one.
+fn join_all<'m>(
+    shards: &mut impl Homes,
+    merges: &mut Peekable<impl Iterator<Item = &'m Merge>>,
+    resolved: Resolved,
+    parcel: &mut Parcel,
+    place: Place<'_>,
+    out: &mut [Operations],
+) {
+    while let Some(merge) = merges.next_if(|merge| merge.row == place.row) {
+        join(shards, *merge, parcel, place, out);
+    }
+    let Resolved::Customer { index, id, kinds } = resolved else {
+        unreachable!("who merges is a customer")
+    };
+    let (shard, texts) = shards.home(index);
+    shard.fold(place, local_of(index), (id, kinds), &mut parcel.candidates, texts, out);
+}
+
 /// The absorbed customer's record joins the survivor's; conversations that it brings carry the survivor's id.
 fn join(
     shards: &mut impl Homes,
@@ -287,7 +310,7 @@ fn join(
 ) {
     let (absorbed, texts) = shards.home(merge.absorbed);
     absorbed.meet(local_of(merge.absorbed), place.clock);
-    absorbed.part(local_of(merge.absorbed), texts, parcel);
+    absorbed.part(local_of(merge.absorbed), merge.absorbed_id, texts, parcel);
     let (survivor, texts) = shards.home(merge.survivor);
     survivor.meet(local_of(merge.survivor), place.clock);
     survivor.receive(

@@ -6,6 +6,7 @@ mod callbacks;
 mod clock;
 mod conversations;
 mod dedup;
+mod folding;
 mod identity;
 mod matching;
 mod offers;
