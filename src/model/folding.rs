@@ -201,7 +201,9 @@ impl Division {
                 _ => oldest = Some((id, last)),
             }
         }
-        let Some((kept, _)) = oldest.filter(|(kept, _)| self.conversations.contains_key(kept)) else { return };
+        let Some((kept, _)) = oldest.filter(|(kept, _)| self.conversations.contains_key(kept)) else {
+            return;
+        };
         if kept != fold.members[0].0 {
             self.aliases.insert(fold.members[0].0, kept);
         }

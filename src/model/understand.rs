@@ -333,7 +333,8 @@ impl Understand {
         clock: Millis,
         rules: &ConversationRules,
     ) -> Option<DivisionId> {
-        let stands_for = |(open, known): &(&ConversationId, &Known)| **open == id || known.folded.contains(&id);
+        let stands_for =
+            |(open, known): &(&ConversationId, &Known)| **open == id || known.folded.contains(&id);
         let (_, known) = self.known.iter().find(stands_for)?;
         (clock.since(known.active()) <= rules.idle_close).then_some(known.division)
     }

@@ -89,7 +89,7 @@ fn shrinking_keeps_what_makes_a_log_fail() {
 #[test]
 fn random_logs_meet_every_decision_and_every_reason() {
     let mut met: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 1..=40 {
+    for seed in 1..=60 {
         let (rules, lines, until) = random_log(seed);
         let mut model = Model::new(compiled(&rules), &HashKey::PUBLIC, "local");
         for (number, line) in lines.iter().enumerate() {
@@ -127,6 +127,7 @@ const WORDS: &[&str] = &[
     "\"reason\":\"expired\"",
     "\"reason\":\"resolved\"",
     "\"reason\":\"overflow\"",
+    "conversation.merged",
     "\"outcome\":\"moved\"",
     "\"outcome\":\"expired\"",
     "\"reopened\":true",

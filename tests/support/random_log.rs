@@ -30,6 +30,9 @@ pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
         lines: Vec::new(),
         live: BTreeMap::new(),
         closed: Vec::new(),
+        latest_from: None,
+        people: dice.pick(&[&6, &6, &12, &40]).to_owned(),
+        joins: dice.pick(&[&2, &2, &12]).to_owned(),
         dice,
     };
     let length = match world.dice.below(10) {
@@ -84,6 +87,8 @@ struct Live {
     agent: Option<String>,
     /// Waits for the agent's answer, as far as the world knows.
     offered: bool,
+    /// Whoever opened it: kind and value.
+    from: Option<(String, Value)>,
 }
 
 struct World {
@@ -93,11 +98,20 @@ struct World {
     lines: Vec<String>,
     live: BTreeMap<String, Live>,
     closed: Vec<String>,
+    /// An identifier of the latest contact.
+    latest_from: Option<(String, Value)>,
+    /// Values of each kind of identifier.
+    people: usize,
+    /// How often in a hundred steps two of those who have something open turn out to be one.
+    joins: usize,
 }
 
 impl World {
     fn step(&mut self) {
         self.pass_time();
+        if self.dice.percent(self.joins) {
+            return self.join_two();
+        }
         match self.dice.below(100) {
             0..25 => self.contact(),
             25..28 => self.callback(),
@@ -138,6 +152,10 @@ impl World {
     /// Writes an event and lets the model apply it.
     #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn write(&mut self, event_type: &str, data: Value) {
+        let mut from = data.get("from").and_then(Value::as_object).into_iter().flatten().collect::<Vec<_>>();
+        from.sort_by_key(|(kind, _)| (*kind == "account", kind.as_str()));
+        let first = from.first().and_then(|(kind, values)| Some(((*kind).clone(), values.get(0)?.clone())));
+        self.latest_from = first;
         let id = format!("n{}", self.lines.len());
         let mut event = json!({
             "specversion": "1.0", "id": id, "source": "random", "type": format!("trunkline.{event_type}"),
@@ -158,8 +176,15 @@ impl World {
             let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
             match &output.body {
                 Body::Opened(opened) => {
-                    self.live
-                        .insert(id, Live { division: opened.division.clone(), agent: None, offered: false });
+                    self.live.insert(
+                        id,
+                        Live {
+                            division: opened.division.clone(),
+                            agent: None,
+                            offered: false,
+                            from: self.latest_from.clone(),
+                        },
+                    );
                 }
                 Body::Offered(offered) => {
                     let live = self.live.get_mut(&id).expect("it is open");
@@ -179,8 +204,10 @@ impl World {
                 }
                 Body::Folded(folded) => {
                     self.live.remove(&id).expect("folded twice");
-                    let into = self.live.get_mut(&folded.into.to_string()).expect("it goes on");
-                    into.agent.clone_from(&folded.agent);
+                    // What goes on may have expired with the same entry, and is told first if its id is smaller.
+                    if let Some(into) = self.live.get_mut(&folded.into.to_string()) {
+                        into.agent.clone_from(&folded.agent);
+                    }
                     self.closed.push(id);
                 }
                 _ => {}
@@ -192,7 +219,7 @@ impl World {
         let mut from: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for _ in 0..1 + self.dice.below(most) {
             let kind = self.dice.pick(&KINDS);
-            let number = self.dice.below(6);
+            let number = self.dice.below(self.people);
             let value = match (kind, self.dice.below(20)) {
                 (_, 0) => "Nobody ".to_owned(),
                 ("mail", _) => format!("M{number}@Example.com"),
@@ -370,6 +397,39 @@ impl World {
     fn linked(&mut self) {
         let from = self.identifiers(4);
         self.write("identity.linked", json!({ "from": from }));
+    }
+
+    /// Two who have something open are the same, as a link, a contact, a callback or a profile says.
+    fn join_two(&mut self) {
+        let known: Vec<Live> = self.live.values().filter(|live| live.from.is_some()).cloned().collect();
+        let Some(one) = self.dice.one_of(&known) else { return self.linked() };
+        let near: Vec<Live> = known.into_iter().filter(|live| live.division == one.division).collect();
+        let other = self.dice.one_of(&near).expect("one is near itself");
+        let mut from: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for (kind, value) in [one.from, other.from].into_iter().flatten() {
+            from.entry(kind).or_default().push(value);
+        }
+        let mut data = Map::new();
+        data.insert("from".to_owned(), json!(from));
+        if self.dice.percent(50) {
+            let also = json!(format!("@nick{}", self.dice.below(self.people)));
+            from.entry("nick".to_owned()).or_default().push(also);
+            data.insert("from".to_owned(), json!(from));
+            return self.write("identity.linked", Value::Object(data));
+        }
+        if self.dice.percent(25) {
+            self.maybe(&mut data, 40, "blocked", |dice| json!(dice.percent(30)));
+            return self.write("customer.updated", Value::Object(data));
+        }
+        data.insert("channel".to_owned(), json!(self.dice.pick(&CHANNELS)));
+        self.maybe(&mut data, 30, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        if self.dice.percent(30) {
+            let span = self.dice.between(-1_000, 60_000);
+            data.insert("due".to_owned(), json!(time_text(Millis(self.time.0 + span))));
+            return self.write("callback.requested", Value::Object(data));
+        }
+        self.maybe(&mut data, 20, "thread", |dice| json!(dice.pick(&["t1", "t2"])));
+        self.write("contact.received", Value::Object(data));
     }
 
     fn division_of(&mut self, agent: &str) -> &'static str {

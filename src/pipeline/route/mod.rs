@@ -260,9 +260,7 @@ impl Division {
         let decisions = &mut self.batch.decisions[self.unit.start..];
         let opened_before = |decisions: &[Decision], closed: usize| {
             let opens = |d: &Decision| matches!(d.body, Body::Opened { .. });
-            decisions[..closed]
-                .iter()
-                .any(|d| opens(d) && d.conversation == decisions[closed].conversation)
+            decisions[..closed].iter().any(|d| opens(d) && d.conversation == decisions[closed].conversation)
         };
         if decisions.len() < 2 {
             return;

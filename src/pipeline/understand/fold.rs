@@ -64,12 +64,7 @@ impl Shard {
         })
     }
 
-    fn collect(
-        &self,
-        local: u32,
-        candidates: &mut Vec<Candidate>,
-        fits: impl Fn(&Shard, u32) -> bool,
-    ) {
+    fn collect(&self, local: u32, candidates: &mut Vec<Candidate>, fits: impl Fn(&Shard, u32) -> bool) {
         candidates.clear();
         let mut slot = self.customers[local].conversations;
         while slot != NONE {
@@ -165,7 +160,8 @@ impl Shard {
     /// The list of all ids that mean the first of these from now on.
     fn ids_folded(&mut self, members: &[Candidate]) -> u32 {
         let first = members[0].slot;
-        let mut list = if self.conversations[first].stands_for() { self.latest[first].stands_for } else { NONE };
+        let mut list =
+            if self.conversations[first].stands_for() { self.latest[first].stands_for } else { NONE };
         for member in &members[1..] {
             list = self.threads.add(list, bits_of(member.id));
             if self.conversations[member.slot].stands_for() {

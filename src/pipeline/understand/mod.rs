@@ -251,7 +251,8 @@ impl Context {
             }
             EventType::IdentityLinked => Ok(()),
             EventType::AgentWrapped => {
-                let division = place.event.division.expect("decode requires the division of an agent's event");
+                let division =
+                    place.event.division.expect("decode requires the division of an agent's event");
                 shard.tell_other_ids(local, place.row, &mut out[division.at()]);
                 agent_event(place.event, place.row, Some(id), out);
                 Ok(())
@@ -293,9 +294,7 @@ fn join_all<'m>(
     while let Some(merge) = merges.next_if(|merge| merge.row == place.row) {
         join(shards, *merge, parcel, place, out);
     }
-    let Resolved::Customer { index, id, kinds } = resolved else {
-        unreachable!("who merges is a customer")
-    };
+    let Resolved::Customer { index, id, kinds } = resolved else { unreachable!("who merges is a customer") };
     let (shard, texts) = shards.home(index);
     shard.fold(place, local_of(index), (id, kinds), &mut parcel.candidates, texts, out);
 }

@@ -1,14 +1,18 @@
 //! Conversations of customers who become one.
 
-use super::{PLAIN, desk, with_ann};
+use super::{ANN, PLAIN, desk, with_ann};
 use crate::support::story::tell;
 
-/// `PLAIN` with a second queue in `main`, and a division `side`.
+/// `PLAIN` with a second queue in `main`, and a division `side` with two.
 fn wide() -> String {
     desk(
         "[queues.second]\ndivision = \"main\"\n[divisions.side]\n[queues.aside]\ndivision = \"side\"\n[queues.beside]\n\
          division = \"side\"",
     )
+}
+
+fn conversation(settings: &str, rules: &str) -> String {
+    format!("[conversation]\n{settings}\n{rules}")
 }
 
 #[test]
@@ -30,5 +34,1024 @@ fn what_waits_folds_into_the_oldest_and_keeps_its_place() {
     +5s   resolved ann c1
           -> closed c1 resolved contacts=2 open_ms=5000
     ",
+    );
+}
+
+#[test]
+fn every_event_that_merges_folds_and_then_goes_on() {
+    let two = "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    ";
+    let resolved = |contacts| format!("+9s resolved id:1\n -> closed c1 resolved contacts={contacts}");
+    let merged = "-> merged customer=@c1 absorbed=[@c2]\n-> merged c2 into=c1";
+    for (event, more, contacts) in [
+        ("linked mail:a mail:b id:1", "", 2),
+        ("customer mail:a mail:b id:1 tier=gold", "", 2),
+        ("contact chat mail:b mail:a id:1", "", 3),
+    ] {
+        tell(PLAIN, &format!("{two}\n+2s {event}\n{merged}\n{more}\n{}", resolved(contacts)));
+    }
+    // The callback finds what has just become one; nobody has it.
+    tell(
+        PLAIN,
+        &format!(
+            "{two}\n+2s callback phone due=+1h mail:a mail:b\n{merged}\n+3s abandoned mail:b\n-> closed c1 abandoned"
+        ),
+    );
+}
+
+#[test]
+fn three_and_more_fold_at_once() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    +2s   contact mail mail:c
+          -> opened c3
+    +3s   linked mail:a mail:b mail:c
+          -> merged customer=@c1 absorbed=[@c2,@c3]
+          -> merged c3 into=c1 from_channel=mail channel=mail   # in the order of ids
+          -> merged c2 into=c1 from_channel=chat channel=chat
+    +4s   resolved c3
+          -> closed c1 resolved contacts=3 channel=mail
+    ",
+    );
+}
+
+#[test]
+fn each_division_folds_its_own() {
+    tell(
+        &wide(),
+        "
+    +0s   contact chat mail:a
+          -> opened c1 division=main
+    +1s   contact chat mail:a queue=aside
+          -> opened c2 division=side
+    +2s   contact chat mail:b queue=beside
+          -> opened c3 division=side
+    +3s   contact chat mail:b queue=second
+          -> opened c4 division=main
+    +4s   contact mail mail:a mail:b queue=aside
+          -> merged customer=@c1 absorbed=[@c3]
+          -> merged c4 into=c1 division=main
+          -> merged c3 into=c2 division=side
+    +5s   resolved c4
+          -> closed c1 resolved queue=second contacts=2
+    +6s   resolved c2
+          -> closed c2 resolved queue=aside contacts=3 channel=mail
+    ",
+    );
+}
+
+#[test]
+fn who_has_a_thread_or_was_silent_for_longer_than_continuity_stays_apart() {
+    tell(
+        &conversation("continuity = \"10s\"", PLAIN),
+        "
+    +0s    contact chat mail:a
+           -> opened c1
+    +1s    contact chat mail:b thread=x
+           -> opened c2
+    +1s    contact chat mail:c
+           -> opened c3
+    +10s1ms linked mail:a mail:b mail:c      # c1 is beyond continuity, c2 has a thread
+           -> merged customer=@c1 absorbed=[@c2,@c3]
+    +11s   resolved c1
+           -> closed c1 resolved
+    +11s   resolved c2
+           -> closed c2 resolved
+    +11s   resolved c3
+           -> closed c3 resolved
+    ",
+    );
+    tell(
+        &conversation("continuity = \"0s\"", PLAIN),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +0s   contact chat mail:b
+          -> opened c2
+    +0s   linked mail:a mail:b               # 0 is never
+          -> merged customer=@c1 absorbed=[@c2]
+    ",
+    );
+}
+
+#[test]
+fn the_earlier_arrival_stays_whichever_is_kept() {
+    // What was opened later had arrived earlier.
+    tell(
+        PLAIN,
+        "
+    +10s  contact chat mail:a
+          -> opened c1
+    +11s  contact chat mail:b !time=2026-03-02T09:00:05Z
+          -> opened c2
+    +12s  linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +15s  agent ann capacity.chat=1
+    +15s  state ann available
+          -> offered c1 ann
+    ",
+    );
+}
+
+#[test]
+fn an_answered_one_has_no_place_in_line_to_keep() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +5s   replied c1                         # by nobody; it waits on
+    +9s   contact chat mail:b
+          -> opened c2
+    +10s  linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +19s  agent ann capacity.chat=1
+    +19s  state ann available
+          -> offered c1 ann waited_ms=10000
+    +20s  accepts ann c1
+    +21s  resolved ann c1
+          -> closed c1 resolved first_response_ms=5000 contacts=2
+    ",
+    );
+}
+
+#[test]
+fn its_own_agent_stays_and_the_others_loses_it() {
+    let two = "
+    +0s   agent ann capacity.chat=1
+    +0s   agent bob capacity.chat=1 capacity.mail=1
+    +0s   state ann available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +2s   state bob available
+    +3s   contact mail mail:b
+          -> opened c2
+          -> offered c2 bob
+    ";
+    tell(
+        PLAIN,
+        &format!(
+            "{two}
+    +4s   linked mail:a mail:b               # both are offers, in one queue
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c2 bob superseded
+          -> merged c2 into=c1 agent=ann from_channel=mail channel=mail
+          -> pivoted c1 ann from_channel=chat channel=mail
+    +5s   accepts bob c1
+    +5s   accepts ann c2                     # an id that has been folded means the one that goes on
+    +6s   resolved ann c1
+          -> closed c1 resolved wait_ms=4000 offers=2
+    "
+        ),
+    );
+    tell(
+        PLAIN,
+        &format!(
+            "{two}
+    +4s   accepts bob c2
+    +5s   linked mail:a mail:b               # who has accepted goes before who has only been offered
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c1 ann superseded
+          -> merged c2 into=c1 agent=bob from_channel=mail channel=mail
+    +6s   contact chat mail:c                # ann is free, and not excluded from anything
+          -> opened c3
+          -> offered c3 ann
+    +7s   resolved bob c2
+          -> closed c1 resolved wait_ms=1000 contacts=2
+    "
+        ),
+    );
+    tell(
+        PLAIN,
+        &format!(
+            "{two}
+    +4s   accepts ann c1
+    +4s   accepts bob c2
+    +5s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c2 bob superseded
+          -> merged c2 into=c1 agent=ann from_channel=mail channel=chat
+    +6s   contact mail mail:c
+          -> opened c3
+          -> offered c3 bob
+    "
+        ),
+    );
+}
+
+#[test]
+fn one_agent_who_has_both_holds_one_from_then_on() {
+    tell(
+        PLAIN,
+        "
+    +0s   agent ann capacity.chat=2
+    +0s   state ann available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +1s   contact chat mail:b
+          -> opened c2
+          -> offered c2 ann
+    +1s   contact chat mail:c
+          -> opened c3
+    +2s   accepts ann c1
+    +2s   accepts ann c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c2 ann superseded
+          -> merged c2 into=c1 agent=ann
+          -> offered c3 ann
+    ",
+    );
+}
+
+#[test]
+fn the_folded_ones_agent_or_offer_goes_over() {
+    let two = "
+    +0s   agent bob capacity.mail=1 capacity.chat=1
+    +1s   contact chat mail:a
+          -> opened c1
+    +2s   contact mail mail:b
+          -> opened c2
+    ";
+    tell(
+        &desk("queues_unused = 1").replace("queues_unused = 1", "offer_timeout = \"30s\""),
+        &format!(
+            "{two}
+    +3s   agent bob capacity.mail=1
+    +3s   state bob available
+          -> offered c2 bob expires=+33s
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 agent=bob
+    +33s  -> withdrawn c1 bob timeout
+    until +33s
+    "
+        ),
+    );
+    tell(
+        PLAIN,
+        &format!(
+            "{two}
+    +3s   agent bob capacity.mail=1
+    +3s   state bob available
+          -> offered c2 bob
+    +3s   accepts bob c2
+    +4s   held c2
+    +5s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 agent=bob
+    +6s   resumed c1                         # it was on hold, and still is
+    +6s   contact mail mail:c
+          -> opened c3
+    +7s   resolved bob c1
+          -> closed c1 resolved wait_ms=1000
+          -> offered c3 bob
+    "
+        ),
+    );
+}
+
+#[test]
+fn an_offer_counts_only_in_the_queue_in_which_both_go_on() {
+    tell(
+        &wide(),
+        "
+    +0s   agent ann capacity.chat=1 queues.desk.rank=1
+    +0s   state ann available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +2s   contact chat mail:b queue=second
+          -> opened c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c1 ann superseded
+          -> merged c2 into=c1 agent=-
+    +4s   agent bob capacity.chat=1
+    +4s   state bob available
+          -> offered c1 bob queue=second waited_ms=3000
+    ",
+    );
+    tell(
+        &wide(),
+        "
+    +0s   agent ann capacity.chat=1 queues.desk.rank=1
+    +0s   agent bob capacity.chat=1 queues.second.rank=1
+    +0s   state ann available
+    +0s   state bob available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +2s   contact chat mail:b queue=second
+          -> opened c2
+          -> offered c2 bob
+    +3s   linked mail:a mail:b               # the folded one's is in the right queue
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c1 ann superseded
+          -> merged c2 into=c1 agent=bob
+    +4s   accepts bob c1
+    ",
+    );
+}
+
+#[test]
+fn what_an_agent_has_keeps_its_agent_whatever_the_queue() {
+    tell(
+        &wide(),
+        "
+    +0s   agent ann capacity.chat=1 queues.desk.rank=1
+    +0s   state ann available
+    +1s   contact chat mail:a value=1
+          -> opened c1
+          -> offered c1 ann
+    +1s   accepts ann c1
+    +2s   contact chat mail:b queue=second value=2
+          -> opened c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 agent=ann
+    +4s   resolved ann c1
+          -> closed c1 resolved queue=second
+    ",
+    );
+}
+
+#[test]
+fn the_one_active_later_says_channel_queue_and_value() {
+    // c1 has had an event since.
+    tell(
+        &wide(),
+        "
+    +0s   contact chat mail:a value=1
+          -> opened c1
+    +1s   contact mail mail:b queue=second value=2
+          -> opened c2
+    +2s   replied c1 automated=true
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 from_channel=mail channel=chat
+    +4s   agent ann capacity.chat=1
+    +4s   state ann available
+          -> offered c1 ann queue=desk value=1 context.message.position=0:0:0
+    ",
+    );
+}
+
+#[test]
+fn the_earlier_due_of_each_objective_stays() {
+    tell(
+        &desk(
+            "[queues.desk.sla]\nfirst_response = { target = \"1m\", calendar = \"always\" }\n\
+             queue_wait = { target = \"50s\", calendar = \"always\" }\n\
+             [queues.second]\ndivision = \"main\"\n\
+             [queues.second.sla]\nfirst_response = { target = \"20s\", calendar = \"always\", warn = [50] }\n\
+             resolution = { target = \"10m\", calendar = \"always\" }",
+        ),
+        "
+    +0s    contact chat mail:a
+           -> opened c1
+    +1s    contact chat mail:b queue=second
+           -> opened c2
+    +2s    linked mail:a mail:b
+           -> merged customer=@c1 absorbed=[@c2]
+           -> merged c2 into=c1
+    +11s   -> warning c1 first_response queue=second due=+21s
+    +21s1ms -> breached c1 first_response queue=second due=+21s
+    +30s   agent ann capacity.chat=1
+    +30s   state ann available
+           -> offered c1 ann due.first_response=- due.resolution=+10m1s due.queue_wait=+50s
+    +31s   accepts ann c1
+    +32s   replied ann c1
+    +33s   resolved ann c1
+           -> closed c1 resolved breached=[first_response]
+    ",
+    );
+}
+
+#[test]
+fn a_reply_stops_whatever_clock_of_an_answer_runs() {
+    // c1 has been answered once and waits again, c2 never has.
+    tell(
+        &desk(
+            "[queues.desk.sla]\nfirst_response = { target = \"1m\", calendar = \"always\" }\n\
+             next_response = { target = \"1m\", calendar = \"always\" }",
+        ),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   replied c1
+    +2s   contact chat mail:a
+    +3s   contact chat mail:b
+          -> opened c2
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +5s   replied c1
+    +6s   resolved c1
+          -> closed c1 resolved first_response_ms=1000 breached=[]
+    until +1h
+    ",
+    );
+}
+
+#[test]
+fn of_two_callbacks_the_earlier_stays() {
+    tell(
+        PLAIN,
+        &with_ann(
+            "
+    +1s   callback phone due=+2h mail:a
+          -> opened c1
+    +2s   callback chat due=+1h mail:b
+          -> opened c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +1h   -> offered c1 ann channel=chat
+    +1h   accepts ann c1
+    +1h1s resolved ann c1
+          -> closed c1 resolved
+    until +3h
+    ",
+        ),
+    );
+}
+
+#[test]
+fn a_callback_folded_with_one_that_is_not_scheduled_is_cancelled() {
+    tell(
+        PLAIN,
+        "
+    +1s   callback phone due=+1h mail:a
+          -> opened c1
+    +2s   contact chat mail:b
+          -> opened c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 channel=chat
+    +4s   agent ann capacity.chat=1 capacity.phone=1
+    +4s   state ann available
+          -> offered c1 ann waited_ms=3000 channel=chat
+    until +19s
+    ",
+    );
+    // The callback was asked for later, in another queue: it is that queue in which both wait now.
+    tell(
+        &wide(),
+        "
+    +1s   contact chat mail:a
+          -> opened c1
+    +2s   callback phone due=+1h mail:b queue=second
+          -> opened c2
+    +3s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +4s   agent ann capacity.phone=1
+    +4s   state ann available
+          -> offered c1 ann waited_ms=3000 channel=phone queue=second
+    until +19s
+    ",
+    );
+}
+
+#[test]
+fn a_callback_beside_what_an_agent_has_stays_one() {
+    tell(
+        PLAIN,
+        &with_ann(
+            "
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +2s   accepts ann c1
+    +3s   callback phone due=+1h mail:a
+          -> opened c2
+    +4s   contact chat mail:b
+          -> opened c3
+          -> offered c3 ann
+    +5s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c3]
+          -> withdrawn c3 ann superseded
+          -> merged c3 into=c1 agent=ann
+    +6s   resolved ann c1
+          -> closed c1 resolved
+    +1h   -> offered c2 ann
+    until +1h
+    ",
+        ),
+    );
+}
+
+#[test]
+fn one_callback_of_a_customer_is_pending_even_if_conversations_stay_apart() {
+    tell(
+        PLAIN,
+        &with_ann(
+            "
+    +1s   contact chat mail:a thread=x
+          -> opened c1
+          -> offered c1 ann
+    +2s   callback phone due=+2h mail:a
+          -> withdrawn c1 ann superseded
+    +3s   callback phone due=+1h mail:b
+          -> opened c2
+    +4s   linked mail:a mail:b               # c1 has a thread, so they do not fold
+          -> merged customer=@c1 absorbed=[@c2]
+          -> closed c1 abandoned
+    +1h   -> offered c2 ann
+    until +1h
+    ",
+        ),
+    );
+}
+
+#[test]
+fn what_has_expired_takes_no_part_and_is_not_woken() {
+    let rules = desk("max_wait = { after = \"10s\", then = \"expire\" }");
+    tell(
+        &rules,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +10s  -> closed c1 expired
+    +11s  contact chat mail:b
+          -> opened c2
+    +12s  contact chat mail:c
+          -> opened c3
+    +13s  linked mail:a mail:b mail:c        # the oldest of those that wait stays
+          -> merged customer=@c1 absorbed=[@c2,@c3]
+          -> merged c3 into=c2
+    +14s  contact chat mail:a                # and it is the one that the customer goes on with
+    +15s  resolved c3
+          -> closed c2 resolved contacts=3
+    +16s  contact chat mail:a
+          -> opened c4
+    until +17s
+    ",
+    );
+    tell(
+        &rules,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    +10s  -> closed c1 expired
+    +11s  -> closed c2 expired
+    +12s  linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+    +13s  contact chat mail:b                # a contact opens it again, as ever
+          -> opened c1 reopened=true
+    until +14s
+    ",
+    );
+}
+
+#[test]
+fn an_expired_chat_leaves_a_callback_alone() {
+    tell(
+        &desk("max_wait = { after = \"10s\", then = \"expire\" }"),
+        &with_ann(
+            "
+    +0s   state ann away
+    +0s   contact chat mail:a
+          -> opened c1
+    +10s  -> closed c1 expired
+    +11s  callback phone due=+1h mail:b
+          -> opened c2
+    +12s  linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+    +13s  state ann available
+    +1h   -> offered c2 ann
+    until +1h
+    ",
+        ),
+    );
+}
+
+#[test]
+fn the_load_is_what_an_agent_holds_then() {
+    // 30 for a chat, 20 for a mail; a phone call goes with nothing else.
+    tell(
+        &PLAIN.replace("division = \"main\"\n", "division = \"main\"\nwrap_up = \"10s\"\n"),
+        "
+    +0s   agent ann capacity.chat=1 capacity.mail=1
+    +0s   state ann available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +1s   accepts ann c1
+    +2s   contact mail mail:b
+          -> opened c2
+          -> offered c2 ann
+    +2s   accepts ann c2
+    +3s   contact chat mail:c
+          -> opened c3
+    +4s   linked mail:a mail:b               # it is a mail now: room for a chat
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c2 ann superseded
+          -> merged c2 into=c1 agent=ann
+          -> pivoted c1 ann from_channel=chat channel=mail
+          -> offered c3 ann
+    +5s   contact mail mail:d
+          -> opened c4
+    +6s   resolved ann c1                    # wrap-up holds the room of a mail
+          -> closed c1 resolved
+    +16s  -> offered c4 ann
+    until +16s
+    ",
+    );
+}
+
+#[test]
+fn an_order_of_a_supervisor_goes_over_with_all_that_it_means() {
+    tell(
+        PLAIN,
+        "
+    +0s   agent ann
+    +1s   contact chat mail:a
+          -> opened c1
+    +2s   contact chat mail:b
+          -> opened c2
+    +3s   assigned ann c2
+          -> offered c2 ann accept=ordered
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 agent=ann
+    +5s   resolved ann c1
+          -> closed c1 resolved wait_ms=1000
+    ",
+    );
+}
+
+#[test]
+fn who_let_it_pass_is_excluded_from_what_becomes_of_it() {
+    tell(
+        PLAIN,
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   state ann available
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +2s   declines ann c1
+          -> withdrawn c1 ann declined
+    +2s   state ann away
+    +3s   contact chat mail:b
+          -> opened c2
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +5s   state ann available
+    +32s  -> offered c1 ann
+    until +32s
+    ",
+    );
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +0s   agent ann capacity.mail=1
+    +0s   state ann available
+    +1s   contact mail mail:b
+          -> opened c2
+          -> offered c2 ann
+    +2s   declines ann c2
+          -> withdrawn c2 ann declined
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +32s  -> offered c1 ann channel=mail
+    until +32s
+    ",
+    );
+}
+
+#[test]
+fn the_place_in_the_queue_is_the_one_held_for_longer() {
+    // Steps, delays and bounds count from there.
+    tell(
+        &desk("max_wait = { after = \"10s\", then = \"expire\" }"),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +4s   contact chat mail:b
+          -> opened c2
+    +5s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +10s  -> closed c1 expired
+    until +20s
+    ",
+    );
+    let rules = wide().replace(
+        "[queues.second]\ndivision = \"main\"\n",
+        "[queues.second]\ndivision = \"main\"\nmax_wait = { after = \"10s\", then = \"expire\" }\n",
+    );
+    tell(
+        &rules,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +4s   contact chat mail:b queue=second
+          -> opened c2
+    +5s   linked mail:a mail:b               # it takes the place of the one in whose queue it goes on
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +14s  -> closed c1 expired queue=second
+    until +20s
+    ",
+    );
+    tell(
+        &desk(
+            "steps = [{ after = \"10s\", drop = [\"law\"] }]\nskills = { law = { level = 1 } }\naffinity = \"6s\"",
+        ),
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   state ann available
+    +0s   contact chat mail:a
+          -> opened c1
+    +4s   contact chat mail:b
+          -> opened c2
+    +5s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +10s  -> offered c1 ann reason.relaxed=1
+    until +10s
+    ",
+    );
+}
+
+#[test]
+fn the_context_tells_what_all_of_them_have_been_through() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   abandoned c1
+          -> closed c1 abandoned
+    +2s   contact mail mail:a
+          -> opened c2
+    +3s   contact chat id:7
+          -> opened c3
+    +4s   linked mail:a id:7
+          -> merged customer=@c1 absorbed=[@c3]
+          -> merged c3 into=c2
+    +5s   agent ann capacity.chat=1
+    +5s   state ann available
+          -> offered c2 ann context.attempts.0.outcome=abandoned context.attempts.1.channel=mail context.attempts.2=- context.kinds=[id,mail] context.message.position=0:3:0 context.first_contact=+2s
+    +6s   accepts ann c2
+    +7s   replied ann c2                     # answers both
+    +8s   resolved ann c2
+          -> closed c2 resolved
+    +9s   contact chat id:7
+          -> opened c4
+          -> offered c4 ann context.attempts.1.outcome=answered context.attempts.2.outcome=answered context.failed_attempts=1
+    ",
+    );
+}
+
+#[test]
+fn the_last_agent_is_the_one_of_the_latest_reply_of_all() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   resolved bob c1
+          -> closed c1 resolved
+    +2s   contact chat mail:b
+          -> opened c2
+    +3s   resolved cy c2
+          -> closed c2 resolved
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+    +5s   agent ann capacity.chat=1
+    +5s   state ann available
+    +6s   contact chat mail:a
+          -> opened c3
+          -> offered c3 ann context.last_agent=cy
+    ",
+    );
+}
+
+#[test]
+fn a_wrap_up_is_found_by_any_of_the_customers_identifiers() {
+    let rules = PLAIN.replace("division = \"main\"\n", "division = \"main\"\nwrap_up = \"10m\"\n");
+    tell(
+        &rules,
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   state ann available
+    +0s   contact mail mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+          -> offered c2 ann
+    +2s   accepts ann c2
+    +3s   resolved ann c2
+          -> closed c2 resolved
+    +4s   contact mail mail:z
+          -> opened c3
+    +5s   linked mail:b mail:a
+          -> merged customer=@c1 absorbed=[@c2]
+    +6s   contact chat mail:c
+          -> opened c4
+    +7s   wrapped ann mail:a                 # the wrap-up of what was mail:b's
+          -> offered c4 ann
+    ",
+    );
+}
+
+#[test]
+fn a_folded_id_means_what_goes_on_as_long_as_that_is_open() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    +2s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +3s   contact chat mail:b c2
+    +4s   contact mail mail:c
+          -> opened c3
+    +5s   linked mail:c mail:a               # and on
+          -> merged customer=@c1 absorbed=[@c3]
+          -> merged c3 into=c1
+    +6s   abandoned c2
+          -> closed c1 abandoned contacts=4
+    +7s   replied c2                         # over
+    +8s   contact chat mail:a c2
+          -> opened c4
+    ",
+    );
+}
+
+#[test]
+fn what_was_folded_moves_to_another_division_as_one() {
+    tell(
+        &wide(),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    +2s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +3s   transferred aside c2
+          -> closed c1 moved
+          -> opened c3 division=side
+    +3s   agent ann capacity.chat=1 division=side
+    +4s   state ann available division=side
+          -> offered c3 ann waited_ms=4000 context.attempts.0.channel=chat context.attempts.1=-
+    +5s   replied c2                         # has moved with the one that it was folded into, and is no more
+    ",
+    );
+}
+
+#[test]
+fn the_survivors_profile_wins_and_gaps_are_filled() {
+    tell(
+        &format!("{PLAIN}[value]\ntier = {{ gold = 300, silver = 100 }}\nlifetime_value = [[1000, 50]]\n"),
+        "
+    +0s   agent ann capacity.chat=3
+    +0s   state ann available
+    +0s   customer mail:a tier=silver
+    +0s   customer mail:b tier=gold lifetime_value=2000 blocked=true
+    +1s   linked mail:a mail:b
+          -> merged
+    +2s   contact chat mail:b                # blocked: a gap that is filled
+          -> opened c1 value=150
+          -> closed c1 automated
+    +3s   customer mail:a blocked=false
+    +4s   contact chat mail:b
+          -> opened c2 value=150
+          -> offered c2 ann
+    ",
+    );
+}
+
+#[test]
+fn a_block_acts_on_what_opens_later() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   customer mail:b blocked=true
+    +2s   contact chat mail:a mail:b         # joins what was open before
+          -> merged customer=@c1
+    +3s   resolved c1
+          -> closed c1 resolved contacts=2
+    +4s   contact chat mail:a
+          -> opened c2
+          -> closed c2 automated
+    ",
+    );
+}
+
+#[test]
+fn threads_of_who_was_absorbed_are_the_customers() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b thread=x
+          -> opened c2
+    +2s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+    +3s   contact chat mail:a thread=x
+    +4s   resolved mail:b thread=x
+          -> closed c2 resolved contacts=2 customer=@c1
+    ",
+    );
+}
+
+#[test]
+fn a_customer_of_theirs_alone_may_fold_its_own() {
+    tell(
+        &conversation("continuity = \"10s\"", PLAIN),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +11s  contact chat mail:a
+          -> opened c2
+    +12s  replied c1
+    +13s  contact chat mail:b
+          -> opened c3
+    +14s  linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c3]
+          -> merged c2 into=c1
+          -> merged c3 into=c1
+    ",
+    );
+}
+
+#[test]
+fn an_acknowledgement_is_sent_once_for_both() {
+    tell(
+        &desk("acknowledge = { template = \"in-line\" }"),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+          -> automated c1 template=in-line queue_position=1
+    +1s   contact chat mail:b
+          -> opened c2
+          -> automated c2 template=in-line queue_position=2
+    +2s   contact chat mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    ",
+    );
+}
+
+#[test]
+fn weight_given_back_is_taken_again() {
+    let rules = PLAIN.replace("[channels.chat]\n", "[channels.chat]\nrelease_after = \"5s\"\n");
+    tell(
+        &rules,
+        &format!(
+            "{}
+    +0s   agent ann capacity.chat=5 budget=60
+    +1s   contact chat mail:a
+          -> opened c1
+          -> offered c1 ann
+    +1s   accepts ann c1
+    +2s   replied ann c1
+    +7s   contact chat mail:b                # 30 have been given back
+          -> opened c2
+          -> offered c2 ann
+    +7s   contact chat mail:c
+          -> opened c3
+          -> offered c3 ann
+    +8s   linked mail:a mail:b               # 30 for both, 30 for c3
+          -> merged customer=@c1 absorbed=[@c2]
+          -> withdrawn c2 ann superseded
+          -> merged c2 into=c1 agent=ann
+    +9s   contact chat mail:d
+          -> opened c4
+    ",
+            ANN.replace("+0s  state", "+0s state")
+        ),
     );
 }
