@@ -115,6 +115,8 @@ pub struct Habits {
     pub profile_update: u32,
     /// Links (logins) by new case.
     pub link: u32,
+    /// New cases whose customer also tries another way while waiting, and then logs in.
+    pub second_door: u32,
     /// Callers who would rather be called than call.
     pub callback: u32,
     /// Contacts that name the agent they would like.
@@ -144,6 +146,7 @@ impl Habits {
         come_back: 70,
         profile_update: 120,
         link: 70,
+        second_door: 30,
         callback: 30,
         preferred_agent: 20,
         supervised: 80,
@@ -164,6 +167,7 @@ impl Habits {
         come_back: 20,
         profile_update: 10,
         link: 5,
+        second_door: 0,
         callback: 0,
         preferred_agent: 0,
         supervised: 0,
@@ -184,6 +188,7 @@ impl Habits {
         come_back: 60,
         profile_update: 60,
         link: 100,
+        second_door: 100,
         callback: 0,
         preferred_agent: 10,
         supervised: 20,

@@ -181,6 +181,19 @@ fn conversation_opened_and_pivoted() {
         &by_timer(Body::Pivoted(pivoted)),
         r#"{"specversion":"1.0","id":"local-care-9","source":"/trunkline/local/care","type":"trunkline.conversation.pivoted","subject":"FZZZZZZZZZZZZ~2.7","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"conversation":"FZZZZZZZZZZZZ~2.7","customer":"FZZZZZZZZZZZZ~2","division":"care","agent":"ann","from_channel":"chat","channel":"voice"}}"#,
     );
+    let folded = Folded {
+        conversation: conversation(7),
+        customer: customer(),
+        division: "care".into(),
+        agent: None,
+        from_channel: "chat".into(),
+        channel: "voice".into(),
+        into: conversation(3),
+    };
+    assert_line(
+        &by_timer(Body::Folded(folded)),
+        r#"{"specversion":"1.0","id":"local-care-9","source":"/trunkline/local/care","type":"trunkline.conversation.merged","subject":"FZZZZZZZZZZZZ~2.7","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"conversation":"FZZZZZZZZZZZZ~2.7","customer":"FZZZZZZZZZZZZ~2","division":"care","from_channel":"chat","channel":"voice","into":"FZZZZZZZZZZZZ~2.3"}}"#,
+    );
 }
 
 #[test]

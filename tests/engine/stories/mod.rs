@@ -7,6 +7,7 @@ mod clock;
 mod conversations;
 mod dedup;
 mod folding;
+mod golden;
 mod identity;
 mod matching;
 mod offers;
