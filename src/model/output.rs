@@ -9,14 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, Cause, CloseOutcome, ConversationId, CustomerId, DurationMs,
-    Millis, Objective, Position, RefusalReason, RejectReason, Stream, TraceParent, WithdrawReason,
+    Millis, Objective, Position, Stream, TraceParent, WithdrawReason,
 };
 
 mod collected;
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
 pub use collected::Collected;
+pub use elsewhere::{Merged, Refused, Rejected};
 
 /// One output event without its number, which it gets when it is collected.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -280,37 +282,6 @@ pub struct Replied {
     pub position: Option<u32>,
     /// How long it may take, by the mean gap between acceptances; only of an acknowledgement, after the first gap.
     pub expected_wait_s: Option<i64>,
-}
-
-/// Data of customer.merged.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Merged {
-    /// The survivor.
-    pub customer: CustomerId,
-    /// Founded first first.
-    pub absorbed: Vec<CustomerId>,
-}
-
-/// Data of identity.refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refused {
-    /// The customer found.
-    pub customer: CustomerId,
-    /// Name of the identifier's kind.
-    pub kind: String,
-    /// Why.
-    pub reason: RefusalReason,
-}
-
-/// Data of event.rejected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rejected {
-    /// Where it stands.
-    pub position: Position,
-    /// Why.
-    pub reason: RejectReason,
-    /// The member concerned, as a path; empty where none is.
-    pub detail: String,
 }
 
 impl Output {

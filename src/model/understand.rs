@@ -356,6 +356,10 @@ impl Understand {
                 assert!(open.insert(*id), "a conversation of two customers");
             }
         }
+        let mut folded: BTreeSet<ConversationId> = BTreeSet::new();
+        for id in self.known.values().flat_map(|known| &known.folded) {
+            assert!(!open.contains(id) && folded.insert(*id), "{id} is folded and something else");
+        }
         assert!(open.iter().eq(self.known.keys()), "open conversations and customers' lists differ");
     }
 

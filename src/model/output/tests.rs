@@ -1,6 +1,7 @@
 //! Golden lines of every output type, the order within an entry, and the collection by stream.
 
 use super::*;
+use crate::types::{RefusalReason, RejectReason};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

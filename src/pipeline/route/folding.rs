@@ -2,7 +2,7 @@
 //! oldest stays and takes up what the others bring: place in line, clocks, history, and an agent, if it has none.
 
 use crate::types::decision::Body;
-use crate::types::operation::{Contact, Operation, Operations};
+use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{ChannelId, Millis, Objective, QueueId, WithdrawReason};
 
 use super::conversation::{Context, Conversation, State, UNSET};
@@ -12,9 +12,22 @@ use super::timers::{Handle, TimerKind};
 use super::{Division, NONE};
 
 impl Division {
+    /// What a merge asks, before the event that caused it.
+    pub(super) fn merged(&mut self, operation: &Operation, operations: &Operations) {
+        match operation.action {
+            Action::Folded(at) => self.folded(operation, operations, at),
+            Action::OneCallback => self.keep_one_callback(operation.customer),
+            _ => {
+                if let Some(slot) = self.book.find(operation.conversation, self.guess) {
+                    self.rename_callback(slot, operation.customer);
+                }
+            }
+        }
+    }
+
     /// Folds what is held of an operation's conversations, the oldest first. If that is not the one by which understand
     /// knows them from now on, it answers to that id, too.
-    pub(super) fn folded(&mut self, operation: &Operation, operations: &Operations, at: u32) {
+    fn folded(&mut self, operation: &Operation, operations: &Operations, at: u32) {
         let fold = &operations.folds[at as usize];
         let contact = &operations.contacts[fold.contact as usize];
         let mut oldest = None;

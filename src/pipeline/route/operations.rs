@@ -47,18 +47,8 @@ impl Division {
                 self.moved_in(event, events, operation, operations, at);
                 return Ok(());
             }
-            Action::Folded(at) => {
-                self.folded(operation, operations, at);
-                return Ok(());
-            }
-            Action::OneCallback => {
-                self.keep_one_callback(operation.customer);
-                return Ok(());
-            }
-            Action::Renamed => {
-                if let Some(slot) = self.book.find(operation.conversation, self.guess) {
-                    self.rename_callback(slot, operation.customer);
-                }
+            Action::Renamed | Action::Folded(_) | Action::OneCallback => {
+                self.merged(operation, operations);
                 return Ok(());
             }
             _ => {}

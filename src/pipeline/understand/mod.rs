@@ -2,13 +2,14 @@
 //!
 //! State lies by customer in 64 logical shards; a shard knows its customers' profiles, attempts and open
 //! conversations and nothing of queues or agents. What only route knows (offers, acceptance) plays no part here, so
-//! this stage runs ahead of it. Each event becomes at most one operation of one division.
+//! this stage runs ahead of it. Each event becomes at most one operation of one division, but for hand-overs to another
+//! one and for merges, which ask something of each division in which the customer has something open.
 //!
 //! The shards are dealt out to one or more parts, each of which may run in its own thread; a batch's merges, which move
 //! records between shards, are carried out after the parts by whoever holds them all (`apply_jointly`).
 //!
-//! Cost: a customer's record and a conversation's an event, one cache line each; 64 bytes a customer, 16 for each kept
-//! attempt beyond two, 64 a conversation. What an event does to its customer depends on no other customer of the shard.
+//! Cost: a customer's record and a conversation's an event, one cache line each; 72 bytes a customer, 16 for each kept
+//! attempt beyond two, 192 a conversation, some 50 for each customer absorbed. What an event does to its customer depends on no other customer of the shard.
 //! Invariants: an open conversation is in its customer's list; an attempt refers to a conversation only while that is
 //! in the list.
 
