@@ -35,7 +35,7 @@ impl Division {
                 self.presence(name, presence, event.requeue, moment);
                 Ok(())
             }
-            EventType::AgentWrapped => self.wrapped(name, event, customer),
+            EventType::AgentWrapped => self.wrapped(name, event, customer, moment),
             other => unreachable!("{} is not about an agent", other.name()),
         }
     }
@@ -138,7 +138,7 @@ impl Division {
     }
 
     /// What waits, or may come back to the queue, learns when this agent's delays will have passed.
-    fn arm_delays(&mut self, name: &str, moment: &Moment) {
+    pub fn arm_delays(&mut self, name: &str, moment: &Moment) {
         let Some(queues) = &self.agents[name].queues else { return };
         for (id, conversation) in &self.conversations {
             let steps = moment.queue(conversation.queue).steps.iter();
@@ -232,6 +232,7 @@ impl Division {
         name: &str,
         event: &Event,
         customer: Option<CustomerNumber>,
+        moment: &Moment,
     ) -> Result<(), IgnoreReason> {
         let agent = self.agent_mut(name);
         let before = agent.wrap_ups.len();
@@ -239,7 +240,9 @@ impl Division {
             (Some(id), _) => {
                 agent.wrap_ups.remove(&id);
             }
-            (None, Some(customer)) => agent.wrap_ups.retain(|_, wrap_up| wrap_up.customer != customer),
+            (None, Some(customer)) => {
+                agent.wrap_ups.retain(|_, wrap_up| moment.identity.root(wrap_up.customer) != customer);
+            }
             (None, None) => agent.wrap_ups.clear(),
         }
         if agent.wrap_ups.len() == before {

@@ -16,6 +16,10 @@ impl Model {
         self.audit_tally();
         for division in &self.divisions {
             audit_possession(division);
+            for (alias, held) in &division.aliases {
+                assert!(division.conversations.contains_key(held), "{alias} stands for what is closed");
+                assert!(!division.conversations.contains_key(alias), "{alias} stands for another one");
+            }
             self.audit_matching(division);
             for id in division.conversations.keys() {
                 let open = self.understand.is_open(*id, self.clock.time(), &self.rules.conversation);

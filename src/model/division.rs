@@ -217,6 +217,8 @@ impl Moment<'_> {
 pub struct Division {
     pub id: DivisionId,
     pub conversations: BTreeMap<ConversationId, Conversation>,
+    /// Ids that understand knows a conversation by which has another one here.
+    pub aliases: BTreeMap<ConversationId, ConversationId>,
     /// Those of them that are queued.
     pub waiting: BTreeSet<ConversationId>,
     pub agents: BTreeMap<String, Agent>,
@@ -248,6 +250,7 @@ impl Division {
         Division {
             id,
             conversations: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             waiting: BTreeSet::new(),
             agents: BTreeMap::new(),
             timers: Timers::default(),
@@ -257,6 +260,11 @@ impl Division {
             gaps: BTreeMap::new(),
             served: (BTreeMap::new(), 0),
         }
+    }
+
+    /// The conversation that an id of understand means, if this division holds it.
+    pub fn actual(&self, id: ConversationId) -> Option<ConversationId> {
+        if self.conversations.contains_key(&id) { Some(id) } else { self.aliases.get(&id).copied() }
     }
 
     /// A conversation that this division holds.
@@ -416,8 +424,15 @@ impl Division {
             at_once: moment.cause != Cause::Timer && moment.cause == conversation.opened_by,
         };
         self.tell(id, Body::Closed(body), moment);
-        self.timers.disarm(conversation_idle(conversation, moment), Timer::IdleClose(id));
+        self.forget(id, moment);
+    }
+
+    /// The conversation is held no more.
+    pub fn forget(&mut self, id: ConversationId, moment: &Moment) {
+        let idle = conversation_idle(self.conversation(id), moment);
+        self.timers.disarm(idle, Timer::IdleClose(id));
         self.conversations.remove(&id);
+        self.aliases.retain(|_, held| *held != id);
         self.waiting.remove(&id);
         self.takeable.remove(&id);
     }

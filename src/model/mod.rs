@@ -15,6 +15,7 @@ mod routing_rules;
 mod value;
 mod understand;
 mod elsewhere;
+mod folding;
 mod division;
 mod operations;
 mod queueing;
@@ -37,6 +38,7 @@ use clock::{Clock, arrived};
 use dedup::Dedup;
 use division::{Division, Moment};
 use event::Event;
+use folding::Joint;
 use identity::{CustomerNumber, Identity};
 use output::{Body, Collected, Output};
 use understand::{Found, Understand};
@@ -54,6 +56,8 @@ pub struct Model {
     identity: Identity,
     understand: Understand,
     divisions: Vec<Division>,
+    /// What a merge asks of divisions, before the event that caused it is carried out there.
+    joint: Vec<Joint>,
     tally: Tally,
     collected: Collected,
     latest: Vec<Output>,
@@ -75,6 +79,7 @@ impl Model {
             identity: Identity::default(),
             understand: Understand::default(),
             divisions,
+            joint: Vec::new(),
             tally: Tally::new(rules.queues.len()),
             collected: Collected::new(tenant),
             latest: Vec::new(),
@@ -162,6 +167,7 @@ impl Model {
         if let Err(reason) = self.apply(event) {
             self.tally.ignored[reason as usize] += 1;
         }
+        self.join_elsewhere(event);
     }
 
     fn apply(&mut self, event: &Event) -> Applied {
@@ -231,7 +237,9 @@ impl Model {
         if !resolved.absorbed.is_empty() {
             let absorbed = resolved.absorbed.iter().map(|other| self.identity.own_id(*other)).collect();
             self.tell(event, Body::Merged(output::Merged { customer, absorbed }));
-            self.understand.merge(resolved.customer, &resolved.absorbed, &self.rules.conversation);
+            let (customer, clock) = (resolved.customer, self.clock.time());
+            self.understand.merge(customer, &resolved.absorbed, &self.rules.conversation);
+            self.joint = self.understand.join(customer, clock, &self.rules, &self.identity);
         }
         Ok(resolved.customer)
     }
@@ -367,6 +375,9 @@ impl Model {
         operation: impl FnOnce(&mut Division, &mut Moment) -> Applied,
     ) -> Applied {
         let mut outputs = Vec::new();
+        let all = std::mem::take(&mut self.joint);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = all.into_iter().partition(|j| j.division() == division);
+        self.joint = elsewhere;
         let mut moment = Moment {
             rules: &self.rules,
             identity: &self.identity,
@@ -378,12 +389,22 @@ impl Model {
             outputs: &mut outputs,
         };
         let division = &mut self.divisions[division.at()];
+        here.iter().for_each(|joint| division.join_up(joint, &mut moment));
         let applied = operation(division, &mut moment);
         division.match_touched(&mut moment);
         division.acknowledge(&mut moment);
         output::sort(&mut outputs);
         outputs.into_iter().for_each(|output| self.put_out(output));
         applied
+    }
+
+    /// What a merge means for divisions in which the event itself does nothing.
+    fn join_elsewhere(&mut self, event: &Event) {
+        while let Some(division) = self.joint.first().map(Joint::division) {
+            let (clock, cause) = (self.clock.time(), Cause::Event(event.position));
+            let joined = self.in_division(division, clock, cause, event.traceparent, |_, _| Ok(()));
+            joined.expect("nothing is asked besides");
+        }
     }
 
     fn tell(&mut self, event: &Event, body: Body) {

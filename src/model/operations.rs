@@ -17,7 +17,8 @@ impl Division {
     /// A contact or a callback: opens a conversation, joins one, or opens one again that is no longer held. A callback
     /// for a conversation that an agent has opens one of its own.
     pub fn contact(&mut self, contact: Contact, moment: &mut Moment) {
-        let id = contact.conversation;
+        let id = self.actual(contact.conversation).unwrap_or(contact.conversation);
+        let contact = Contact { conversation: id, ..contact };
         match contact.asks {
             Asks::Answer => {
                 self.contacted = Some(id);
@@ -64,9 +65,7 @@ impl Division {
         event: &Event,
         moment: &mut Moment,
     ) -> Result<(), IgnoreReason> {
-        if !self.conversations.contains_key(&id) {
-            return Err(IgnoreReason::UnknownConversation);
-        }
+        let id = self.actual(id).ok_or(IgnoreReason::UnknownConversation)?;
         self.refresh(id, moment);
         match event.event_type {
             EventType::ContactAbandoned => self.abandoned(id, moment),
@@ -279,20 +278,26 @@ impl Division {
         if channel == from {
             return;
         }
+        self.tell_pivot(id, from, moment);
+        if self.conversation(id).state.is_accepted() {
+            self.arm_reclaim(id, moment);
+        }
+        self.freer.insert(agent);
+    }
+
+    /// Who has it, or its offer, is told of the customer's new channel.
+    pub fn tell_pivot(&self, id: ConversationId, from: ChannelId, moment: &mut Moment) {
         let conversation = self.conversation(id);
+        let agent = conversation.state.agent().expect("an agent has it").to_owned();
         let body = output::Pivoted {
             conversation: id,
             customer: moment.identity.id(conversation.customer),
             division: self.name(moment),
-            agent: agent.clone(),
+            agent,
             from_channel: moment.channel_name(from),
-            channel: moment.channel_name(channel),
+            channel: moment.channel_name(conversation.channel),
         };
         self.tell(id, Body::Pivoted(body), moment);
-        if conversation.state.is_accepted() {
-            self.arm_reclaim(id, moment);
-        }
-        self.freer.insert(agent);
     }
 
     fn check_offered_to(&self, id: ConversationId, agent: Option<&str>) -> Result<(), IgnoreReason> {
@@ -325,13 +330,10 @@ impl Division {
         let conversation = self.conversation_mut(id);
         conversation.replied = true;
         conversation.reply_pause = true;
-        let objective = if conversation.first_response.is_none() {
-            conversation.first_response = Some(moment.clock.since(conversation.arrived));
-            Objective::FirstResponse
-        } else {
-            Objective::NextResponse
-        };
-        self.stop_cycle(id, objective, moment);
+        conversation.first_response.get_or_insert(moment.clock.since(conversation.arrived));
+        // Only what was folded may have both.
+        self.stop_cycle(id, Objective::FirstResponse, moment);
+        self.stop_cycle(id, Objective::NextResponse, moment);
         self.settle_resolution(id, moment);
     }
 
@@ -394,9 +396,7 @@ impl Division {
 
     /// It goes on in another division. What has expired here goes on there too: understand cannot know.
     pub fn moved(&mut self, id: ConversationId, moment: &mut Moment) {
-        if !self.conversations.contains_key(&id) {
-            return;
-        }
+        let Some(id) = self.actual(id) else { return };
         if let Some(agent) = self.take_away(id, moment) {
             self.withdraw(id, &agent, WithdrawReason::Transferred, moment);
         }
@@ -442,9 +442,7 @@ impl Division {
         event: &Event,
         moment: &mut Moment,
     ) -> Result<(), IgnoreReason> {
-        if !self.conversations.contains_key(&id) {
-            return Err(IgnoreReason::UnknownConversation);
-        }
+        let id = self.actual(id).ok_or(IgnoreReason::UnknownConversation)?;
         self.refresh(id, moment);
         let conversation = self.conversation_mut(id);
         conversation.value = value;

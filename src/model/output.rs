@@ -9,16 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::types::{
     AcceptMode, Affinity, AttemptOutcome, Cause, CloseOutcome, ConversationId, CustomerId, DurationMs,
-    Millis, Objective, Position, RejectReason, Stream, TraceParent, WithdrawReason,
+    Millis, Objective, Position, Stream, TraceParent, WithdrawReason,
 };
 
 mod collected;
-mod identities;
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
 pub use collected::Collected;
-pub use identities::{Erased, Merged, Refused, Split};
+pub use elsewhere::{Erased, Merged, Refused, Rejected, Split};
 
 /// One output event without its number, which it gets when it is collected.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +46,8 @@ pub enum Body {
     Opened(Opened),
     /// conversation.pivoted
     Pivoted(Pivoted),
+    /// conversation.merged
+    Folded(Folded),
     /// conversation.closed
     Closed(Closed),
     /// reply.automated
@@ -211,6 +213,25 @@ pub struct Pivoted {
     pub channel: String,
 }
 
+/// Data of conversation.merged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Folded {
+    /// The one that is no more.
+    pub conversation: ConversationId,
+    /// Its customer.
+    pub customer: CustomerId,
+    /// Name of the division.
+    pub division: String,
+    /// Who has what has become of both, or its offer.
+    pub agent: Option<String>,
+    /// Name of the channel that it had.
+    pub from_channel: String,
+    /// Name of the channel of what has become of both.
+    pub channel: String,
+    /// The one that goes on.
+    pub into: ConversationId,
+}
+
 /// Data of conversation.closed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Closed {
@@ -267,17 +288,6 @@ pub struct Replied {
     pub expected_wait_s: Option<i64>,
 }
 
-/// Data of event.rejected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rejected {
-    /// Where it stands.
-    pub position: Position,
-    /// Why.
-    pub reason: RejectReason,
-    /// The member concerned, as a path; empty where none is.
-    pub detail: String,
-}
-
 impl Output {
     /// `type` without the prefix `trunkline.`.
     pub fn name(&self) -> &'static str {
@@ -288,6 +298,7 @@ impl Output {
             Body::Sla(Sla { mark: SlaMark::Breached { .. }, .. }) => "sla.breached",
             Body::Opened(_) => "conversation.opened",
             Body::Pivoted(_) => "conversation.pivoted",
+            Body::Folded(_) => "conversation.merged",
             Body::Closed(_) => "conversation.closed",
             Body::Replied(_) => "reply.automated",
             Body::Merged(_) => "customer.merged",
@@ -303,7 +314,7 @@ impl Output {
         match &self.body {
             Body::Offered(_) | Body::Withdrawn(_) => Stream::Assignments,
             Body::Sla(_) => Stream::Sla,
-            Body::Opened(_) | Body::Pivoted(_) | Body::Closed(_) => Stream::Conversations,
+            Body::Opened(_) | Body::Pivoted(_) | Body::Folded(_) | Body::Closed(_) => Stream::Conversations,
             Body::Replied(_) => Stream::Replies,
             Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) => Stream::Customers,
             Body::Rejected(_) => Stream::Rejected,
@@ -318,6 +329,7 @@ impl Output {
             Body::Sla(body) => Some(&body.division),
             Body::Opened(body) => Some(&body.division),
             Body::Pivoted(body) => Some(&body.division),
+            Body::Folded(body) => Some(&body.division),
             Body::Closed(body) => Some(&body.division),
             Body::Replied(body) => Some(&body.division),
             Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
@@ -332,6 +344,7 @@ impl Output {
             Body::Sla(body) => Some(body.conversation),
             Body::Opened(body) => Some(body.conversation),
             Body::Pivoted(body) => Some(body.conversation),
+            Body::Folded(body) => Some(body.conversation),
             Body::Closed(body) => Some(body.conversation),
             Body::Replied(body) => Some(body.conversation),
             Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
@@ -355,7 +368,7 @@ impl Output {
         match &self.body {
             Body::Withdrawn(_) => 0,
             Body::Closed(Closed { at_once: true, .. }) => 2,
-            Body::Closed(_) => 1,
+            Body::Closed(_) | Body::Folded(_) => 1,
             Body::Opened(_) | Body::Pivoted(_) => 2,
             Body::Sla(_) => 3,
             Body::Replied(_) => 4,
@@ -433,6 +446,14 @@ fn data(body: &Body) -> Members {
             .with("agent", body.agent.as_str())
             .with("from_channel", body.from_channel.as_str())
             .with("channel", body.channel.as_str()),
+        Body::Folded(body) => Members::new()
+            .with("conversation", body.conversation.to_string())
+            .with("customer", body.customer.to_string())
+            .with("division", body.division.as_str())
+            .with_some("agent", body.agent.as_deref())
+            .with("from_channel", body.from_channel.as_str())
+            .with("channel", body.channel.as_str())
+            .with("into", body.into.to_string()),
         Body::Closed(body) => closed_data(body),
         Body::Replied(body) => Members::new()
             .with("conversation", body.conversation.to_string())

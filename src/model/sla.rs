@@ -83,6 +83,41 @@ impl Division {
         }
     }
 
+    /// Two conversations have become one: of an objective of both the earlier due stays, and the other is cancelled.
+    pub fn fold_cycle(
+        &mut self,
+        kept: ConversationId,
+        folded: ConversationId,
+        objective: Objective,
+        moment: &mut Moment,
+    ) {
+        let due = |division: &Division, id: ConversationId| {
+            let cycle = division.conversation(id).cycles.get(&objective)?;
+            let target = moment.queue(cycle.queue).sla[objective as usize].as_ref()?;
+            Some(match cycle.run {
+                Run::Running { due, .. } => due,
+                Run::Standing { remaining } => {
+                    moment.rules.calendar(target.calendar).add(moment.clock, remaining)
+                }
+            })
+        };
+        match (due(self, kept), due(self, folded)) {
+            (_, None) => return,
+            (Some(mine), Some(other)) if mine <= other => {
+                self.cancel_cycle(folded, objective, moment);
+                return;
+            }
+            (Some(_), Some(_)) => self.cancel_cycle(kept, objective, moment),
+            (None, Some(_)) => {}
+        }
+        let cycle = self.conversation_mut(folded).cycles.remove(&objective).expect("it has one");
+        let breached = cycle.breached;
+        self.conversation_mut(kept).cycles.insert(objective, cycle);
+        if !breached {
+            self.arm_cycle(kept, objective);
+        }
+    }
+
     /// `resolution` runs iff neither pause says otherwise: lets it stand still or restarts it accordingly.
     pub fn settle_resolution(&mut self, id: ConversationId, moment: &Moment) {
         let conversation = self.conversation_mut(id);

@@ -95,11 +95,11 @@ pub struct Contact {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Profile {
-    tier: Option<Tier>,
-    lifetime_value: Option<i64>,
-    lang: Option<String>,
-    preferred_agent: Option<String>,
-    blocked: Option<bool>,
+    pub tier: Option<Tier>,
+    pub lifetime_value: Option<i64>,
+    pub lang: Option<String>,
+    pub preferred_agent: Option<String>,
+    pub blocked: Option<bool>,
 }
 
 /// What is known of a customer.
@@ -107,7 +107,8 @@ pub(super) struct Profile {
 pub(super) struct History {
     pub profile: Profile,
     pub attempts: Vec<Attempt>,
-    pub last_agent: Option<String>,
+    /// The agent of the latest reply or resolve, and when that was.
+    pub last_agent: Option<(Millis, String)>,
     pub open: BTreeSet<ConversationId>,
 }
 
@@ -115,6 +116,10 @@ pub(super) struct History {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub division: DivisionId,
+    /// Clock of the event that opened it.
+    pub opened: Millis,
+    /// Conversations that have become part of it: their ids mean this one.
+    pub folded: BTreeSet<ConversationId>,
     /// Clock of the last event that named, found or joined it.
     pub last: Millis,
     /// When a callback is due that no contact has cancelled since.
@@ -138,7 +143,7 @@ pub(super) struct Known {
 
 impl Known {
     /// The instant from which idleness and continuity count.
-    fn active(&self) -> Millis {
+    pub(super) fn active(&self) -> Millis {
         self.due.map_or(self.last, |due| due.max(self.last))
     }
 }
@@ -172,32 +177,6 @@ impl Understand {
         profile.lang = event.lang.clone().or(profile.lang.take());
         profile.preferred_agent = event.preferred_agent.clone().or(profile.preferred_agent.take());
         profile.blocked = event.blocked.or(profile.blocked);
-    }
-
-    /// Customers have become one: what is known of the absorbed, in the order of their founding, becomes part of
-    /// what is known of the survivor.
-    pub fn merge(
-        &mut self,
-        survivor: CustomerNumber,
-        absorbed: &[CustomerNumber],
-        rules: &ConversationRules,
-    ) {
-        let mut history = self.histories.remove(&survivor).unwrap_or_default();
-        for customer in absorbed {
-            let other = self.histories.remove(customer).unwrap_or_default();
-            let profile = &mut history.profile;
-            profile.tier = profile.tier.or(other.profile.tier);
-            profile.lifetime_value = profile.lifetime_value.or(other.profile.lifetime_value);
-            profile.lang = profile.lang.take().or(other.profile.lang);
-            profile.preferred_agent = profile.preferred_agent.take().or(other.profile.preferred_agent);
-            profile.blocked = profile.blocked.or(other.profile.blocked);
-            history.attempts.extend(other.attempts);
-            history.last_agent = history.last_agent.take().or(other.last_agent);
-            history.open.extend(other.open);
-        }
-        history.attempts.sort_by_key(|attempt| attempt.at);
-        keep_last(&mut history.attempts, rules.attempts_kept);
-        self.histories.insert(survivor, history);
     }
 
     /// `contact.received` and `callback.requested`: finds or opens the conversation, values and routes the contact.
@@ -334,10 +313,10 @@ impl Understand {
             EventType::ConversationReplied if !event.automated => {
                 known.replied = true;
                 set_outcome(&mut history.attempts, id, AttemptOutcome::Answered);
-                history.last_agent = event.agent.clone().or(history.last_agent.take());
+                history.note_agent(event, clock);
             }
             EventType::ConversationResolved => {
-                history.last_agent = event.agent.clone().or(history.last_agent.take());
+                history.note_agent(event, clock);
                 self.forget(id, customer);
             }
             EventType::ContactAbandoned => {
@@ -398,7 +377,9 @@ impl Understand {
         clock: Millis,
         rules: &ConversationRules,
     ) -> Option<DivisionId> {
-        let known = self.known.get(&id)?;
+        let stands_for =
+            |(open, known): &(&ConversationId, &Known)| **open == id || known.folded.contains(&id);
+        let (_, known) = self.known.iter().find(stands_for)?;
         (clock.since(known.active()) <= rules.idle_close).then_some(known.division)
     }
 
@@ -418,6 +399,10 @@ impl Understand {
                 );
                 assert!(open.insert(*id), "a conversation of two customers");
             }
+        }
+        let mut folded: BTreeSet<ConversationId> = BTreeSet::new();
+        for id in self.known.values().flat_map(|known| &known.folded) {
+            assert!(!open.contains(id) && folded.insert(*id), "{id} is folded and something else");
         }
         assert!(open.iter().eq(self.known.keys()), "open conversations and customers' lists differ");
     }
@@ -446,7 +431,7 @@ impl Understand {
         Context {
             failed_attempts: attempts.iter().filter(failed).count() as u32,
             attempts,
-            last_agent: history.and_then(|history| history.last_agent.clone()),
+            last_agent: history.and_then(|history| Some(history.last_agent.as_ref()?.1.clone())),
             kinds: identity.kinds(customer),
             message,
         }
@@ -463,9 +448,9 @@ impl Understand {
     ) -> Option<ConversationId> {
         let open = self.open(customer, clock, rules);
         if let Some(id) = event.conversation
-            && open.contains(&id)
+            && let Some(named) = self.named(id, &open)
         {
-            return Some(id);
+            return Some(named);
         }
         let here = open.into_iter().filter(|id| self.known[id].division == division);
         let (maybe, certain): (Vec<_>, Vec<_>) = here.partition(|id| self.known[id].maybe);
@@ -502,9 +487,7 @@ impl Understand {
     ) -> Result<ConversationId, IgnoreReason> {
         let open = self.open(customer, clock, rules);
         if let Some(id) = event.conversation {
-            if !open.contains(&id) {
-                return Err(IgnoreReason::UnknownConversation);
-            }
+            let id = self.named(id, &open).ok_or(IgnoreReason::UnknownConversation)?;
             let elsewhere = event.division.is_some_and(|division| division != self.known[&id].division);
             return if elsewhere { Err(IgnoreReason::OtherDivision) } else { Ok(id) };
         }
@@ -524,8 +507,13 @@ impl Understand {
         self.latest(certain).or_else(|| self.latest(maybe)).ok_or(IgnoreReason::UnknownConversation)
     }
 
+    /// The one of these that an id means: its own, or that of one that has become part of it.
+    fn named(&self, id: ConversationId, open: &[ConversationId]) -> Option<ConversationId> {
+        open.iter().copied().find(|open| *open == id || self.known[open].folded.contains(&id))
+    }
+
     /// The customer's open conversations.
-    fn open(&self, customer: CustomerNumber, clock: Millis, rules: &Rules) -> Vec<ConversationId> {
+    pub(super) fn open(&self, customer: CustomerNumber, clock: Millis, rules: &Rules) -> Vec<ConversationId> {
         let Some(history) = self.histories.get(&customer) else { return Vec::new() };
         let is_open =
             |id: &ConversationId| clock.since(self.known[id].active()) < rules.conversation.idle_close;
@@ -553,6 +541,8 @@ impl Understand {
         let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
         let known = Known {
             division: contact.division,
+            opened: before.map_or(clock, |known| known.opened),
+            folded: before.map(|known| known.folded.clone()).unwrap_or_default(),
             last: clock,
             due: None,
             maybe: false,
@@ -574,6 +564,15 @@ impl Understand {
     }
 }
 
+impl History {
+    /// An event may tell which agent the customer had.
+    fn note_agent(&mut self, event: &Event, clock: Millis) {
+        if let Some(agent) = &event.agent {
+            self.last_agent = Some((clock, agent.clone()));
+        }
+    }
+}
+
 impl Profile {
     /// The tier, if the rules name it.
     fn known_tier(&self) -> Option<u16> {
@@ -584,7 +583,7 @@ impl Profile {
     }
 }
 
-fn keep_last(attempts: &mut Vec<Attempt>, kept: u32) {
+pub(super) fn keep_last(attempts: &mut Vec<Attempt>, kept: u32) {
     let too_many = attempts.len().saturating_sub(kept as usize);
     attempts.drain(..too_many);
 }

@@ -11,8 +11,6 @@ pub enum ComplaintSort {
     Syntax,
     /// A key, value or name that the rules do not allow.
     Fault,
-    /// Sound, but this version does not carry it out yet.
-    Unsupported,
     /// Allowed, yet hardly what was meant; it refuses nothing.
     Warning,
 }
@@ -120,11 +118,6 @@ impl<'t> Log<'t> {
 
     pub(super) fn syntax(&self, at: usize, what: impl Into<String>) {
         self.add(ComplaintSort::Syntax, at, what.into(), "correct the TOML".to_owned());
-    }
-
-    pub(super) fn unsupported(&self, at: usize, path: &str) {
-        let what = format!("{path} is not supported by this version yet");
-        self.add(ComplaintSort::Unsupported, at, what, "leave it out".to_owned());
     }
 
     pub(super) fn warn(&self, at: usize, what: impl Into<String>, advice: impl Into<String>) {

@@ -242,13 +242,6 @@ impl<'t> Fields<'t> {
         entries
     }
 
-    /// Says that this version does not carry out `key`, if it is there.
-    pub(super) fn unsupported(&self, key: &str) {
-        if let Some((key, _)) = self.table.and_then(|table| table.get_key_value(key)) {
-            self.log.unsupported(key.span().start, &join(&self.path, key.get_ref()));
-        }
-    }
-
     /// An integer, `default` where it is absent or faulty.
     pub(super) fn whole(&self, key: &'static str, bounds: RangeInclusive<i64>, default: i64) -> i64 {
         self.get(key).and_then(|value| value.whole(bounds)).unwrap_or(default)

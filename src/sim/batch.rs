@@ -76,6 +76,13 @@ pub enum What {
     Withdrawn(WithdrawReason),
     /// It goes on by this channel.
     Pivoted(ChannelId),
+    /// It has become part of another one.
+    Folded {
+        /// Of which.
+        into: ConversationId,
+        /// By which channel that goes on.
+        channel: ChannelId,
+    },
     /// It is over.
     Closed(CloseOutcome),
 }
@@ -140,6 +147,7 @@ fn what(batch: &DecisionBatch, decision: &Decision, first_offset: u64) -> Option
         Body::Withdrawn { reason, .. } => What::Withdrawn(*reason),
         Body::Pivoted { .. } => What::Pivoted(channel),
         Body::Closed(closed) => What::Closed(closed.outcome),
+        Body::Folded { into, channel, .. } => What::Folded { into: *into, channel: *channel },
         Body::Warning { .. } | Body::Breached { .. } | Body::Replied(_) => return None,
     })
 }

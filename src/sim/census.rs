@@ -53,6 +53,8 @@ pub struct Census {
     pub contacts: u64,
     /// Answers to offers.
     pub answers: u64,
+    /// Conversations that have become part of another one.
+    pub folded: u64,
     /// Answers to offers that the engine had already withdrawn as far as the agent could know.
     pub late_answers: u64,
     /// Repeated lines.

@@ -71,6 +71,12 @@ impl World {
                 self.plan_in(at, delay, act, person, 0, 0);
             }
         }
+        if self.habits.second_door > 0 && self.rng.chance(self.habits.second_door) {
+            let (other, delay) = (self.another_lane(lane), self.rng.between(5_000, 30_000));
+            self.plan_in(at, delay, Act::Return, person, 0, other);
+            let login = delay + self.rng.between(1_000, 30_000);
+            self.plan_in(at, login, Act::Link, person, 0, 1);
+        }
     }
 
     /// Somebody comes back, likely by another way than last time.
@@ -116,6 +122,10 @@ impl World {
         }
         if medium == Medium::Social && self.rng.chance(self.habits.thread_share) {
             return PUBLIC_THREAD;
+        }
+        // Some windows know of no threads.
+        if medium == Medium::Chat && self.habits.second_door > 0 && self.rng.chance(300) {
+            return 0;
         }
         // Three in ten go on where they were.
         let case = self.people.open_case(person);
@@ -347,8 +357,8 @@ impl World {
         self.end(at, NO_CONTACT);
     }
 
-    /// A login shows that two of somebody's identifiers belong together.
-    pub(super) fn link(&mut self, at: u32, person: u32) {
+    /// A login shows that two of somebody's identifiers, or `all`, belong together.
+    pub(super) fn link(&mut self, at: u32, person: u32, all: bool) {
         const SLOTS: [Slot; 5] = [Slot::CustomerId, Slot::Email, Slot::Phone, Slot::Handle, Slot::Cookie];
         let has_id = self.people.traits(person) % 10 < 7;
         let mut usable = SLOTS.into_iter().filter(|slot| {
@@ -361,6 +371,9 @@ impl World {
         }
         let mut carried = Carried::default();
         carried.add(first, person, 0);
+        if all {
+            others.iter().for_each(|other| carried.add(*other, person, 0));
+        }
         let other = others[self.rng.below(others.len() as u32) as usize];
         carried.add(other, person, 0);
         if self.rng.chance(200) {

@@ -119,6 +119,8 @@ pub struct Habits {
     pub unlink: u32,
     /// Erasures by new case.
     pub erase: u32,
+    /// New cases whose customer also tries another way while waiting, and then logs in.
+    pub second_door: u32,
     /// Callers who would rather be called than call.
     pub callback: u32,
     /// Contacts that name the agent they would like.
@@ -150,6 +152,7 @@ impl Habits {
         link: 70,
         unlink: 2,
         erase: 1,
+        second_door: 30,
         callback: 30,
         preferred_agent: 20,
         supervised: 80,
@@ -172,6 +175,7 @@ impl Habits {
         link: 5,
         unlink: 0,
         erase: 0,
+        second_door: 0,
         callback: 0,
         preferred_agent: 0,
         supervised: 0,
@@ -194,6 +198,7 @@ impl Habits {
         link: 100,
         unlink: 12,
         erase: 6,
+        second_door: 100,
         callback: 0,
         preferred_agent: 10,
         supervised: 20,

@@ -8,7 +8,7 @@ use crate::sim::case::{Case, Stage};
 use crate::sim::cast::Medium;
 use crate::sim::directory::{NOBODY, mark};
 use crate::sim::world::{AHEAD, REACTION_MS_MIN, World};
-use crate::types::{ChannelId, CloseOutcome, QueueId, WithdrawReason};
+use crate::types::{ChannelId, CloseOutcome, ConversationId, QueueId, WithdrawReason};
 
 impl World {
     /// Takes up what the engine decided about a batch.
@@ -77,6 +77,7 @@ impl World {
             }
             What::Withdrawn(reason) => self.withdrawn(at, case, reason),
             What::Pivoted(channel) => self.pivoted(at, case, channel),
+            What::Folded { into, channel } => self.folded(at, case, into, channel),
             What::Closed(outcome) => self.closed(at, case, outcome),
             What::Opened { .. } | What::Offered { .. } => {}
         }
@@ -186,6 +187,50 @@ impl World {
         if agent != NOBODY {
             self.cases[case as usize].weight = new;
             self.weigh(at, agent, i64::from(new) - i64::from(weight));
+        }
+    }
+
+    /// Two conversations of one customer are one from now on: whoever had this one, or its offer, has the other.
+    fn folded(&mut self, at: u32, case: u32, into: ConversationId, channel: ChannelId) {
+        self.census_mut().folded += 1;
+        self.leave_queue(case);
+        let Case { id, person, agent, stage, weight, since, .. } = self.cases[case as usize];
+        self.directory.remove(mark(id), case);
+        let other = self.directory.get(mark(into), |case| self.cases[case as usize].id == into);
+        if self.people.open_case(person) == case {
+            self.people.set_open_case(person, other);
+        }
+        if other == NOBODY || agent == NOBODY {
+            self.lay_down(at, case);
+            if other != NOBODY && stage == Stage::Waiting {
+                self.call_no_more(other);
+            }
+            return self.release(case);
+        }
+        self.cases[case as usize].weight = 0;
+        self.release(case);
+        self.leave_queue(other);
+        let held = &mut self.cases[other as usize];
+        held.turn += 1;
+        (held.agent, held.stage, held.weight, held.since) = (agent, stage, weight, since);
+        self.pivoted(at, other, channel);
+        let turn = self.cases[other as usize].turn;
+        if stage == Stage::Offered {
+            let delay = 500 + self.rng.work(2_200);
+            self.react_in(at, delay, Act::Accept, other, turn, 0);
+        } else {
+            self.take_up(at, other);
+        }
+    }
+
+    /// It waits now, if it waited for its time before.
+    fn call_no_more(&mut self, case: u32) {
+        let held = &mut self.cases[case as usize];
+        if held.stage == Stage::Scheduled {
+            held.stage = Stage::Waiting;
+            held.turn += 1;
+            let queue = usize::from(held.queue);
+            self.census_mut().waiting[queue] += 1;
         }
     }
 

@@ -368,7 +368,7 @@ impl World {
             Act::Leave => self.leave(at, who),
             Act::Offline => self.offline(at, who),
             Act::Profile => self.profile(at, who),
-            Act::Link => self.link(at, who),
+            Act::Link => self.link(at, who, with == 1),
             Act::Unlink => self.unlink(at, who),
             Act::Erase => self.erase(at, who),
             Act::Again => self.again(who),

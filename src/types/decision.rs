@@ -242,6 +242,15 @@ pub enum Body {
         /// The channel before.
         from: ChannelId,
     },
+    /// conversation.merged; `Decision::channel` is the channel that it had.
+    Folded {
+        /// The one that goes on.
+        into: ConversationId,
+        /// Who has that one, or its offer: a name in the byte arena.
+        agent: Option<Span>,
+        /// Its channel now.
+        channel: ChannelId,
+    },
     /// conversation.closed
     Closed(Closed),
     /// reply.automated

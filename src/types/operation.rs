@@ -39,6 +39,8 @@ pub struct Merge {
     pub survivor_id: CustomerId,
     /// Index of the customer who is absorbed.
     pub absorbed: u32,
+    /// The id that it had.
+    pub absorbed_id: CustomerId,
 }
 
 /// A customer who is nobody any more.
@@ -115,6 +117,19 @@ pub enum Action {
     AgentState,
     /// The conversation's customer has another id from now on; not an event of its own.
     Renamed,
+    /// Conversations become one, by its id as understand knows it; index into `Operations::folds`. Not an event of its
+    /// own.
+    Folded(u32),
+    /// Of the customer's callbacks that wait for their time one stays; not an event of its own.
+    OneCallback,
+}
+
+impl Action {
+    /// Whether it comes with a merge, before what the event itself asks.
+    #[inline]
+    pub const fn comes_with_a_merge(self) -> bool {
+        matches!(self, Action::Renamed | Action::Folded(_) | Action::OneCallback)
+    }
 }
 
 /// Which wrap-ups of an agent are done.
@@ -217,6 +232,17 @@ pub struct Callback {
     pub own: ConversationId,
 }
 
+/// Conversations that become one.
+#[derive(Copy, Clone, Debug)]
+pub struct Fold {
+    /// The oldest first: into `Operations::members`.
+    pub members: List,
+    /// What an agent is told of the customer now: index into `Operations::contacts`.
+    pub contact: u32,
+    /// From when idleness counts, unless what becomes of them is a callback.
+    pub last: Millis,
+}
+
 /// What a conversation brings from another division.
 #[derive(Copy, Clone, Debug)]
 pub struct MovedIn {
@@ -247,6 +273,12 @@ pub struct Operations {
     pub erasures: Vec<List>,
     /// Conversations of an erased customer, the smallest id first.
     pub erased: Vec<ConversationId>,
+    /// Of `Action::Folded`.
+    pub folds: Vec<Fold>,
+    /// Of `Fold::members`: which, and the clock of its last event.
+    pub members: Vec<(ConversationId, Millis)>,
+    /// By row of an `agent.wrapped`: other ids that its customer has had.
+    pub known_as: Vec<(u32, CustomerId)>,
     /// Of `Action::Updated`.
     pub values: Vec<i64>,
     /// Skills of `MovedIn::skills`: keyed name and level.
@@ -266,6 +298,9 @@ impl Operations {
         self.moves.clear();
         self.erasures.clear();
         self.erased.clear();
+        self.folds.clear();
+        self.members.clear();
+        self.known_as.clear();
         self.values.clear();
         self.skills.clear();
         self.attempts.clear();

@@ -134,6 +134,7 @@ const WORDS: &[&str] = &[
     "\"reason\":\"ambiguous\"",
     "\"outcome\":\"erased\"",
     "customer.split",
+    "conversation.merged",
     "\"outcome\":\"moved\"",
     "\"outcome\":\"expired\"",
     "\"reopened\":true",

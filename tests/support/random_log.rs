@@ -11,6 +11,8 @@ use trunkline::rules::keys::HashKey;
 use trunkline::types::record::Record;
 use trunkline::types::{AcceptMode, Millis};
 
+mod joins;
+
 use super::dice::Dice;
 use super::engines::compiled;
 use super::random_rules::{CHANNELS, DIVISIONS, KINDS, LANGS, QUEUES, SKILLS, rules};
@@ -32,6 +34,9 @@ pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
         live: BTreeMap::new(),
         closed: Vec::new(),
         from: json!({ "account": "none" }),
+        latest_from: None,
+        people: dice.pick(&[&6, &6, &12, &40]).to_owned(),
+        joins: dice.pick(&[&2, &2, &12]).to_owned(),
         dice,
     };
     let length = match world.dice.below(10) {
@@ -88,6 +93,8 @@ struct Live {
     offered: bool,
     /// By what its customer was known when it was opened.
     from: Value,
+    /// An identifier of whoever opened it: kind and value.
+    known_by: Option<(String, Value)>,
 }
 
 struct World {
@@ -99,11 +106,20 @@ struct World {
     closed: Vec<String>,
     /// `from` of the last event that had it.
     from: Value,
+    /// An identifier of the latest contact.
+    latest_from: Option<(String, Value)>,
+    /// Values of each kind of identifier.
+    people: usize,
+    /// How often in a hundred steps two of those who have something open turn out to be one.
+    joins: usize,
 }
 
 impl World {
     fn step(&mut self) {
         self.pass_time();
+        if self.dice.percent(self.joins) {
+            return self.join_two();
+        }
         match self.dice.below(100) {
             0..25 => self.contact(),
             25..28 => self.callback(),
@@ -147,6 +163,10 @@ impl World {
     /// Writes an event and lets the model apply it.
     #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn write(&mut self, event_type: &str, data: Value) {
+        let mut from = data.get("from").and_then(Value::as_object).into_iter().flatten().collect::<Vec<_>>();
+        from.sort_by_key(|(kind, _)| (*kind == "account", kind.as_str()));
+        let first = from.first().and_then(|(kind, values)| Some(((*kind).clone(), values.get(0)?.clone())));
+        self.latest_from = first;
         let id = format!("n{}", self.lines.len());
         self.from = data.get("from").unwrap_or(&self.from).clone();
         let mut event = json!({
@@ -168,8 +188,14 @@ impl World {
             let Some(id) = output.conversation().map(|id| id.to_string()) else { continue };
             match &output.body {
                 Body::Opened(opened) => {
-                    let (division, from) = (opened.division.clone(), self.from.clone());
-                    self.live.insert(id, Live { division, agent: None, offered: false, from });
+                    let live = Live {
+                        division: opened.division.clone(),
+                        agent: None,
+                        offered: false,
+                        from: self.from.clone(),
+                        known_by: self.latest_from.clone(),
+                    };
+                    self.live.insert(id, live);
                 }
                 Body::Offered(offered) => {
                     let live = self.live.get_mut(&id).expect("it is open");
@@ -187,6 +213,14 @@ impl World {
                     assert!(live.is_some(), "closed twice: {}", closed.outcome.word());
                     self.closed.push(id);
                 }
+                Body::Folded(folded) => {
+                    self.live.remove(&id).expect("folded twice");
+                    // What goes on may have expired with the same entry, and is told first if its id is smaller.
+                    if let Some(into) = self.live.get_mut(&folded.into.to_string()) {
+                        into.agent.clone_from(&folded.agent);
+                    }
+                    self.closed.push(id);
+                }
                 _ => {}
             }
         }
@@ -196,7 +230,7 @@ impl World {
         let mut from: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for _ in 0..1 + self.dice.below(most) {
             let kind = self.dice.pick(&KINDS);
-            let number = self.dice.below(6);
+            let number = self.dice.below(self.people);
             let value = match (kind, self.dice.below(20)) {
                 (_, 0) => "Nobody ".to_owned(),
                 ("mail", _) => format!("M{number}@Example.com"),
@@ -370,11 +404,6 @@ impl World {
         self.maybe(&mut data, 20, "preferred_agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee"])));
         self.maybe(&mut data, 30, "blocked", |dice| json!(dice.percent(40)));
         self.write("customer.updated", Value::Object(data));
-    }
-
-    fn linked(&mut self) {
-        let from = self.identifiers(4);
-        self.write("identity.linked", json!({ "from": from }));
     }
 
     fn division_of(&mut self, agent: &str) -> &'static str {

@@ -200,6 +200,7 @@ impl Told {
             "assignment.withdrawn" => &["agent", "reason"],
             "conversation.opened" => &[],
             "conversation.pivoted" => &["agent"],
+            "conversation.merged" => &[],
             "conversation.closed" => &["outcome"],
             "sla.warning" | "sla.breached" => &["objective"],
             "reply.automated" => &[],

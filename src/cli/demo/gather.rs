@@ -221,6 +221,7 @@ impl Gathered {
             Body::Breached { objective, .. } => self.breaches[*objective as usize] += 1,
             Body::Opened { .. } => self.channels[decision.channel.at()].opened += 1,
             Body::Pivoted { .. } => self.pivoted += 1,
+            Body::Folded { .. } => {}
             Body::Closed(closed) => self.closing(decision, closed),
             Body::Replied(_) => self.replied += 1,
         }

@@ -1,7 +1,7 @@
 //! Golden lines of every output type, the order within an entry, and the collection by stream.
 
 use super::*;
-use crate::types::RefusalReason;
+use crate::types::{RefusalReason, RejectReason};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -181,6 +181,19 @@ fn conversation_opened_and_pivoted() {
     assert_line(
         &by_timer(Body::Pivoted(pivoted)),
         r#"{"specversion":"1.0","id":"local-care-9","source":"/trunkline/local/care","type":"trunkline.conversation.pivoted","subject":"FZZZZZZZZZZZZ~2.7","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"conversation":"FZZZZZZZZZZZZ~2.7","customer":"FZZZZZZZZZZZZ~2","division":"care","agent":"ann","from_channel":"chat","channel":"voice"}}"#,
+    );
+    let folded = Folded {
+        conversation: conversation(7),
+        customer: customer(),
+        division: "care".into(),
+        agent: None,
+        from_channel: "chat".into(),
+        channel: "voice".into(),
+        into: conversation(3),
+    };
+    assert_line(
+        &by_timer(Body::Folded(folded)),
+        r#"{"specversion":"1.0","id":"local-care-9","source":"/trunkline/local/care","type":"trunkline.conversation.merged","subject":"FZZZZZZZZZZZZ~2.7","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"conversation":"FZZZZZZZZZZZZ~2.7","customer":"FZZZZZZZZZZZZ~2","division":"care","from_channel":"chat","channel":"voice","into":"FZZZZZZZZZZZZ~2.3"}}"#,
     );
 }
 

@@ -76,13 +76,13 @@ struct DivisionPieces {
     /// `{"specversion":"1.0","id":"<tenant>-<division>-`.
     head: Piece<64>,
     /// By `kind_of`: from behind the number up to the subject.
-    envelopes: [Piece<128>; 8],
+    envelopes: [Piece<128>; 9],
     /// `,"division":"<division>"`.
     name: Piece<64>,
 }
 
 /// Types of a division's outputs, by `kind_of`.
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 9] = [
     "assignment.offered",
     "assignment.withdrawn",
     "sla.warning",
@@ -91,6 +91,7 @@ const TYPES: [&str; 8] = [
     "conversation.pivoted",
     "conversation.closed",
     "reply.automated",
+    "conversation.merged",
 ];
 
 impl Emitter {
@@ -295,6 +296,16 @@ impl Line<'_> {
                 let pen = self.channel(pen.put(b"\",\"from_channel\":"), *from);
                 self.channel(pen.put(b",\"channel\":"), decision.channel).put(b"}}")
             }
+            Body::Folded { into, agent, channel } => {
+                let pen = pen.piece(&self.pieces.name);
+                let pen = match agent {
+                    Some(agent) => self.name(pen.put(b",\"agent\":\""), *agent).put(b"\""),
+                    None => pen,
+                };
+                let pen = self.channel(pen.put(b",\"from_channel\":"), decision.channel);
+                let pen = self.channel(pen.put(b",\"channel\":"), *channel);
+                pen.put(b",\"into\":\"").conversation(*into).put(b"\"}}")
+            }
             Body::Closed(closed) => self.closed(pen, decision, closed),
             Body::Replied(replied) => self.replied(pen, decision, replied),
         }
@@ -458,6 +469,7 @@ fn extent(body: &Body, attempt_bytes: usize) -> usize {
         }
         Body::Withdrawn { agent, .. } | Body::Pivoted { agent, .. } => text(*agent),
         Body::Opened { thread, .. } => text(*thread),
+        Body::Folded { agent, .. } => text(agent.unwrap_or_default()),
         Body::Closed(closed) => text(closed.disposition.unwrap_or_default()),
         Body::Warning { .. } | Body::Breached { .. } | Body::Replied(_) => 0,
     }
@@ -506,6 +518,7 @@ const fn kind_of(body: &Body) -> usize {
         Body::Pivoted { .. } => 5,
         Body::Closed(_) => 6,
         Body::Replied(_) => 7,
+        Body::Folded { .. } => 8,
     }
 }
 
@@ -513,7 +526,9 @@ const fn stream_of(body: &Body) -> Stream {
     match body {
         Body::Offered(_) | Body::Withdrawn { .. } => Stream::Assignments,
         Body::Warning { .. } | Body::Breached { .. } => Stream::Sla,
-        Body::Opened { .. } | Body::Pivoted { .. } | Body::Closed(_) => Stream::Conversations,
+        Body::Opened { .. } | Body::Pivoted { .. } | Body::Folded { .. } | Body::Closed(_) => {
+            Stream::Conversations
+        }
         Body::Replied(_) => Stream::Replies,
     }
 }

@@ -36,6 +36,8 @@ fn rendered(lines: &Lines) -> Vec<(Stream, String)> {
     lines.iter().map(|(stream, line)| (stream, String::from_utf8(line.to_vec()).expect("UTF-8"))).collect()
 }
 
+const CONVERSATION: ConversationId = ConversationId { customer: customer_id(1, 0), ordinal: 3 };
+
 const fn customer_id(hash: u64, generation: u32) -> CustomerId {
     CustomerId { hash, generation }
 }
@@ -45,7 +47,7 @@ fn decision(body: Body) -> Decision {
         time: Millis(MORNING + 1),
         cause: Cause::Event(Position { partition: 0, index: 2, offset: 17 }),
         traceparent: TraceParent::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-        conversation: ConversationId { customer: customer_id(1, 0), ordinal: 3 },
+        conversation: CONVERSATION,
         customer: customer_id(2, 1),
         queue: QueueId(0),
         channel: ChannelId(1),
@@ -108,6 +110,8 @@ fn golden_lines_of_a_division() {
         Body::Breached { objective: Objective::Resolution, due, late: DurationMs(1) },
         Body::Opened { value: 40, thread, reopened: false },
         Body::Pivoted { agent: ann, from: ChannelId(0) },
+        Body::Folded { into: CONVERSATION, agent: Some(ann), channel: ChannelId(0) },
+        Body::Folded { into: CONVERSATION, agent: None, channel: ChannelId(0) },
         Body::Closed(closed),
     ] {
         batch.decisions.push(decision(body));
@@ -132,7 +136,9 @@ fn golden_lines_of_a_division() {
         format!(r#"{},{place},"objective":"resolution","due":"2026-03-02T08:00:30.000Z","late_ms":1}}}}"#, envelope(12, "sla.breached")),
         format!(r#"{},{place},"value":40,"thread":"t/1","reopened":false}}}}"#, envelope(13, "conversation.opened")),
         format!(r#"{},"division":"cards","agent":"ann","from_channel":"email","channel":"phone"}}}}"#, envelope(14, "conversation.pivoted")),
-        format!(r#"{},{place},"outcome":"resolved","disposition":"sold","wait_ms":1500,"open_ms":60000,"contacts":2,"transfers":0,"offers":1,"breached":["queue_wait","resolution"]}}}}"#, envelope(15, "conversation.closed")),
+        format!(r#"{},"division":"cards","agent":"ann","from_channel":"phone","channel":"email","into":"0000000000001.3"}}}}"#, envelope(15, "conversation.merged")),
+        format!(r#"{},"division":"cards","from_channel":"phone","channel":"email","into":"0000000000001.3"}}}}"#, envelope(16, "conversation.merged")),
+        format!(r#"{},{place},"outcome":"resolved","disposition":"sold","wait_ms":1500,"open_ms":60000,"contacts":2,"transfers":0,"offers":1,"breached":["queue_wait","resolution"]}}}}"#, envelope(17, "conversation.closed")),
     ];
     let lines = rendered(&out);
     assert_eq!(lines.len(), expected.len());
@@ -141,7 +147,9 @@ fn golden_lines_of_a_division() {
     }
     let streams: Vec<_> = lines.iter().map(|(stream, _)| *stream).collect();
     let (assignments, sla, conversations) = (Stream::Assignments, Stream::Sla, Stream::Conversations);
-    assert_eq!(streams, [assignments, assignments, sla, sla, conversations, conversations, conversations]);
+    let others = [conversations; 5];
+    assert_eq!(streams[..4], [assignments, assignments, sla, sla]);
+    assert_eq!(streams[4..], others);
 }
 
 #[test]
@@ -300,7 +308,7 @@ fn any_seed() -> impl Strategy<Value = Seed> {
     let attempts = prop::collection::vec((time(), any::<u8>()), 0..4);
     (
         (
-            0_usize..8,
+            0_usize..9,
             [time(), time(), time(), time(), time()],
             [text(), text()],
             [number(), number(), number()],
@@ -341,6 +349,14 @@ impl Seed {
                 position: self.flags[1].then_some(self.small[0]),
                 expected_wait_s: self.flags[2].then_some(self.numbers[1]),
             }),
+            7 => Body::Folded {
+                into: ConversationId {
+                    customer: CustomerId { hash: self.ids[1].0, generation: self.ids[1].1 },
+                    ordinal: self.small[1].max(1),
+                },
+                agent: self.flags[0].then_some(agent),
+                channel: ChannelId((self.bits >> 4) as u8 % 3),
+            },
             _ => Body::Closed(Closed {
                 outcome: CloseOutcome::ALL[usize::from(self.bits % 8)],
                 disposition: self.flags[3].then_some(other),
@@ -449,11 +465,13 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
             put("reopened", json!(reopened));
         }
         Body::Pivoted { agent, from } => {
-            put("customer", customer);
-            put("division", division.clone());
-            put("agent", json!(text(*agent)));
-            put("from_channel", json!(CHANNELS[from.at()]));
-            put("channel", json!(CHANNELS[decision.channel.at()]));
+            let channels = (*from, decision.channel);
+            naive_channels((customer, division.clone()), Some(text(*agent)), channels, &mut put);
+        }
+        Body::Folded { into, agent, channel } => {
+            let channels = (decision.channel, *channel);
+            naive_channels((customer, division.clone()), agent.map(text), channels, &mut put);
+            put("into", json!(into.to_string()));
         }
         Body::Closed(closed) => {
             put("customer", customer);
@@ -467,6 +485,19 @@ fn naive(number: u64, decision: &Decision, batch: &DecisionBatch) -> String {
         }
     }
     naive_envelope(number, decision, data)
+}
+
+fn naive_channels(
+    (customer, division): (Value, Value),
+    agent: Option<String>,
+    (from, channel): (ChannelId, ChannelId),
+    put: &mut dyn FnMut(&str, Value),
+) {
+    put("customer", customer);
+    put("division", division);
+    agent.into_iter().for_each(|agent| put("agent", json!(agent)));
+    put("from_channel", json!(CHANNELS[from.at()]));
+    put("channel", json!(CHANNELS[channel.at()]));
 }
 
 fn naive_end(closed: &Closed, text: impl Fn(Span) -> String, put: &mut dyn FnMut(&str, Value)) {

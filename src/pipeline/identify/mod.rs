@@ -273,8 +273,10 @@ impl Identify {
             tally.absorbed += self.resolver.absorbed.len() as u64;
             let start = decisions.absorbed.len() as u32;
             for absorbed in &self.resolver.absorbed {
-                decisions.absorbed.push(self.registry.customers.id(*absorbed));
-                let merge = Merge { row, survivor: customer, survivor_id: id, absorbed: *absorbed };
+                let absorbed_id = self.registry.customers.id(*absorbed);
+                decisions.absorbed.push(absorbed_id);
+                let merge =
+                    Merge { row, survivor: customer, survivor_id: id, absorbed: *absorbed, absorbed_id };
                 resolutions.merges.push(merge);
             }
             let absorbed = List { start, len: self.resolver.absorbed.len() as u32 };

@@ -2,7 +2,7 @@
 
 use crate::rules::Rules;
 use crate::types::event::{Event, Events};
-use crate::types::operation::{Operation, WrappedBy};
+use crate::types::operation::{Operation, Operations, WrappedBy};
 use crate::types::{DivisionId, IgnoreReason};
 
 use super::Division;
@@ -41,14 +41,17 @@ impl Division {
         &mut self,
         events: &Events,
         event: &Event,
-        operation: &Operation,
+        (operation, operations): (&Operation, &Operations),
         by: WrappedBy,
     ) -> Result<(), IgnoreReason> {
         let number =
             self.staff.find(event.agent_key, events.text(event.agent)).ok_or(IgnoreReason::UnknownAgent)?;
         let done = |wrap_up: &WrapUp| match by {
             WrappedBy::Conversation => wrap_up.conversation == operation.conversation,
-            WrappedBy::Customer => wrap_up.customer == operation.customer,
+            WrappedBy::Customer => {
+                let other = (operation.row, wrap_up.customer);
+                wrap_up.customer == operation.customer || operations.known_as.contains(&other)
+            }
             WrappedBy::Agent => true,
         };
         let mut found = false;

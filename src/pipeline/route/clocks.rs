@@ -175,6 +175,44 @@ impl Conversation {
         tally[service.queue.at()][objective as usize].breached += 1;
     }
 
+    /// Two conversations have become this one: of an objective of both the earlier due stays, the other is cancelled.
+    pub fn fold_clock(
+        &mut self,
+        other: &mut Conversation,
+        objective: Objective,
+        clock: Millis,
+        rules: &Rules,
+        tally: &mut ObjectiveTallies,
+    ) {
+        let at = objective as usize;
+        if other.clocks[at].running == Running::No {
+            return;
+        }
+        if self.clocks[at].running != Running::No {
+            if self.due_now(objective, clock, rules) <= other.due_now(objective, clock, rules) {
+                other.cancel(objective, tally);
+                return;
+            }
+            self.cancel(objective, tally);
+        }
+        self.clocks[at] = std::mem::replace(&mut other.clocks[at], ServiceClock::IDLE);
+        self.alarms[at] = std::mem::replace(&mut other.alarms[at], Millis::MAX);
+        if objective == Objective::Resolution {
+            self.resolution_left = other.resolution_left;
+        }
+    }
+
+    /// When a cycle is due; of one that stands still, if it ran on now.
+    fn due_now(&self, objective: Objective, clock: Millis, rules: &Rules) -> Millis {
+        let service = &self.clocks[objective as usize];
+        let target = rules.queues[service.queue.at()].sla[objective as usize].as_ref();
+        let target = target.expect("a clock has a target");
+        match service.running {
+            Running::Stands => rules.calendar(target.calendar).add(clock, self.resolution_left),
+            Running::Yes | Running::No => service.due,
+        }
+    }
+
     /// The resolution clock stands or runs as the pauses say.
     pub fn settle_resolution(&mut self, clock: Millis, rules: &Rules) {
         const RESOLUTION: usize = Objective::Resolution as usize;

@@ -1,5 +1,7 @@
 //! What a division keeps of a conversation that is not closed.
 
+use std::collections::BTreeMap;
+
 use crate::collections::index_table::IndexTable;
 use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
@@ -76,6 +78,8 @@ pub struct Conversation {
     pub breached: u8,
     /// Steps of relaxation passed, while queued.
     pub relaxed: u8,
+    /// Whether understand knows it by another id.
+    pub has_alias: bool,
     /// By `Objective as usize`: when the next warning or the breach is to be told; `Millis::MAX`: never.
     pub alarms: [Millis; 4],
     /// While queued, when its priority goes into the next segment of the curve; while offered, when the offer
@@ -171,6 +175,7 @@ impl Conversation {
         customer_pause: false,
         breached: 0,
         relaxed: 0,
+        has_alias: false,
         alarms: [Millis::MAX; 4],
         turn: Millis::MAX,
         delay_ends: Millis::MAX,
@@ -214,11 +219,19 @@ pub struct Book {
     table: IndexTable,
     slots: Pages<Conversation>,
     free: Vec<u32>,
+    /// Ids by which understand knows a conversation that has another one here: of what was folded, the oldest may have
+    /// been closed here.
+    aliases: BTreeMap<ConversationId, u32>,
 }
 
 impl Default for Book {
     fn default() -> Book {
-        Book { table: IndexTable::with_segment_bits(SEGMENT_BITS), slots: Pages::default(), free: Vec::new() }
+        Book {
+            table: IndexTable::with_segment_bits(SEGMENT_BITS),
+            slots: Pages::default(),
+            free: Vec::new(),
+            aliases: BTreeMap::new(),
+        }
     }
 }
 
@@ -234,7 +247,14 @@ impl Book {
         if self.slots.get(guess).is_some_and(|conversation| conversation.id == id) {
             return Some(guess);
         }
-        self.table.find(hash_of(id), |slot| self.slots[slot].id == id)
+        let found = self.table.find(hash_of(id), |slot| self.slots[slot].id == id);
+        if found.is_some() || self.aliases.is_empty() { found } else { self.aliases.get(&id).copied() }
+    }
+
+    /// A conversation answers to another id, too, from now on.
+    pub fn add_alias(&mut self, id: ConversationId, slot: u32) {
+        self.slots[slot].has_alias = true;
+        self.aliases.insert(id, slot);
     }
 
     /// A slot for a conversation; everything else in it is as in an empty place.
@@ -255,6 +275,9 @@ impl Book {
     pub fn leave(&mut self, slot: u32) {
         let conversation = &mut self.slots[slot];
         let id = std::mem::replace(&mut conversation.id, ConversationId::NONE);
+        if conversation.has_alias {
+            self.aliases.retain(|_, other| *other != slot);
+        }
         let known = self.table.remove(hash_of(id), slot);
         assert!(known, "a conversation in the book is in its table");
         self.free.push(slot);

@@ -199,6 +199,28 @@ impl Extras {
         conversation.extra_ends = Millis::MAX;
     }
 
+    /// Two conversations change what they have.
+    pub fn swap(&mut self, one: (u32, &mut Conversation), other: (u32, &mut Conversation)) {
+        for (conversation, from, to) in [(&*one.1, one.0, other.0), (&*other.1, other.0, one.0)] {
+            let windows = self.of(conversation).map(|extra| extra.windows).unwrap_or_default();
+            for window in windows.into_iter().flatten() {
+                let list = &mut self.waiting_for[window.agent as usize];
+                let place = list.iter().position(|slot| *slot == from);
+                list[place.expect("a window is in its agent's list")] = to;
+            }
+        }
+        let held_back = [self.held_back.get(one.0), self.held_back.get(other.0)];
+        for (slot, set) in [(other.0, held_back[0]), (one.0, held_back[1])] {
+            if set {
+                self.held_back.set(slot);
+            } else {
+                self.held_back.clear(slot);
+            }
+        }
+        std::mem::swap(&mut one.1.extra, &mut other.1.extra);
+        std::mem::swap(&mut one.1.extra_ends, &mut other.1.extra_ends);
+    }
+
     /// Forgets all of a conversation.
     pub fn forget(&mut self, slot: u32, conversation: &mut Conversation) {
         if conversation.extra == NONE {

@@ -18,6 +18,7 @@ mod dispatch;
 mod exclusions;
 mod extras;
 mod floor;
+mod folding;
 mod handover;
 mod matching;
 mod operations;
@@ -148,20 +149,29 @@ impl Division {
         let mut order = std::mem::take(&mut self.order);
         order.merge(lists);
         let operations = order.over(lists);
+        let mut goes_on = false;
         for place in 0..operations.len() {
             self.look_ahead(events, operations, place);
             let (list, operation) = operations.get(place).expect("a place of the order");
             let event = &events.rows[operation.row as usize];
-            let clock = clocks[operation.row as usize];
-            self.advance(clock);
-            self.clock = clock;
-            self.unit = Unit {
-                cause: Cause::Event(event.position),
-                traceparent: event.traceparent,
-                start: self.batch.decisions.len(),
-            };
+            if !goes_on {
+                let clock = clocks[operation.row as usize];
+                self.advance(clock);
+                self.clock = clock;
+                self.unit = Unit {
+                    cause: Cause::Event(event.position),
+                    traceparent: event.traceparent,
+                    start: self.batch.decisions.len(),
+                };
+            }
             if let Err(reason) = self.carry_out(events, event, operation, list) {
                 self.ignored[reason as usize] += 1;
+            }
+            // A merge and the event that caused it are one entry.
+            goes_on = operation.action.comes_with_a_merge()
+                && operations.get(place + 1).is_some_and(|(_, next)| next.row == operation.row);
+            if goes_on {
+                continue;
             }
             self.match_up();
             self.acknowledge();
@@ -248,26 +258,25 @@ impl Division {
     /// Puts the decisions of one entry or timer into their order: by kind, then by conversation.
     fn close_unit(&mut self) {
         let decisions = &mut self.batch.decisions[self.unit.start..];
-        let opened_and_closed = |decisions: &[Decision], closed: &Decision| {
-            decisions
-                .iter()
-                .any(|d| matches!(d.body, Body::Opened { .. }) && d.conversation == closed.conversation)
+        let opened_before = |decisions: &[Decision], closed: usize| {
+            let opens = |d: &Decision| matches!(d.body, Body::Opened { .. });
+            decisions[..closed].iter().any(|d| opens(d) && d.conversation == decisions[closed].conversation)
         };
         if decisions.len() < 2 {
             return;
         }
         let class = |decision: &Decision| match decision.body {
             Body::Withdrawn { .. } => 0,
-            Body::Closed(_) => 1,
+            Body::Closed(_) | Body::Folded { .. } => 1,
             Body::Opened { .. } | Body::Pivoted { .. } => 2,
             Body::Warning { .. } | Body::Breached { .. } => 3,
             Body::Replied(_) => 4,
             Body::Offered(_) => 5,
         };
         // What closes in the entry that opens it, opens first.
-        let both =
-            decisions.iter().find(|d| matches!(d.body, Body::Closed(_)) && opened_and_closed(decisions, d));
-        let both = both.map(|both| both.conversation);
+        let closes = |at: &usize| matches!(decisions[*at].body, Body::Closed(_));
+        let both = (0..decisions.len()).find(|at| closes(at) && opened_before(decisions, *at));
+        let both = both.map(|both| decisions[both].conversation);
         let order = |d: &Decision| {
             let closes_at_once = Some(d.conversation) == both && matches!(d.body, Body::Closed(_));
             (if closes_at_once { 2 } else { class(d) }, d.conversation)

@@ -34,7 +34,23 @@ impl Division {
         match operation.action {
             Action::AgentUpdated => return self.agent_updated(events, event),
             Action::AgentState => return self.agent_state(events, event),
-            Action::Wrapped(by) => return self.agent_wrapped(events, event, operation, by),
+            Action::Wrapped(by) => return self.agent_wrapped(events, event, (operation, operations), by),
+            Action::Contact(at) => {
+                self.contact(events, event, operation, operations, at);
+                return Ok(());
+            }
+            Action::Callback(at) => {
+                self.callback(events, event, operation, operations, at);
+                return Ok(());
+            }
+            Action::MovedIn(at) => {
+                self.moved_in(event, events, operation, operations, at);
+                return Ok(());
+            }
+            Action::Renamed | Action::Folded(_) | Action::OneCallback => {
+                self.merged(operation, operations);
+                return Ok(());
+            }
             _ => {}
         }
         if self.needs_none(events, event, operation, operations) {
@@ -245,6 +261,22 @@ impl Division {
             }
             None => NONE,
         };
+        self.keep_history(slot, contact, operations);
+        let Span { start, len } = contact.preferred;
+        let name = &operations.bytes[start as usize..(start + len) as usize];
+        let preferred = if len == 0 { NONE } else { self.last_agents.number(contact.preferred_key, name) };
+        let context = &mut self.book[slot].context;
+        context.skills = skills;
+        context.lang_key = contact.lang_key;
+        context.value = contact.value;
+        context.preferred = preferred;
+        context.failed_attempts = contact.failed_attempts;
+        context.message = event.position;
+        context.traceparent = event.traceparent;
+    }
+
+    /// What an assignment will tell of the customer's history.
+    pub(super) fn keep_history(&mut self, slot: u32, contact: &Contact, operations: &Operations) {
         let attempts = &operations.attempts[contact.attempts.range()];
         if !attempts.is_empty() {
             let block = &mut self.book[slot].context.attempts;
@@ -253,24 +285,13 @@ impl Division {
             }
             self.attempts.get_mut(*block)[..attempts.len()].copy_from_slice(attempts);
         }
-        let mut name = |Span { start, len }: Span, key: u64| match len {
-            0 => NONE,
-            _ => self.last_agents.number(key, &operations.bytes[start as usize..(start + len) as usize]),
-        };
-        let last_agent = name(contact.last_agent, contact.last_agent_key);
-        let preferred = name(contact.preferred, contact.preferred_key);
-        let conversation = &mut self.book[slot];
-        let context = &mut conversation.context;
-        context.skills = skills;
-        context.lang_key = contact.lang_key;
-        context.value = contact.value;
+        let Span { start, len } = contact.last_agent;
+        let name = &operations.bytes[start as usize..(start + len) as usize];
+        let last_agent = if len == 0 { NONE } else { self.last_agents.number(contact.last_agent_key, name) };
+        let context = &mut self.book[slot].context;
         context.attempt_count = attempts.len() as u32;
         context.last_agent = last_agent;
-        context.preferred = preferred;
-        context.failed_attempts = contact.failed_attempts;
         context.kinds = contact.kinds;
-        context.message = event.position;
-        context.traceparent = event.traceparent;
     }
 
     fn open(&mut self, slot: u32, events: &Events, event: &Event, contact: &Contact) {
@@ -367,6 +388,8 @@ impl Division {
         let conversation = &mut self.book[slot];
         if conversation.answered {
             conversation.meet(Objective::NextResponse, &mut self.objectives);
+            // Only what was folded may have both.
+            conversation.meet(Objective::FirstResponse, &mut self.objectives);
         } else {
             conversation.meet(Objective::FirstResponse, &mut self.objectives);
             conversation.first_response = clock.since(conversation.arrived);

@@ -216,6 +216,25 @@ impl Division {
         }
     }
 
+    /// Of a customer's callbacks that wait for their time the earliest stays, the others are given up.
+    pub(super) fn keep_one_callback(&mut self, customer: CustomerId) {
+        let hash = hash_of(customer);
+        let mut pending = std::mem::take(&mut self.scratch.offers);
+        pending.clear();
+        while let Some(slot) = self.callbacks.find(hash, |slot| self.book[slot].customer == customer) {
+            self.callbacks.remove(hash, slot);
+            pending.push(slot);
+        }
+        pending.sort_unstable_by_key(|slot| (self.book[*slot].turn, self.book[*slot].id));
+        for slot in &pending {
+            self.callbacks.insert(hash, *slot);
+        }
+        for slot in pending.drain(..).skip(1) {
+            self.close(slot, CloseOutcome::Abandoned, None);
+        }
+        self.scratch.offers = pending;
+    }
+
     /// The callbacks that wait for the same customer end, by id.
     fn give_up_pending(&mut self, slot: u32) {
         let customer = self.book[slot].customer;
@@ -327,6 +346,7 @@ impl Division {
     }
 }
 
-fn hash_of(customer: CustomerId) -> u64 {
+/// Place of a customer's callbacks in their table.
+pub(super) fn hash_of(customer: CustomerId) -> u64 {
     customer.hash ^ u64::from(customer.generation).rotate_left(32)
 }

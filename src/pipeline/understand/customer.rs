@@ -289,11 +289,14 @@ pub struct Conversation {
     pub division: DivisionId,
     /// Channel of the latest contact.
     pub channel: ChannelId,
-    /// Whether it is, or may be, a callback that is still to come: then `Latest::due` counts.
-    pub calls_back: bool,
+    /// The bits below.
+    pub(super) marks: u8,
 }
 
 const _: () = assert!(size_of::<Conversation>() == 64);
+
+const CALLS_BACK: u8 = 1;
+const STANDS_FOR: u8 = 2;
 
 impl Default for Conversation {
     fn default() -> Self {
@@ -307,7 +310,7 @@ impl Default for Conversation {
             more_threads: NONE,
             division: DivisionId(0),
             channel: ChannelId(0),
-            calls_back: false,
+            marks: 0,
         }
     }
 }
@@ -316,7 +319,30 @@ impl Conversation {
     /// A contact has come by this channel: if it was a callback, it is none any more.
     #[inline]
     pub fn note_contact(&mut self, channel: ChannelId, clock: Millis) {
-        (self.channel, self.last, self.calls_back) = (channel, clock, false);
+        (self.channel, self.last) = (channel, clock);
+        self.marks &= !CALLS_BACK;
+    }
+
+    /// Whether it is, or may be, a callback that is still to come: then `Latest::due` counts.
+    #[inline]
+    pub fn calls_back(&self) -> bool {
+        self.marks & CALLS_BACK != 0
+    }
+
+    /// It is, or may be, a callback from now on, or is none.
+    pub fn set_calls_back(&mut self, calls_back: bool) {
+        self.marks = self.marks & !CALLS_BACK | if calls_back { CALLS_BACK } else { 0 };
+    }
+
+    /// Whether others have become part of it: then `Latest::stands_for` tells which.
+    #[inline]
+    pub fn stands_for(&self) -> bool {
+        self.marks & STANDS_FOR != 0
+    }
+
+    /// Others have become part of it.
+    pub fn set_stands_for(&mut self) {
+        self.marks |= STANDS_FOR;
     }
 
     /// Whether the thread is one of its own; a thread of 0 is nobody's. `threads` are the shard's.

@@ -69,6 +69,8 @@ impl Shard {
         if is_told_agent(event) {
             self.customers[local].last_agent =
                 texts.agents.number(event.agent_key, place.events.text(event.agent));
+            self.told_agent.grow(local + 1, Millis::MIN);
+            self.told_agent[local] = place.clock;
         }
         if matches!(action, Action::Resolved | Action::Abandoned) {
             self.close(slot);
@@ -93,15 +95,16 @@ impl Shard {
         } else {
             let latest = Latest { due, ..self.latest[slot] };
             self.latest[slot] = latest;
-            self.conversations[slot].calls_back = true;
+            self.conversations[slot].set_calls_back(true);
             let Conversation { division, channel, .. } = self.conversations[slot];
             let own = self.open(local, id, division, arrived, place.clock);
             self.conversations[own].channel = channel;
-            self.latest[own] = Latest { arrived, maybe: true, ..latest };
+            let (opened, stands_for) = (place.clock, NONE);
+            self.latest[own] = Latest { arrived, opened, stands_for, maybe: true, ..latest };
             own
         };
         self.latest[own].due = due;
-        self.conversations[own].calls_back = true;
+        self.conversations[own].set_calls_back(true);
         Callback { contact: 0, due, own: self.conversations[own].id }
     }
 
@@ -144,7 +147,8 @@ impl Shard {
         let old = self.conversations[slot];
         let division = context.rules.queues[queue.at()].division;
         let own = self.open(local, id, division, old.first_contact, place.clock);
-        self.latest[own] = Latest { queue, due: Millis::MIN, ..latest };
+        let (opened, stands_for) = (place.clock, NONE);
+        self.latest[own] = Latest { queue, due: Millis::MIN, opened, stands_for, ..latest };
         let new = &mut self.conversations[own];
         (new.thread, new.more_threads, new.channel) = (old.thread, old.more_threads, old.channel);
         let new = *new;
@@ -190,7 +194,7 @@ impl Shard {
     }
 
     /// The earlier attempts, without the conversation's latest one, which is the present contact.
-    fn without_present(&self, local: u32, slot: u32, list: List, out: &mut Operations) -> List {
+    pub(super) fn without_present(&self, local: u32, slot: u32, list: List, out: &mut Operations) -> List {
         let kept = self.customers[local].attempts(&self.blocks);
         match kept.iter().rposition(|attempt: &KeptAttempt| attempt.conversation == slot) {
             Some(present) => {
@@ -205,8 +209,7 @@ impl Shard {
     fn find(&self, place: Place, local: u32, rules: &Rules) -> Result<u32, IgnoreReason> {
         let event = place.event;
         if event.conversation.is_some() {
-            let found = self.best(local, |conversation| conversation.id == event.conversation);
-            let slot = found.ok_or(IgnoreReason::UnknownConversation)?;
+            let slot = self.named(local, event.conversation).ok_or(IgnoreReason::UnknownConversation)?;
             let division = self.conversations[slot].division;
             return if event.division.is_none_or(|named| named == division) {
                 Ok(slot)

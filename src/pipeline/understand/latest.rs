@@ -11,8 +11,8 @@ use super::customer::NONE;
 /// | bytes | field |
 /// |---|---|
 /// | 16 + 28 | position of the message, trace |
-/// | 8 × 5 | arrived, due, value in two parts, language |
-/// | 4 × 3 | preferred agent, skills, failed attempts |
+/// | 8 × 6 | arrived, due, opened, value in two parts, language |
+/// | 4 × 4 | preferred agent, skills, failed attempts, conversations folded into it |
 /// | 2 + 2 + 1 + 1 | intent, queue, replied, maybe |
 #[derive(Copy, Clone, Debug)]
 #[repr(align(64))]
@@ -25,6 +25,8 @@ pub struct Latest {
     pub arrived: Millis,
     /// When the callback is due, of a conversation that is one.
     pub due: Millis,
+    /// Clock of the event that opened it.
+    pub opened: Millis,
     /// Value without what an update or the profile may change.
     pub standing: i64,
     /// The event's own `value`.
@@ -35,6 +37,9 @@ pub struct Latest {
     pub preferred: u32,
     /// Number of the set of skills that the contact asks for, or `NONE`.
     pub skills: u32,
+    /// Ids of conversations that have become part of it, a list among the shard's threads; counts if the conversation
+    /// says so.
+    pub stands_for: u32,
     /// Earlier attempts that had failed.
     pub failed_attempts: u32,
     /// Place in `Rules::intents`, or `u16::MAX`.
@@ -56,6 +61,8 @@ impl Default for Latest {
             traceparent: TraceParent::NONE,
             arrived: Millis(0),
             due: Millis::MIN,
+            opened: Millis::MIN,
+            stands_for: NONE,
             standing: 0,
             own_value: 0,
             lang_key: 0,

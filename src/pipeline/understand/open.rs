@@ -52,21 +52,22 @@ impl Shard {
         self.adopt(
             local,
             Conversation { id, last: clock, first_contact, division, ..Conversation::default() },
-            Latest::default(),
+            Latest { opened: clock, ..Latest::default() },
         )
     }
 
     /// The instant from which idleness and continuity count: of a callback from when it is due.
     #[inline]
     pub(super) fn active(&self, slot: u32) -> Millis {
-        let Conversation { last, calls_back, .. } = self.conversations[slot];
-        if calls_back { last.max(self.latest[slot].due) } else { last }
+        let conversation = &self.conversations[slot];
+        let last = conversation.last;
+        if conversation.calls_back() { last.max(self.latest[slot].due) } else { last }
     }
 
     /// Whether a conversation was set aside for a callback, and is open only if route needed it.
     #[inline]
     pub(super) fn is_maybe(&self, slot: u32) -> bool {
-        self.conversations[slot].calls_back && self.latest[slot].maybe
+        self.conversations[slot].calls_back() && self.latest[slot].maybe
     }
 
     /// Puts a conversation into a customer's list; its place.
@@ -94,6 +95,9 @@ impl Shard {
     /// Takes a conversation out.
     pub(super) fn close(&mut self, slot: u32) {
         let Conversation { customer: local, next, more_threads, .. } = self.conversations[slot];
+        if self.conversations[slot].stands_for() {
+            self.threads.give_back(self.latest[slot].stands_for);
+        }
         let customer = &mut self.customers[local];
         for attempt in customer.attempts_mut(&mut self.blocks) {
             if attempt.conversation == slot {

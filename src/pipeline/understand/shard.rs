@@ -36,9 +36,13 @@ pub struct Shard {
     pub(super) blocks: Blocks<KeptAttempt>,
     /// By customer whose profile prefers an agent: the number of the name.
     pub(super) preferred: BTreeMap<u32, u32>,
+    /// By customer: clock of the event that told its last agent.
+    pub(super) told_agent: Pages<Millis, PAGE_BITS>,
+    /// By customer who has absorbed others: the ids that those had, a list among the threads.
+    pub(super) known_as: BTreeMap<u32, u32>,
     pub(super) kept: usize,
     pub(super) window: DurationMs,
-    continuity: DurationMs,
+    pub(super) continuity: DurationMs,
     pub(super) idle_close: DurationMs,
     max_late: DurationMs,
 }
@@ -52,6 +56,8 @@ impl Shard {
             conversations: Pages::default(),
             latest: Pages::default(),
             preferred: BTreeMap::new(),
+            told_agent: Pages::default(),
+            known_as: BTreeMap::new(),
             free: Vec::new(),
             hand: 0,
             horizon: Millis::MIN,
@@ -75,7 +81,7 @@ impl Shard {
     pub fn bytes(&self) -> [usize; 2] {
         let free = self.free.capacity() * size_of::<u32>();
         [
-            self.customers.bytes() + self.blocks.bytes(),
+            self.customers.bytes() + self.told_agent.bytes() + self.blocks.bytes(),
             self.conversations.bytes() + self.latest.bytes() + self.threads.bytes() + free,
         ]
     }
@@ -86,6 +92,7 @@ impl Shard {
         self.customers.prefetch(local);
         if is_told_agent(event) {
             agents.prefetch(event.agent_key);
+            self.told_agent.prefetch(local);
         }
     }
 
@@ -241,12 +248,17 @@ impl Shard {
         texts: &mut Texts,
     ) -> Latest {
         let event = place.event;
-        let before = joined.map(|slot| &self.latest[slot]).filter(|latest| !latest.replied);
+        let before = joined.map(|slot| &self.latest[slot]);
+        let (opened, stands_for) =
+            before.map_or((place.clock, NONE), |latest| (latest.opened, latest.stands_for));
+        let before = before.filter(|latest| !latest.replied);
         Latest {
             message: event.position,
             traceparent: event.traceparent,
             arrived: before.map_or(facts.arrived, |latest| latest.arrived),
             due: Millis::MIN,
+            opened,
+            stands_for,
             standing,
             own_value: event.value.unwrap_or(0),
             lang_key: facts.lang_key,
@@ -281,7 +293,7 @@ impl Shard {
         let event = place.event;
         let division_of = |queue: QueueId| rules.queues[queue.at()].division;
         if event.conversation.is_some()
-            && let Some(slot) = self.best(local, |conversation| conversation.id == event.conversation)
+            && let Some(slot) = self.named(local, event.conversation)
         {
             let division = self.conversations[slot].division;
             let here = |queue: &QueueId| division_of(*queue) == division;

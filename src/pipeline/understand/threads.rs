@@ -46,6 +46,13 @@ impl Threads {
         })
     }
 
+    /// Takes the first entry of a list back; gives its thread and the rest of the list.
+    pub fn take_first(&mut self, list: u32) -> Option<(u128, u32)> {
+        let Entry { thread, next } = *self.entries.get(list)?;
+        self.free.push(list);
+        Some((thread, next))
+    }
+
     /// Takes the entries of a list back.
     pub fn give_back(&mut self, list: u32) {
         let mut place = list;

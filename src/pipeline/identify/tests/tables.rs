@@ -76,8 +76,8 @@ fn who_was_founded_first_survives() {
     assert_eq!(indices(&story), [0, 1, 2, 0, 0].map(Some));
     let id = id_of(COOKIE, 1, 0);
     assert_eq!(told(&story), [Told::Merged(id, vec![id_of(PHONE, 1, 0), id_of(MAIL, 1, 0)])]);
-    let merge = |absorbed| Merge { row: 3, survivor: 0, survivor_id: id, absorbed };
-    assert_eq!(story.merges, [merge(1), merge(2)]);
+    let merge = |absorbed, absorbed_id| Merge { row: 3, survivor: 0, survivor_id: id, absorbed, absorbed_id };
+    assert_eq!(story.merges, [merge(1, id_of(PHONE, 1, 0)), merge(2, id_of(MAIL, 1, 0))]);
     assert_eq!((story.customers, story.absorbed), (3, 2));
 }
 

@@ -185,7 +185,8 @@ impl Twin {
         let survivor_id = self.people[survivor].id;
         for other in absorbed {
             let row = event.position.offset as u32;
-            let merge = Merge { row, survivor: survivor as u32, survivor_id, absorbed: *other as u32 };
+            let (survivor, absorbed) = (survivor as u32, *other as u32);
+            let merge = Merge { row, survivor, survivor_id, absorbed, absorbed_id: self.people[*other].id };
             self.story.merges.push(merge);
             self.story.absorbed += 1;
         }

@@ -1,6 +1,6 @@
-//! What is put out about customers and their identifiers.
+//! Data of what no division decides: customers, their identifiers, rejects.
 
-use crate::types::{CustomerId, RefusalReason};
+use crate::types::{CustomerId, Position, RefusalReason, RejectReason};
 
 /// Data of customer.merged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,4 +36,15 @@ pub struct Refused {
     pub kind: Option<String>,
     /// Why.
     pub reason: RefusalReason,
+}
+
+/// Data of event.rejected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejected {
+    /// Where it stands.
+    pub position: Position,
+    /// Why.
+    pub reason: RejectReason,
+    /// The member concerned, as a path; empty where none is.
+    pub detail: String,
 }
