@@ -58,13 +58,17 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
 }
 
 fn value(complaint: &Complaint) -> Value {
-    json!({
+    let mut value = json!({
         "file": complaint.file,
         "line": complaint.line,
         "column": complaint.column,
         "what": complaint.what,
         "advice": complaint.advice,
-    })
+    });
+    if !complaint.excerpt.is_empty() {
+        value["excerpt"] = json!(complaint.excerpt);
+    }
+    value
 }
 
 fn sizes(rules: &Rules) -> String {

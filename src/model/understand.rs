@@ -213,16 +213,7 @@ impl Understand {
                 (id, division, queue)
             }
         };
-        let rule = reply(&facts, rules).filter(|_| !calls_back && !(opens && blocked));
-        let automated = opens && (blocked || rule.is_some_and(|rule| rule.closes));
-        let sent = match rule {
-            Some(rule) => Some(Reply { template: rule.template, private: rule.private, always: false }),
-            None if automated => {
-                let template = rules.conversation.blocked;
-                template.map(|template| Reply { template, private: false, always: true })
-            }
-            None => None,
-        };
+        let (automated, reply) = answer(&facts, (opens, blocked, calls_back), rules);
         let known = self.known.get(&conversation);
         let (first_contact, home) =
             known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
@@ -233,7 +224,7 @@ impl Understand {
             customer,
             opens,
             automated,
-            reply: sent,
+            reply,
             queue,
             home: queue.unwrap_or(home),
             maybe: !opens && self.known[&conversation].maybe,
@@ -570,6 +561,29 @@ impl History {
         if let Some(agent) = &event.agent {
             self.last_agent = Some((clock, agent.clone()));
         }
+    }
+}
+
+/// Whether a conversation that a contact opens is closed at once, and what is sent back. A blocked customer's gets the
+/// template for that and none of the rules; who asks to be called back gets nothing.
+fn answer(
+    facts: &Facts,
+    (opens, blocked, calls_back): (bool, bool, bool),
+    rules: &Rules,
+) -> (bool, Option<Reply>) {
+    if calls_back {
+        return (false, None);
+    }
+    if opens && blocked {
+        let template = rules.conversation.blocked;
+        return (true, template.map(|template| Reply { template, private: false, always: true }));
+    }
+    match reply(facts, rules) {
+        Some(rule) => {
+            let sent = Reply { template: rule.template, private: rule.private, always: false };
+            (opens && rule.closes, Some(sent))
+        }
+        None => (false, None),
     }
 }
 

@@ -2,10 +2,14 @@
 //! languages and always names one of them, so what is too short to tell anything by is left out here.
 //!
 //! Chosen by cost and accuracy on short texts: of the 90 texts of the tests below, 2 to 31 letters each, it names 84
-//! rightly in 0.55 µs each, `whatlang` 0.18 names 52 in 46 µs; `lingua` takes longer still.
+//! rightly in 0.55 µs each, `whatlang` 0.18 names 52 in 46 µs; `lingua` takes longer still. What it costs grows with the
+//! text, what it tells hardly does: of 720 pairs of sentences in five languages the first 64 bytes tell all, 48 tell 718,
+//! 32 tell 704.
 
 use whichlang::detect_language;
 
+/// As many bytes of a text are looked at.
+const BYTES_MAX: usize = 64;
 /// Letters of scripts that several languages share that a text must have at least.
 const LETTERS_MIN: usize = 8;
 /// The same for scripts of which a letter is a syllable or a word.
@@ -17,7 +21,17 @@ pub const LANGUAGES: [&str; 16] =
 
 /// The language of a text; `None`: too short to tell.
 pub fn detect(text: &str) -> Option<&'static str> {
+    let text = beginning(text);
     is_long_enough(text).then(|| LANGUAGES[detect_language(text) as usize])
+}
+
+/// The part of a text that is looked at: whole characters of its first bytes.
+pub fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Looks no further than it must.

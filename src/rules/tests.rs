@@ -7,6 +7,7 @@ use super::*;
 use crate::types::Objective;
 
 mod faults;
+mod terms;
 
 const EXAMPLE: &str = include_str!("../../tests/data/rules/example.toml");
 const SHOP: &str = include_str!("../../config/rules.shop.toml");

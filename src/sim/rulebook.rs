@@ -149,9 +149,16 @@ pub fn text(profile: Profile) -> String {
     let drafts: Vec<&Draft> = OFFICE.iter().filter(|d| kept.is_empty() || kept.contains(&d.suffix)).collect();
     head(&mut out, profile);
     let channels = drafts.iter().flat_map(|d| d.channels).copied().collect::<Vec<_>>();
-    channel_sections(&mut out, &channels, matches!(profile, Profile::Omni | Profile::Surge));
-    values(&mut out, divisions, &channels);
     let is_office = matches!(profile, Profile::Omni | Profile::Surge);
+    if is_office {
+        out.push_str(BLOCKED);
+        out.push_str(TERMS);
+    }
+    channel_sections(&mut out, &channels, is_office);
+    values(&mut out, divisions, &channels);
+    if is_office {
+        out.push_str(VALUE_OF_TERMS);
+    }
     for (number, division) in divisions.iter().enumerate() {
         writeln!(out, "\n[divisions.{division}]\nagents_budget = 100").expect("a string takes it");
         if is_office {
@@ -165,9 +172,58 @@ pub fn text(profile: Profile) -> String {
             sla(&mut out, division, draft);
         }
     }
+    if is_office {
+        out.push_str(REPLIES);
+        routes_by_term(&mut out, divisions);
+    }
     routes(&mut out, divisions, &drafts);
     out
 }
+
+/// Of `[conversation]`.
+const BLOCKED: &str = "blocked = { template = \"blocked\" }\n";
+
+/// What an office listens for, in the words of `phrases` and others.
+const TERMS: &str = r#"
+[terms.leaving]
+en = 'leaving OR cancel* OR (competitor NEAR/6 less)'
+es = '"darme de baja" OR cancelar'
+fr = 'résili*'
+de = 'kündig*'
+pt = 'cancelar'
+
+[terms.lost]
+en = 'delivered AND NOT (delivered NEAR/3 thanks)'
+any = 'entregado OR livrée OR zugestellt OR entregue'
+
+[terms.refund]
+any = 'refund* OR reembolso OR remboursement OR erstatt* OR "Geld zurück" OR "money back"'
+
+[terms.unanswered]
+any = '"called me back" OR "devolvió la llamada" OR rappelé OR zurückgerufen OR "ligou de volta"'
+"#;
+
+/// Of `[value]`.
+const VALUE_OF_TERMS: &str = "term = { leaving = 120, refund = 60, unanswered = 40 }\n";
+
+/// A small voice that names a competitor is answered and let go; a complaint in public is asked to go on in private.
+const REPLIES: &str = r#"
+[[replies]]
+when = { channel = ["twitter", "forum"], term = ["leaving"], reach = { at_most = 10 } }
+template = "we-do-it-too"
+then = "close"
+
+[[replies]]
+when = { public = true, term = ["lost", "refund"] }
+template = "let-us-talk-in-private"
+private = true
+then = "route"
+
+[[replies]]
+when = { channel = ["chat"], lang = ["fr", "pt"], term = ["unanswered"] }
+template = "excuse-us"
+then = "route"
+"#;
 
 /// The same in every world.
 const CALENDARS: &str = r#"[calendars.always]
@@ -376,6 +432,18 @@ fn queue(out: &mut String, division: &str, draft: &Draft, number: usize, place: 
     let skills: Vec<String> =
         draft.skills.iter().map(|(name, level)| format!("{name} = {{ level = {level} }}")).collect();
     writeln!(out, "skills = {{ {} }}", skills.join(", ")).expect("a string takes it");
+}
+
+/// Who wants to buy and has been left waiting before is not for those who sell.
+fn routes_by_term(out: &mut String, divisions: &[&str]) {
+    for division in divisions {
+        write!(
+            out,
+            "\n[[routes]]\nwhen = {{ channel = [\"chat\"], intent = [\"{division}.buy\"], term = [\"unanswered\"] }}\n\
+             queue = \"{division}-chat-service\"\n"
+        )
+        .expect("a string takes it");
+    }
 }
 
 fn routes(out: &mut String, divisions: &[&str], drafts: &[&Draft]) {

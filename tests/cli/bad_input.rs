@@ -92,3 +92,15 @@ fn an_output_directory_that_cannot_be() {
         .run("replay a.ndjson --rules rules.toml --out rules.toml")
         .fails(1, &["rules.toml", "cannot be written"]);
 }
+
+#[test]
+fn a_search_that_cannot_be_read_is_shown_with_a_caret() {
+    let world = World::new();
+    world.file("terms.toml", b"[terms.t]\nen = 'refund AND (\"money back)'\n");
+    let ran = world.run("check terms.toml");
+    ran.fails(3, &["terms.toml:2:19: terms.t.en is no search: a quote never ends; "]);
+    assert!(ran.err.contains("\n    refund AND (\"money back)\n                ^\n"), "{}", ran.err);
+    let told: serde_json::Value =
+        serde_json::from_str(&world.run("check terms.toml --json").out).expect("one object");
+    assert_eq!(told["complaints"][0]["excerpt"], "refund AND (\"money back)\n            ^");
+}

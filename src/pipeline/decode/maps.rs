@@ -72,7 +72,7 @@ impl Pass<'_> {
             self.row.hits = run(self.lists.hits, start);
         }
         if self.tables.languages.is_some() && self.row.lang_key == 0 {
-            self.message = span;
+            self.message = Span { len: language::beginning(text).len() as u32, ..span };
         }
         Some(())
     }

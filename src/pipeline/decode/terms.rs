@@ -12,7 +12,7 @@ use crate::rules::Rules;
 use crate::rules::terms::{Search, Word};
 use std::collections::BTreeMap;
 
-use super::words::{Listener, words};
+use super::words::{LETTERS, Listener, words};
 
 /// No atom, no node.
 const NONE: u32 = u32::MAX;
@@ -255,6 +255,25 @@ impl Listener for Walk<'_> {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn letters(&mut self, text: &[u8]) -> usize {
+        let mut at = 0;
+        let letter = |at: usize| text.get(at).map_or(0, |byte| LETTERS[usize::from(*byte)]);
+        while self.node != NONE {
+            let folded = letter(at);
+            if folded == 0 {
+                return at;
+            }
+            self.bytes(&[folded]);
+            at += 1;
+        }
+        // The word leads nowhere: only its end is sought.
+        while letter(at) != 0 {
+            at += 1;
+        }
+        at
     }
 
     #[inline(always)]

@@ -19,11 +19,30 @@ pub trait Listener {
     fn begin(&mut self);
     /// It goes on with these bytes.
     fn bytes(&mut self, bytes: &[u8]);
+    /// It goes on with the letters that `text` begins with, folded: how many they are.
+    fn letters(&mut self, text: &[u8]) -> usize {
+        let letters =
+            text.iter().map_while(|byte| Some(LETTERS[usize::from(*byte)]).filter(|folded| *folded != 0));
+        letters.map(|folded| self.bytes(&[folded])).count()
+    }
     /// It ends; `false`: what began is no word after all, for it has neither letter nor digit.
     fn end(&mut self, is_word: bool);
     /// All that was told is void: the text is read anew.
     fn again(&mut self);
 }
+
+/// By byte: what a letter of ASCII folds to; 0: it is none.
+pub static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphabetic() {
+            letters[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    letters
+};
 
 /// Tells the words of a text. `normal` is used again and again.
 pub fn words(text: &str, normal: &mut String, listener: &mut impl Listener) {
@@ -164,8 +183,8 @@ fn beyond_ascii(text: &[u8], table: &Table, at: usize) -> (Entry, usize) {
     let low = |place: usize| u32::from(text[at + place] & 0x3f);
     let first = u32::from(text[at]);
     let (code, length) = match first {
-        ..0xe0 => ((first & 0x1f) << 6 | low(1), 2),
-        ..0xf0 => ((first & 0xf) << 12 | low(1) << 6 | low(2), 3),
+        ..=0xdf => ((first & 0x1f) << 6 | low(1), 2),
+        0xe0..=0xef => ((first & 0xf) << 12 | low(1) << 6 | low(2), 3),
         _ => ((first & 7) << 18 | low(1) << 12 | low(2) << 6 | low(3), 4),
     };
     for (first, count, place) in RANGES {
@@ -223,7 +242,13 @@ fn word(
     loop {
         is_word |= entry.is_word;
         listener.bytes(entry.folded());
-        let last = entry.class;
+        let mut last = entry.class;
+        // Most of a text is such runs.
+        let letters = listener.letters(&text[place..]);
+        if letters > 0 {
+            (is_word, last) = (true, Class::Letter);
+            place += letters;
+        }
         let next;
         (entry, next) = match at(text, table, place) {
             Some(found) => found,

@@ -145,12 +145,11 @@ impl Shard {
         let Context { rules, appraiser, .. } = context;
         let event = place.event;
         let channel = event.channel.expect("decode requires the channel of a contact");
+        let calls_back = event.event_type == EventType::CallbackRequested;
         let customer = &mut self.customers[local];
         customer.forget_attempts(place.clock.minus(self.window), &mut self.blocks);
-        let blocked = customer.blocked() == Some(true);
+        let blocked = customer.blocked() == Some(true) && !calls_back;
         let facts = self.facts(place, local, channel);
-        let calls_back = event.event_type == EventType::CallbackRequested;
-        let blocked = blocked && !calls_back;
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
         let (slot, opens) = match conversation {
             Some(slot) => (slot, false),
@@ -160,9 +159,8 @@ impl Shard {
                 (self.open(local, id, division, facts.arrived, place.clock), true)
             }
         };
-        let ends_blocked = opens && blocked;
-        let reply = if calls_back || ends_blocked { None } else { appraiser.reply(facts) };
-        let closes = opens && reply.is_some_and(|at| rules.replies[usize::from(at)].closes);
+        let blocked = blocked && opens;
+        let reply = if calls_back || blocked { None } else { appraiser.reply(facts) };
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
         let standing = appraiser.standing(facts);
         let home = queue.unwrap_or(self.latest[slot].queue);
@@ -186,7 +184,7 @@ impl Shard {
             maybe,
             channel,
             opens,
-            blocked: ends_blocked,
+            blocked,
             reply,
             ..told
         });
@@ -203,7 +201,8 @@ impl Shard {
             return Ok(());
         }
         operations.rows.push(row);
-        self.note_attempt(local, slot, facts.arrived, ends_blocked || closes);
+        let ended = blocked || opens && reply.is_some_and(|at| rules.replies[usize::from(at)].closes);
+        self.note_attempt(local, slot, facts.arrived, ended);
         Ok(())
     }
 
