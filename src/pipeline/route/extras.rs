@@ -199,9 +199,10 @@ impl Extras {
         conversation.extra_ends = Millis::MAX;
     }
 
-    /// Two conversations change what they have.
-    pub fn swap(&mut self, one: (u32, &mut Conversation), other: (u32, &mut Conversation)) {
-        for (conversation, from, to) in [(&*one.1, one.0, other.0), (&*other.1, other.0, one.0)] {
+    /// Two conversations, in these slots, change what they have.
+    pub fn swap(&mut self, slots: [u32; 2], one: &mut Conversation, other: &mut Conversation) {
+        let [first, second] = slots;
+        for (conversation, from, to) in [(&*one, first, second), (&*other, second, first)] {
             let windows = self.of(conversation).map(|extra| extra.windows).unwrap_or_default();
             for window in windows.into_iter().flatten() {
                 let list = &mut self.waiting_for[window.agent as usize];
@@ -209,16 +210,16 @@ impl Extras {
                 list[place.expect("a window is in its agent's list")] = to;
             }
         }
-        let held_back = [self.held_back.get(one.0), self.held_back.get(other.0)];
-        for (slot, set) in [(other.0, held_back[0]), (one.0, held_back[1])] {
-            if set {
+        let held_back = slots.map(|slot| self.held_back.get(slot));
+        for (slot, is_held_back) in [(second, held_back[0]), (first, held_back[1])] {
+            if is_held_back {
                 self.held_back.set(slot);
             } else {
                 self.held_back.clear(slot);
             }
         }
-        std::mem::swap(&mut one.1.extra, &mut other.1.extra);
-        std::mem::swap(&mut one.1.extra_ends, &mut other.1.extra_ends);
+        std::mem::swap(&mut one.extra, &mut other.extra);
+        std::mem::swap(&mut one.extra_ends, &mut other.extra_ends);
     }
 
     /// Forgets all of a conversation.

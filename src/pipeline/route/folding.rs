@@ -158,7 +158,7 @@ impl Division {
             [&*conversation, &other].iter().any(|c| extras.of(c).is_some_and(|extra| extra.acknowledged));
         if takes_place {
             conversation.queued = other.queued;
-            extras.swap((kept, conversation), (folded, &mut other));
+            extras.swap([kept, folded], conversation, &mut other);
         }
         if acknowledged {
             extras.of_mut(conversation).acknowledged = true;

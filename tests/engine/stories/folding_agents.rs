@@ -364,3 +364,90 @@ fn weight_given_back_is_taken_again() {
         ),
     );
 }
+
+#[test]
+fn whom_a_place_waits_for_and_who_waits_for_it_go_with_the_place() {
+    tell(
+        &desk("affinity = \"20s\""),
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   agent bob capacity.chat=1
+    +0s   state bob available
+    +0s   contact mail mail:z preferred_agent=bob
+          -> opened c1
+    +1s   contact chat mail:x
+          -> opened c2
+          -> offered c2 bob
+    +2s   accepts bob c2
+    +6s   contact chat mail:a preferred_agent=bob
+          -> opened c3
+    +7s   contact chat mail:b
+          -> opened c4
+    +8s   linked mail:a mail:b               # waits for bob until 26 s, as c3 did
+          -> merged
+          -> merged c4 into=c3
+    +9s   state ann available
+    +26s  -> offered c3 ann reason.affinity=-
+    until +26s
+    ",
+    );
+    // ann may take what has been in the queue for ten seconds.
+    tell(
+        &wide(),
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +2s   contact chat mail:b queue=second
+          -> opened c2
+    +3s   agent ann capacity.chat=1 queues.second.rank=1 queues.second.delay_s=10
+    +3s   state ann available
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1
+    +12s  -> offered c1 ann queue=second
+    until +12s
+    ",
+    );
+}
+
+#[test]
+fn what_is_to_be_reclaimed_still_is() {
+    let rules = PLAIN.replace("[channels.chat]\n", "[channels.chat]\nreclaim = \"10s\"\n");
+    tell(
+        &rules,
+        "
+    +0s   contact mail mail:a
+          -> opened c1
+    +1s   agent ann capacity.chat=1
+    +1s   state ann available
+    +2s   contact chat mail:b
+          -> opened c2
+          -> offered c2 ann
+    +2s   accepts ann c2
+    +3s   state ann offline
+    +4s   linked mail:a mail:b
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 agent=ann
+    +13s  -> withdrawn c1 ann agent_left
+    until +14s
+    ",
+    );
+}
+
+#[test]
+fn an_event_may_name_what_folds_with_it() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
+    +1s   contact chat mail:b
+          -> opened c2
+    +2s   contact chat mail:b mail:a c2 !traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+          -> merged customer=@c1 absorbed=[@c2]
+          -> merged c2 into=c1 !traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+    +3s   resolved c1
+          -> closed c1 resolved contacts=3
+    ",
+    );
+}
