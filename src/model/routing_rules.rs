@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::rules::{Condition, Reply, Rules};
+use super::understand::Reply;
+use crate::rules::{self, Condition, Rules};
 use crate::types::{ChannelId, Millis, QueueId};
 
 /// What is known of a contact when it is valued and routed.
@@ -33,7 +34,7 @@ pub fn route(facts: &Facts, rules: &Rules) -> Option<QueueId> {
 }
 
 /// The first automated reply that holds.
-pub fn reply<'r>(facts: &Facts, rules: &'r Rules) -> Option<&'r Reply> {
+pub fn reply<'r>(facts: &Facts, rules: &'r Rules) -> Option<&'r rules::Reply> {
     rules.replies.iter().find(|reply| holds(&reply.when, facts, rules))
 }
 
@@ -65,4 +66,27 @@ fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
         && failed_attempts
         && open
         && hour_of_week
+}
+
+/// Whether a conversation that a contact opens is closed at once, and what is sent back. A blocked customer's gets the
+/// template for that and none of the rules; who asks to be called back gets nothing.
+pub fn answer(
+    facts: &Facts,
+    (opens, blocked, calls_back): (bool, bool, bool),
+    rules: &Rules,
+) -> (bool, Option<Reply>) {
+    if calls_back {
+        return (false, None);
+    }
+    if opens && blocked {
+        let template = rules.conversation.blocked;
+        return (true, template.map(|template| Reply { template, private: false, always: true }));
+    }
+    match reply(facts, rules) {
+        Some(rule) => {
+            let sent = Reply { template: rule.template, private: rule.private, always: false };
+            (opens && rule.closes, Some(sent))
+        }
+        None => (false, None),
+    }
 }

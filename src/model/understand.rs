@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::arrived;
 use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
-use super::routing_rules::{Facts, reply, route};
+use super::routing_rules::{Facts, answer, route};
 use super::terms;
 use super::value::value;
 use crate::rules::{ConversationRules, Rules};
@@ -561,29 +561,6 @@ impl History {
         if let Some(agent) = &event.agent {
             self.last_agent = Some((clock, agent.clone()));
         }
-    }
-}
-
-/// Whether a conversation that a contact opens is closed at once, and what is sent back. A blocked customer's gets the
-/// template for that and none of the rules; who asks to be called back gets nothing.
-fn answer(
-    facts: &Facts,
-    (opens, blocked, calls_back): (bool, bool, bool),
-    rules: &Rules,
-) -> (bool, Option<Reply>) {
-    if calls_back {
-        return (false, None);
-    }
-    if opens && blocked {
-        let template = rules.conversation.blocked;
-        return (true, template.map(|template| Reply { template, private: false, always: true }));
-    }
-    match reply(facts, rules) {
-        Some(rule) => {
-            let sent = Reply { template: rule.template, private: rule.private, always: false };
-            (opens && rule.closes, Some(sent))
-        }
-        None => (false, None),
     }
 }
 

@@ -15,6 +15,23 @@ pub const QUEUES: [&str; 4] =
 /// Divisions of `rules`.
 pub const DIVISIONS: [&str; 2] = ["east", "west"];
 
+/// Nothing is worth more than anything else.
+fn no_value() -> ValueRules {
+    ValueRules {
+        base: 0,
+        public: 0,
+        failed_attempt_points: 0,
+        failed_attempt_at_most: 0,
+        tier: vec![0; 2],
+        intent: vec![0; 2],
+        term: Vec::new(),
+        channel: vec![0; CHANNELS.len()],
+        reach: Vec::new(),
+        lifetime_value: Vec::new(),
+        sentiment: Vec::new(),
+    }
+}
+
 /// Small rules with every form of identifier.
 pub fn rules() -> Rules {
     let kind = |name: &str, rank, form| Kind { name: name.to_owned(), rank, limit: 5, form };
@@ -54,19 +71,7 @@ pub fn rules() -> Rules {
         calendars: vec![calendar.clone()],
         intents: vec!["cancel".to_owned(), "upgrade".to_owned()],
         tiers: vec!["gold".to_owned(), "silver".to_owned()],
-        value: ValueRules {
-            base: 0,
-            public: 0,
-            failed_attempt_points: 0,
-            failed_attempt_at_most: 0,
-            tier: vec![0; 2],
-            intent: vec![0; 2],
-            term: Vec::new(),
-            channel: vec![0; CHANNELS.len()],
-            reach: Vec::new(),
-            lifetime_value: Vec::new(),
-            sentiment: Vec::new(),
-        },
+        value: no_value(),
         conversation: ConversationRules {
             zone: calendar,
             continuity: DurationMs::days(1),

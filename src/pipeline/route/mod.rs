@@ -13,6 +13,7 @@ mod absence;
 mod agents;
 mod clocks;
 mod ahead;
+mod callbacks;
 mod conversation;
 mod dispatch;
 mod exclusions;

@@ -3,7 +3,7 @@
 use crate::rules::Leave;
 use crate::types::decision::{Body, Closed};
 use crate::types::event::{Event, Events, Span};
-use crate::types::operation::{Action, Callback, Contact, Operation, Operations};
+use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{ChannelId, CloseOutcome, CustomerId, IgnoreReason, Millis, Objective, WithdrawReason};
 
 use super::conversation::{State, UNSET};
@@ -128,7 +128,7 @@ impl Division {
     }
 
     /// The conversation has been touched: `idle_close` counts from now, of a callback from when it is due.
-    fn refresh(&mut self, slot: u32, customer: CustomerId) {
+    pub(super) fn refresh(&mut self, slot: u32, customer: CustomerId) {
         self.rename_callback(slot, customer);
         let conversation = &mut self.book[slot];
         let is_callback = conversation.state == State::Scheduled;
@@ -170,68 +170,6 @@ impl Division {
             self.open(slot, events, event, contact);
         }
         self.rearm_if_held(slot);
-    }
-
-    /// The customer wants to be called back: what waits becomes a callback; for what an agent has, one of its own opens.
-    fn callback(
-        &mut self,
-        events: &Events,
-        event: &Event,
-        operation: &Operation,
-        operations: &Operations,
-        at: u32,
-    ) {
-        let Callback { contact, due, own } = operations.callbacks[at as usize];
-        let contact = &operations.contacts[contact as usize];
-        let found = self.book.find(operation.conversation, self.guess);
-        let has_agent = |slot: &u32| matches!(self.book[*slot].state, State::Active | State::Held);
-        let slot = match found {
-            Some(slot) if has_agent(&slot) => {
-                self.refresh(slot, operation.customer);
-                self.rearm(slot);
-                let own = self.book.enter(own);
-                let contact = Contact { first_contact: contact.arrived, ..*contact };
-                self.begin_callback(own, events, event, (&contact, true), operation, operations);
-                own
-            }
-            Some(slot) => {
-                self.refresh(slot, operation.customer);
-                if self.book[slot].agent != NONE {
-                    self.withdraw(slot, WithdrawReason::Superseded);
-                    self.part(slot, Parting::Free);
-                }
-                self.cease_to_wait(slot);
-                self.keep_context(slot, event, events, contact, operations);
-                let conversation = &mut self.book[slot];
-                conversation.note_contact(contact);
-                conversation.channel = contact.channel;
-                conversation.queue = contact.queue.unwrap_or(conversation.queue);
-                slot
-            }
-            None => {
-                let slot = self.book.enter(operation.conversation);
-                let is_new = contact.opens || contact.maybe;
-                self.begin_callback(slot, events, event, (contact, is_new), operation, operations);
-                slot
-            }
-        };
-        self.schedule(slot, due);
-        self.rearm_if_held(slot);
-    }
-
-    fn begin_callback(
-        &mut self,
-        slot: u32,
-        events: &Events,
-        event: &Event,
-        (contact, opens): (&Contact, bool),
-        operation: &Operation,
-        operations: &Operations,
-    ) {
-        self.book[slot].customer = operation.customer;
-        self.book[slot].last = self.clock;
-        self.keep_context(slot, event, events, contact, operations);
-        self.create(slot, contact, &[], opens);
     }
 
     /// What a waiting conversation asks for decides its place, so it leaves before that changes.
