@@ -247,11 +247,8 @@ impl Understand {
             self.remember(&contact, facts, clock);
         }
         let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
-        let attempts = &mut self.histories.entry(customer).or_default().attempts;
-        let oldest = clock.minus(rules.conversation.attempts_window);
-        attempts.retain(|attempt| attempt.at >= oldest);
-        attempts.push(Attempt { at: arrived, channel, outcome, conversation });
-        keep_last(attempts, rules.conversation.attempts_kept);
+        let history = self.histories.entry(customer).or_default();
+        history.attempt(Attempt { at: arrived, channel, outcome, conversation }, clock, &rules.conversation);
         Ok(contact)
     }
 
@@ -556,6 +553,14 @@ impl Understand {
 }
 
 impl History {
+    /// One more attempt; those that are too old or too many are not kept.
+    fn attempt(&mut self, attempt: Attempt, clock: Millis, rules: &ConversationRules) {
+        let oldest = clock.minus(rules.attempts_window);
+        self.attempts.retain(|attempt| attempt.at >= oldest);
+        self.attempts.push(attempt);
+        keep_last(&mut self.attempts, rules.attempts_kept);
+    }
+
     /// An event may tell which agent the customer had.
     fn note_agent(&mut self, event: &Event, clock: Millis) {
         if let Some(agent) = &event.agent {

@@ -59,19 +59,7 @@ pub fn rules() -> Rules {
         calendars: vec![],
         intents: vec!["billing".into(), "buy".into()],
         tiers: vec!["gold".into(), "silver".into()],
-        value: ValueRules {
-            base: 0,
-            public: 0,
-            failed_attempt_points: 0,
-            failed_attempt_at_most: 0,
-            tier: vec![0; 2],
-            intent: vec![0; 2],
-            term: Vec::new(),
-            channel: vec![0; 3],
-            reach: vec![],
-            lifetime_value: vec![],
-            sentiment: vec![],
-        },
+        value: no_value(),
         conversation: ConversationRules {
             zone: Calendar::always("UTC"),
             continuity: DurationMs::days(1),
@@ -86,6 +74,22 @@ pub fn rules() -> Rules {
         replies: Vec::new(),
         terms: Vec::new(),
         templates: Vec::new(),
+    }
+}
+
+fn no_value() -> ValueRules {
+    ValueRules {
+        base: 0,
+        public: 0,
+        failed_attempt_points: 0,
+        failed_attempt_at_most: 0,
+        tier: vec![0; 2],
+        intent: vec![0; 2],
+        term: Vec::new(),
+        channel: vec![0; 3],
+        reach: vec![],
+        lifetime_value: vec![],
+        sentiment: vec![],
     }
 }
 

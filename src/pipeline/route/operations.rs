@@ -35,22 +35,6 @@ impl Division {
             Action::AgentUpdated => return self.agent_updated(events, event),
             Action::AgentState => return self.agent_state(events, event),
             Action::Wrapped(by) => return self.agent_wrapped(events, event, (operation, operations), by),
-            Action::Contact(at) => {
-                self.contact(events, event, operation, operations, at);
-                return Ok(());
-            }
-            Action::Callback(at) => {
-                self.callback(events, event, operation, operations, at);
-                return Ok(());
-            }
-            Action::MovedIn(at) => {
-                self.moved_in(event, events, operation, operations, at);
-                return Ok(());
-            }
-            Action::Renamed | Action::Folded(_) | Action::OneCallback => {
-                self.merged(operation, operations);
-                return Ok(());
-            }
             _ => {}
         }
         if self.needs_none(events, event, operation, operations) {
@@ -118,10 +102,7 @@ impl Division {
             Action::Erased(at) => {
                 self.erased(operation, operations, at);
             }
-            Action::Renamed => {
-                let found = self.book.find(operation.conversation, self.guess);
-                found.into_iter().for_each(|slot| self.rename_callback(slot, operation.customer));
-            }
+            Action::Renamed | Action::Folded(_) | Action::OneCallback => self.merged(operation, operations),
             _ => return false,
         }
         true

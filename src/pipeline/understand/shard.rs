@@ -151,14 +151,11 @@ impl Shard {
         let blocked = customer.blocked() == Some(true) && !calls_back;
         let facts = self.facts(place, local, channel);
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
-        let (slot, opens) = match conversation {
-            Some(slot) => (slot, false),
-            None => {
-                let queue = queue.expect("a new conversation has a queue");
-                let division = rules.queues[queue.at()].division;
-                (self.open(local, id, division, facts.arrived, place.clock), true)
-            }
-        };
+        let opens = conversation.is_none();
+        let slot = conversation.unwrap_or_else(|| {
+            let queue = queue.expect("a new conversation has a queue");
+            self.open(local, id, rules.queues[queue.at()].division, facts.arrived, place.clock)
+        });
         let blocked = blocked && opens;
         let reply = if calls_back || blocked { None } else { appraiser.reply(facts) };
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
