@@ -152,8 +152,7 @@ impl Shard {
                 (self.open(local, id, division, facts.arrived, place.clock), true)
             }
         };
-        let blocked = blocked && opens;
-        let reply = if calls_back || blocked { None } else { appraiser.reply(facts) };
+        let (reply, ended) = appraiser.answer(facts, calls_back, opens, blocked);
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
         let standing = appraiser.standing(facts);
         let home = queue.unwrap_or(self.latest[slot].queue);
@@ -177,7 +176,7 @@ impl Shard {
             maybe,
             channel,
             opens,
-            blocked,
+            blocked: blocked && opens,
             reply,
             ..told
         });
@@ -194,7 +193,6 @@ impl Shard {
             return Ok(());
         }
         operations.rows.push(row);
-        let ended = blocked || opens && reply.is_some_and(|at| rules.replies[usize::from(at)].closes);
         self.note_attempt(local, slot, facts.arrived, ended);
         Ok(())
     }
