@@ -214,9 +214,8 @@ impl Understand {
             }
         };
         let (automated, reply) = answer(&facts, (opens, blocked, calls_back), rules);
-        let known = self.known.get(&conversation);
         let (first_contact, home) =
-            known.map_or((arrived, asked), |known| (known.first_contact, known.queue));
+            self.known.get(&conversation).map_or((arrived, asked), |k| (k.first_contact, k.queue));
         let contact = Contact {
             asks: Asks::Answer,
             conversation,

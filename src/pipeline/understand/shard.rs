@@ -156,8 +156,7 @@ impl Shard {
             let queue = queue.expect("a new conversation has a queue");
             self.open(local, id, rules.queues[queue.at()].division, facts.arrived, place.clock)
         });
-        let blocked = blocked && opens;
-        let reply = if calls_back || blocked { None } else { appraiser.reply(facts) };
+        let (reply, ended) = appraiser.answer(facts, calls_back, opens, blocked);
         let preferred = if context.has_affinity { self.preferred_agent(place, local, texts) } else { NONE };
         let standing = appraiser.standing(facts);
         let home = queue.unwrap_or(self.latest[slot].queue);
@@ -181,7 +180,7 @@ impl Shard {
             maybe,
             channel,
             opens,
-            blocked,
+            blocked: blocked && opens,
             reply,
             ..told
         });
@@ -198,7 +197,6 @@ impl Shard {
             return Ok(());
         }
         operations.rows.push(row);
-        let ended = blocked || opens && reply.is_some_and(|at| rules.replies[usize::from(at)].closes);
         self.note_attempt(local, slot, facts.arrived, ended);
         Ok(())
     }

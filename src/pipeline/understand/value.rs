@@ -108,9 +108,14 @@ impl Appraiser {
         route.map(|at| self.rules.routes[at].queue)
     }
 
-    /// The place of the first automated reply whose conditions hold.
-    pub fn reply(&self, facts: Facts) -> Option<u16> {
-        self.first(&self.replies, |at| &self.rules.replies[at].when, facts).map(|at| at as u16)
+    /// The place of the first automated reply whose conditions hold, and whether the conversation ends at once: by that
+    /// reply, or because the customer is blocked; only one that the contact opens does. Callbacks are not replied to.
+    pub fn answer(&self, facts: Facts, calls_back: bool, opens: bool, blocked: bool) -> (Option<u16>, bool) {
+        if calls_back || opens && blocked {
+            return (None, opens && blocked);
+        }
+        let reply = self.first(&self.replies, |at| &self.rules.replies[at].when, facts);
+        (reply.map(|at| at as u16), opens && reply.is_some_and(|at| self.rules.replies[at].closes))
     }
 
     #[inline]
