@@ -146,7 +146,7 @@ impl People {
                 Resolved::NoCustomer => {
                     agent_event(&events.rows[row], row as u32, None, &mut self.operations);
                 }
-                Resolved::Duplicate | Resolved::Ignored(_) => {}
+                Resolved::Duplicate | Resolved::Ignored(_) | Resolved::Told => {}
             }
         }
         let sequence = Sequence { events, clocks, resolutions: &self.resolutions };
@@ -262,6 +262,7 @@ impl People {
             Resolved::Customer { index, .. } => Expected::Customer(*index),
             Resolved::NoCustomer => Expected::Nobody,
             Resolved::Duplicate => Expected::Duplicate,
+            Resolved::Told => panic!("nobody is erased here"),
             Resolved::Ignored(reason) => panic!("ignored: {}", reason.word()),
         });
         assert!(told.eq(self.expected.iter().copied()), "WRONG: an event is somebody else's");

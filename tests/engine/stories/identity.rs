@@ -250,3 +250,90 @@ fn on_a_merge_the_survivors_profile_wins_and_gaps_are_filled() {
     ",
     );
 }
+
+#[test]
+fn refusals_are_told_best_ranked_first() {
+    let rules = rules("max_identifiers = 4").replace("limit = 3", "limit = 2");
+    tell(
+        &rules,
+        "
+    +0s   contact chat id:1
+          -> opened c1
+    +1s   contact chat mail:a mail:b
+          -> opened c2
+    +2s   contact chat id:2
+          -> opened c3
+    +3s   contact chat mail:c mail:d
+          -> opened c4
+    +4s   contact chat id:1 id:2 mail:a mail:c   # of one rank the smaller hash is better: id:2
+          -> refused id limit customer=@c3
+          -> refused mail limit customer=@c3
+          -> refused mail limit customer=@c3
+          -> opened c5 customer=@c3
+    ",
+    );
+}
+
+#[test]
+fn every_blocked_value_before_and_after_normalising() {
+    let phone = "[identity.kinds.phone]\nrank = 3\nform = \"phone\"\nregion = \"US\"\n[identity.kinds.nick]\nrank = 4\nform = \"handle\"\n[channels.chat]";
+    let rules = rules("blocked = [\"+12024561111\", \"Front-Desk\"]").replace("[channels.chat]", phone);
+    let values = [
+        "id:0",
+        "id:000",
+        "id:-",
+        "id:0-0",
+        "id:-1",
+        "id:null",
+        "id:None",
+        "id:NaN",
+        "id:undefined",
+        "id:anonymous",
+        "id:GUEST",
+        "id:unknown",
+        "id:withheld",
+        "id:restricted",
+        "mail:Test@Test.com",
+        "mail:front-desk",
+        "phone:2024561111",
+        "phone:+12024561111",
+        "phone:anonymous",
+        "nick:@guest",
+        "nick:@Front-Desk",
+        "nick:none",
+    ];
+    let mut story = String::new();
+    for (number, value) in values.iter().enumerate() {
+        let [one, other] = [2 * number + 1, 2 * number + 2];
+        story += &format!("+{one}s contact chat {value}\n-> opened c{one} customer=@c{one}\n");
+        story += &format!("+{other}s contact chat {value}\n-> opened c{other} customer=@c{other}\n");
+        story += &format!("+{other}s erased {value}\n");
+    }
+    tell(&rules, &story);
+}
+
+#[test]
+fn a_link_of_which_one_identifier_is_left_is_one_of_that() {
+    tell(
+        &rules(""),
+        "
+    +0s   linked mail:a mail:null            # founds, as any other event of it would
+    +1s   contact chat mail:a
+          -> opened c1 customer=@c1
+    +2s   linked mail:a mail:a mail:none
+    +3s   contact chat mail:a
+          -> opened c2 customer=@c1
+    ",
+    );
+}
+
+#[test]
+fn an_id_follows_from_what_founded_it_and_from_nothing_else() {
+    // The same customer behind others, and founded by the best of several.
+    for before in ["", "+0s contact chat mail:x\n-> opened c1\n+0s contact chat mail:y\n-> opened c2\n"] {
+        let number = if before.is_empty() { 1 } else { 3 };
+        let story =
+            format!("{before}+1s contact chat mail:b mail:a\n-> opened c{number} customer=42KRMDB8Z97MF\n");
+        tell(&rules(""), &story);
+    }
+}

@@ -336,3 +336,24 @@ fn chains_of_merges_leave_short_ways() {
 fn identity_rules_without_limits() -> IdentityRules {
     identity(&[(1, 65_535), (2, 65_535), (3, 65_535)], 65_535)
 }
+
+#[test]
+fn memory_of_an_identifier_and_of_a_customer() {
+    let mut log = Log::default();
+    let people = 200_000;
+    for person in 0..people {
+        log.push(
+            person as i64,
+            person,
+            EventType::ContactReceived,
+            &[(PHONE, 100 + person), (MAIL, 100 + person)],
+        );
+    }
+    let mut identify = Identify::with(&rules(), &dedup(0, 1), Bounds::RULES);
+    log.story(&mut identify, 1_000);
+    let [_, identifiers, customers] = identify.bytes().map(|bytes| bytes / people as usize);
+    assert!(
+        identifiers < 2 * 48 && customers < 80,
+        "{identifiers} for two identifiers and {customers} bytes"
+    );
+}
