@@ -1,8 +1,8 @@
 //! The end of a customer's record: by erasure, which ends what is open of it in every division, or because it is forgotten.
 
-use crate::types::CustomerId;
 use crate::types::event::List;
 use crate::types::operation::{Action, Operation, Operations};
+use crate::types::{CustomerId, Millis};
 
 use super::Place;
 use super::customer::{Customer, NONE};
@@ -41,6 +41,12 @@ impl Shard {
         }
         self.customers[local].clear_attempts(&mut self.blocks);
         self.preferred.remove(&local);
+        if let Some(list) = self.known_as.remove(&local) {
+            self.threads.give_back(list);
+        }
+        if let Some(told) = self.told_agent.get_mut(local) {
+            *told = Millis::MIN;
+        }
         self.customers[local] = Customer::default();
     }
 }
