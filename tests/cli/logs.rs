@@ -86,7 +86,8 @@ fn the_table_is_loud_about_what_is_not_carried_out() {
     {
         assert!(table.contains(word), "{word}: {table}");
     }
-    let quiet = morning().lines().filter(|line| !line.contains("rules.changed")).collect::<Vec<_>>().join("\n");
+    let quiet =
+        morning().lines().filter(|line| !line.contains("rules.changed")).collect::<Vec<_>>().join("\n");
     world.file("b.ndjson", quiet.as_bytes());
     assert!(!world.run("reference b.ndjson --rules rules.toml").succeeds().contains("!!"));
 }
