@@ -82,8 +82,8 @@ pub struct Conversation {
     pub windows: Vec<Window>,
     /// Nobody may take it before.
     pub opening: Option<Millis>,
-    /// Queues that it has overflowed from since it was last put into one.
-    pub overflowed: BTreeSet<QueueId>,
+    /// Queues that it has left since its customer put it into one: it overflowed, or the business took it out.
+    pub left: BTreeSet<QueueId>,
     /// When the agent replied, if the customer has been silent since.
     pub agent_replied: Option<Millis>,
     /// When it goes back to the queue unless its agent returns.

@@ -372,7 +372,7 @@ impl Division {
             mine.queued = other.queued;
             mine.windows = other.windows;
             mine.opening = other.opening;
-            mine.overflowed = other.overflowed;
+            mine.left = other.left;
             mine.missed = other.missed;
             mine.reclaimed = other.reclaimed;
         }

@@ -178,7 +178,7 @@ impl Division {
             missed: 0,
             windows: Vec::new(),
             opening: None,
-            overflowed: BTreeSet::new(),
+            left: BTreeSet::new(),
             agent_replied: None,
             reclaimed: None,
             acknowledged: false,
@@ -236,7 +236,7 @@ impl Division {
             conversation.first_response.is_some(),
             conversation.cycles.contains_key(&Objective::NextResponse),
         );
-        let routed = contact.queue.filter(|queue| !conversation.overflowed.contains(queue));
+        let routed = contact.queue.filter(|queue| !conversation.left.contains(queue));
         let queue = routed.unwrap_or(conversation.queue);
         let same_queue = queue == conversation.queue;
         if !state.is_accepted() {
@@ -368,7 +368,8 @@ impl Division {
         if let Some(skills) = &event.skills {
             conversation.skills = skills.clone();
         }
-        let queue = event.queue.unwrap_or(conversation.queue);
+        let before = conversation.queue;
+        let queue = event.queue.unwrap_or(before);
         conversation.queue = queue;
         if let Some(agent) = agent.filter(|agent| Some(agent) != to) {
             self.exclude(id, &agent, moment);
@@ -379,8 +380,17 @@ impl Division {
         }
         self.settle_resolution(id, moment);
         self.enter_queue(id, queue, Entry::Ordinary, moment);
+        self.note_left(id, before);
         if let Some(to) = to {
             self.wait_for_agent(id, to, moment);
+        }
+    }
+
+    /// The business has taken the conversation out of a queue: its customer's next contact does not put it back.
+    fn note_left(&mut self, id: ConversationId, before: QueueId) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if conversation.queue != before {
+            conversation.left.insert(before);
         }
     }
 
@@ -449,7 +459,8 @@ impl Division {
         if let Some(skills) = &event.skills {
             conversation.skills = skills.clone();
         }
-        let queue = event.queue.filter(|queue| *queue != conversation.queue);
+        let before = conversation.queue;
+        let queue = event.queue.filter(|queue| *queue != before);
         match (&conversation.state, queue) {
             (State::Active { .. } | State::Held { .. } | State::Offered { .. }, None)
             | (State::Active { .. } | State::Held { .. }, _)
@@ -463,6 +474,7 @@ impl Division {
                     self.withdraw(id, &agent, WithdrawReason::Superseded, moment);
                 }
                 self.enter_queue(id, queue, Entry::Ordinary, moment);
+                self.note_left(id, before);
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ impl Division {
         self.waiting.remove(&id);
         let conversation = self.conversation_mut(id);
         if entry == Entry::Ordinary {
-            conversation.overflowed.clear();
+            conversation.left.clear();
         }
         conversation.state = State::Queued;
         conversation.queue = queue;
@@ -66,7 +66,7 @@ impl Division {
         match leave.to {
             Some(to) => {
                 let conversation = self.conversation_mut(id);
-                conversation.overflowed.insert(conversation.queue);
+                conversation.left.insert(conversation.queue);
                 self.enter_queue(id, to, Entry::Overflow, moment);
             }
             None => self.close(id, CloseOutcome::Expired, None, moment),

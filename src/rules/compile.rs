@@ -482,6 +482,16 @@ fn warn(settings: &Settings, log: &Log<'_>) {
                 log.warn(named.at, what, "give the calendar an interval, or open = \"always\"");
             }
         }
+        if let Some(closed) = &queue.closed
+            && closed.leave.is_none()
+            && let Some(named) = &closed.calendar
+            && let Some(calendar) = settings.calendars.iter().find(|calendar| calendar.name == named.value)
+            && calendar.is_never_open()
+        {
+            let what =
+                format!("the calendar `{}` is never open, so what waits here waits for ever", named.value);
+            log.warn(named.at, what, "give the calendar an interval, or then = \"overflow\" or \"expire\"");
+        }
     }
     for division in &settings.divisions {
         let name = Some(&division.name.value);

@@ -1,4 +1,4 @@
-//! What only some conversations have: agents to wait for, an opening, steps of relaxation, queues overflowed from, a
+//! What only some conversations have: agents to wait for, an opening, steps of relaxation, queues left, a
 //! callback, work to be put back or given back. It lies apart from the conversation's record; one bit a conversation says
 //! whether it is held back from anybody.
 
@@ -36,8 +36,8 @@ pub struct Extra {
     pub opening: Millis,
     /// By kind of deadline, in the order of `SLOTS`; `Millis::MAX`: none.
     deadlines: [Millis; SLOTS.len()],
-    /// Queues that it has overflowed from since it was last put into one.
-    pub overflowed: Vec<QueueId>,
+    /// Queues that it has left since its customer put it into one: it overflowed, or the business took it out.
+    pub left: Vec<QueueId>,
 }
 
 /// Kinds of deadlines that lie here, in the order in which they fire; windows of affinity apart.
@@ -52,9 +52,9 @@ const SLOTS: [TimerKind; 6] = [
 
 impl Extra {
     fn clear(&mut self) {
-        let mut overflowed = std::mem::take(&mut self.overflowed);
-        overflowed.clear();
-        *self = Extra { overflowed, ..Extra::new() };
+        let mut left = std::mem::take(&mut self.left);
+        left.clear();
+        *self = Extra { left, ..Extra::new() };
     }
 
     fn new() -> Extra {
@@ -66,7 +66,7 @@ impl Extra {
             missed: 0,
             opening: Millis::MIN,
             deadlines: [Millis::MAX; SLOTS.len()],
-            overflowed: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -194,7 +194,7 @@ impl Extras {
         extra.opening = Millis::MIN;
         extra.deadlines = [Millis::MAX; SLOTS.len()];
         if !keeps_path {
-            extra.overflowed.clear();
+            extra.left.clear();
         }
         conversation.extra_ends = Millis::MAX;
     }

@@ -2,7 +2,7 @@
 
 use crate::types::event::{Event, Events};
 use crate::types::operation::{Operation, Operations};
-use crate::types::{AcceptMode, CloseOutcome, IgnoreReason, Millis, Objective, WithdrawReason};
+use crate::types::{AcceptMode, CloseOutcome, IgnoreReason, Millis, Objective, QueueId, WithdrawReason};
 
 use super::conversation::State;
 use super::operations::Parting;
@@ -12,7 +12,8 @@ use super::{Division, NONE};
 impl Division {
     /// To another queue, or to an agent of this division, for whom it then waits. A callback stays one.
     pub(super) fn transferred(&mut self, slot: u32, events: &Events, event: &Event) {
-        let queue = event.queue.unwrap_or(self.book[slot].queue);
+        let before = self.book[slot].queue;
+        let queue = event.queue.unwrap_or(before);
         let to = match event.agent.len {
             0 => None,
             _ => self.staff.find(event.agent_key, events.text(event.agent)),
@@ -40,8 +41,17 @@ impl Division {
         }
         conversation.settle_resolution(self.clock, &self.rules);
         self.enter_queue(slot, Entry::Ordinary);
+        self.note_left(slot, before);
         if let Some(agent) = to.filter(|_| self.book[slot].id.is_some()) {
             self.wait_for_agent(slot, agent);
+        }
+    }
+
+    /// The business has taken it out of a queue: its customer's next contact does not put it back.
+    fn note_left(&mut self, slot: u32, before: QueueId) {
+        let conversation = &mut self.book[slot];
+        if conversation.id.is_some() && conversation.queue != before {
+            self.extras.of_mut(conversation).left.push(before);
         }
     }
 
@@ -144,8 +154,9 @@ impl Division {
                     self.withdraw(slot, WithdrawReason::Superseded);
                     self.part(slot, Parting::Free);
                 }
-                self.book[slot].queue = queue;
+                let before = std::mem::replace(&mut self.book[slot].queue, queue);
                 self.enter_queue(slot, Entry::Ordinary);
+                self.note_left(slot, before);
             }
             (State::Active | State::Held, _) | (State::Offered | State::Scheduled, None) => {}
         }

@@ -242,7 +242,7 @@ impl Division {
         let conversation = &mut self.book[slot];
         conversation.note_contact(contact);
         (conversation.held_pause, conversation.customer_pause) = (false, false);
-        let routed = contact.queue.filter(|queue| !self.overflowed_from(slot, *queue));
+        let routed = contact.queue.filter(|queue| !self.has_left(slot, *queue));
         let state = self.book[slot].state;
         let conversation = &mut self.book[slot];
         let elsewhere = routed.filter(|queue| *queue != conversation.queue);

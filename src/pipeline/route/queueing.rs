@@ -107,7 +107,7 @@ impl Division {
         match leave.to {
             Some(to) => {
                 let conversation = &mut self.book[slot];
-                self.extras.of_mut(conversation).overflowed.push(conversation.queue);
+                self.extras.of_mut(conversation).left.push(conversation.queue);
                 conversation.queue = to;
                 self.enter_queue(slot, Entry::Overflow);
             }
@@ -339,10 +339,10 @@ impl Division {
         self.decide(slot, Body::Replied(replied));
     }
 
-    /// Whether it has overflowed from a queue since it was last put into one.
-    pub(super) fn overflowed_from(&self, slot: u32, queue: QueueId) -> bool {
+    /// Whether it has left a queue since its customer put it into one.
+    pub(super) fn has_left(&self, slot: u32, queue: QueueId) -> bool {
         let extra = self.extras.of(&self.book[slot]);
-        extra.is_some_and(|extra| extra.overflowed.contains(&queue))
+        extra.is_some_and(|extra| extra.left.contains(&queue))
     }
 }
 

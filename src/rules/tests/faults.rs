@@ -502,6 +502,7 @@ fn routes() {
 fn warnings_refuse_nothing() {
     let text = "[divisions.d]\n[divisions.e]\n[calendars.c]\n[queues.p]\ndivision = \"d\"\n[queues.p.sla]\n\
                 queue_wait = { target = \"1s\", calendar = \"c\" }\n[queues.q]\ndivision = \"d\"\n\
+                closed = { calendar = \"c\", then = \"wait\" }\n\
                 [[routes]]\nqueue = \"q\"\n[[routes]]\nqueue = \"q\"\n";
     let checked = check(text, "r.toml");
     assert!(checked.complaints.is_empty() && checked.rules.is_some());
@@ -512,7 +513,8 @@ fn warnings_refuse_nothing() {
             "r.toml:2:12: the division `e` has no queue; remove it, or declare a queue of it",
             "r.toml:4:9: no route leads to the queue `p`; events may still name it; add a route if they do not",
             "r.toml:7:42: the calendar `c` is never open, so this clock counts wall time; give the calendar an interval, or open = \"always\"",
-            "r.toml:12:1: routes[1] is never reached: a route above it has no condition; move it up, or remove it",
+            "r.toml:10:23: the calendar `c` is never open, so what waits here waits for ever; give the calendar an interval, or then = \"overflow\" or \"expire\"",
+            "r.toml:13:1: routes[1] is never reached: a route above it has no condition; move it up, or remove it",
         ]
     );
 }

@@ -165,6 +165,29 @@ fn a_contact_routed_to_where_it_overflowed_from_leaves_it_where_it_is() {
     );
 }
 
+/// A choice: by the letter the customer's next message would undo what somebody has decided.
+#[test]
+fn a_contact_does_not_put_back_what_the_business_took_out_of_a_queue() {
+    tell(
+        &two("", ""),
+        "
+    +1s   contact chat id:7
+          -> opened c1 queue=desk
+    +2s   transferred spare c1
+    +3s   contact chat id:7                  # to desk again, by the route
+    +4s   contact chat id:8
+          -> opened c2 queue=desk
+    +5s   updated c2 queue=spare
+    +6s   contact chat id:8
+    +80s  agent ann capacity.chat=2 queues.spare.rank=1
+    +80s  state ann available
+          -> offered c2 ann queue=spare      # told in the order of ids
+          -> offered c1 ann queue=spare
+    until +90s
+    ",
+    );
+}
+
 #[test]
 fn at_a_closed_instant_the_queue_waits_for_the_next_opening() {
     tell(
