@@ -47,7 +47,12 @@ struct Trie {
     labels: Vec<u8>,
     /// The root's child by byte, or `NONE`.
     firsts: [u32; 256],
+    /// By first byte of an atom, a bit for each second one that is a letter of ASCII, from `a`; the highest: of one byte.
+    seconds: [u32; 256],
 }
+
+/// In `Trie::seconds`: an atom of one byte.
+const OF_ONE: u32 = 1 << 31;
 
 /// Of the trie.
 #[derive(Copy, Clone)]
@@ -184,7 +189,16 @@ impl Trie {
     /// Breadth first, so that children lie side by side.
     fn new(atoms: &BTreeMap<&Word, u32>) -> Trie {
         let empty = Node { first: 0, children: 0, exact: NONE, prefix: NONE };
-        let mut trie = Trie { nodes: vec![empty], labels: vec![0], firsts: [NONE; 256] };
+        let mut trie = Trie { nodes: vec![empty], labels: vec![0], firsts: [NONE; 256], seconds: [0; 256] };
+        for word in atoms.keys() {
+            let text = word.text.as_bytes();
+            let Some(first) = text.first() else { continue };
+            trie.seconds[usize::from(*first)] |= match text.get(1) {
+                None => OF_ONE,
+                Some(second) if second.is_ascii_lowercase() => 1 << (second - b'a'),
+                Some(_) => 0,
+            };
+        }
         // The words below a node are a run of the ordered list, and stand at the same depth.
         let words: Vec<(&[u8], bool, u32)> =
             atoms.iter().map(|(word, atom)| (word.text.as_bytes(), word.prefix, *atom)).collect();
@@ -212,6 +226,17 @@ impl Trie {
             }
         }
         trie
+    }
+
+    /// Whether any atom begins as a word of ASCII letters does.
+    #[inline(always)]
+    fn may_meet(&self, word: &[u8]) -> bool {
+        let letter = |at: usize| word.get(at).map_or(0, |byte| LETTERS[usize::from(*byte)]);
+        let second = match letter(1) {
+            0 => 0,
+            letter => 1 << (letter - b'a'),
+        };
+        self.seconds[usize::from(letter(0))] & (OF_ONE | second) != 0
     }
 
     #[inline(always)]
@@ -255,6 +280,17 @@ impl Listener for Walk<'_> {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn letters_only(&mut self, word: &[u8]) {
+        if !self.trie.may_meet(word) {
+            self.word += 1;
+            return;
+        }
+        self.begin();
+        self.letters(word);
+        self.end(true);
     }
 
     #[inline(always)]

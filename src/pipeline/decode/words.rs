@@ -25,6 +25,12 @@ pub trait Listener {
             text.iter().map_while(|byte| Some(LETTERS[usize::from(*byte)]).filter(|folded| *folded != 0));
         letters.map(|folded| self.bytes(&[folded])).count()
     }
+    /// A whole word of ASCII letters, not folded.
+    fn letters_only(&mut self, word: &[u8]) {
+        self.begin();
+        self.letters(word);
+        self.end(true);
+    }
     /// It ends; `false`: what began is no word after all, for it has neither letter nor digit.
     fn end(&mut self, is_word: bool);
     /// All that was told is void: the text is read anew.
@@ -214,6 +220,11 @@ fn plain(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
                 listener.end(true);
             }
             Class::Letter | Class::Digit | Class::Joiner => {
+                if let Some(end) = letters_only(text, table, place - 1) {
+                    listener.letters_only(&text[place - 1..end]);
+                    place = end;
+                    continue;
+                }
                 listener.begin();
                 match word(text, table, entry, place, listener) {
                     Some((next, is_word)) => {
@@ -226,6 +237,25 @@ fn plain(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
         }
     }
     true
+}
+
+/// The end of the word at `start`, if it is of ASCII letters only and what follows shows that without a closer look: most
+/// words are such. `start` may be within a character.
+#[inline(always)]
+fn letters_only(text: &[u8], table: &Table, start: usize) -> Option<usize> {
+    let is_letter = |byte: &&u8| LETTERS[usize::from(**byte)] != 0;
+    let end = start + text[start..].iter().take_while(is_letter).count();
+    // Whether nothing can go on here that was a word before.
+    let is_gap = |at: usize| {
+        let class = |byte: &u8| (*byte < 0x80).then(|| table[usize::from(*byte)].class);
+        text.get(at).is_none_or(|byte| class(byte) == Some(Class::Other))
+    };
+    let is_mark = |at: usize| {
+        let class = |byte: &u8| (*byte < 0x80).then(|| table[usize::from(*byte)].class);
+        let class = text.get(at).and_then(class);
+        matches!(class, Some(Class::MidLetter | Class::MidDigit | Class::MidEither))
+    };
+    (end > start && (is_gap(end) || is_mark(end) && is_gap(end + 1))).then_some(end)
 }
 
 /// A word that begins with `entry` and goes on at `place`: where it ends, and whether it is one. `None`: a character that
