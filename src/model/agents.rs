@@ -8,7 +8,24 @@ use super::event::Event;
 use super::identity::CustomerNumber;
 use super::timers::Timer;
 use crate::rules::StepAction;
-use crate::types::{AgentPresence, ConversationId, DurationMs, EventType, IgnoreReason, WithdrawReason};
+use crate::types::{
+    AgentPresence, ConversationId, DurationMs, EventType, IgnoreReason, QueueId, WithdrawReason,
+};
+
+impl Agent {
+    /// Whether it serves a queue, by itself or by a step, with exactly this delay: a former definition's counts no more.
+    fn has_delay(&self, queue: QueueId, delay: i64, moment: &Moment) -> bool {
+        let Some(queues) = &self.queues else { return false };
+        if let Some(own) = queues.get(&queue) {
+            return own.delay.0 == delay;
+        }
+        let mut steps = moment.queue(queue).steps.iter();
+        steps.any(|step| match step.action {
+            StepAction::Add(added) => queues.get(&added).is_some_and(|entry| entry.delay.0 == delay),
+            _ => false,
+        })
+    }
+}
 
 impl Division {
     /// An event about an agent. `customer`: whom the `from` of `agent.wrapped` found.
@@ -66,7 +83,10 @@ impl Division {
             }
             Timer::Delay(id, delay) => {
                 let conversation = self.conversations.get(&id);
-                let passed = conversation.is_some_and(|c| c.queued.plus(DurationMs(delay)) == moment.clock);
+                let passed = conversation.is_some_and(|c| {
+                    c.queued.plus(DurationMs(delay)) == moment.clock
+                        && self.agents.values().any(|agent| agent.has_delay(c.queue, delay, moment))
+                });
                 self.touch(id, passed);
             }
             Timer::Opening(id) => {

@@ -109,9 +109,7 @@ impl Division {
 
     /// Its customer is erased.
     pub fn erased(&mut self, id: ConversationId, moment: &mut Moment) {
-        if !self.conversations.contains_key(&id) {
-            return;
-        }
+        let Some(id) = self.actual(id) else { return };
         if let Some(agent) = self.take_away(id, moment) {
             self.withdraw(id, &agent, WithdrawReason::Erased, moment);
         }

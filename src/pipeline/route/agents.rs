@@ -20,8 +20,8 @@ impl Division {
             self.meet_delays(&profile);
         }
         self.scratch.profile = profile;
+        self.staff.take_profile(number, place);
         let agent = &mut self.staff.agents[number as usize];
-        agent.profile = place;
         agent.budget = event.budget.unwrap_or(self.rules.divisions[self.id.at()].agents_budget);
         agent.define_capacity(events.capacities[event.capacity.range()].iter().copied());
         self.free(number);

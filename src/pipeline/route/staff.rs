@@ -246,6 +246,8 @@ pub struct Staff {
     pub names: Names,
     /// By profile number.
     pub profiles: Vec<Profile>,
+    /// By profile number: agents who have it.
+    pub users: Vec<u32>,
     profile_table: IndexTable,
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
@@ -346,6 +348,15 @@ impl Staff {
         agent
     }
 
+    /// An agent has a profile from now on.
+    pub fn take_profile(&mut self, agent: u32, profile: u32) {
+        let before = std::mem::replace(&mut self.agents[agent as usize].profile, profile);
+        if before != NONE {
+            self.users[before as usize] -= 1;
+        }
+        self.users[profile as usize] += 1;
+    }
+
     /// The number of a profile, and whether it is a new one.
     pub fn intern(&mut self, profile: &Profile) -> (u32, bool) {
         let hash = profile.hash();
@@ -356,6 +367,7 @@ impl Staff {
         }
         let number = self.profiles.len() as u32;
         self.profiles.push(profile.clone());
+        self.users.push(0);
         self.profile_table.insert(hash, number);
         (number, true)
     }

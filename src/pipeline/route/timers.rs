@@ -272,7 +272,12 @@ impl Division {
             }
             TimerKind::Delay => {
                 self.arm_delay(slot);
-                self.takeable.push(slot);
+                let conversation = &self.book[slot];
+                let waited = self.clock.since(conversation.queued);
+                // A delay that only a former definition named makes nobody able to take anything.
+                if self.waiting.has_delay(conversation.queue, waited, &self.staff.users) {
+                    self.takeable.push(slot);
+                }
             }
             TimerKind::Warning => self.warn(slot),
             TimerKind::Breach => self.breach(slot),

@@ -269,6 +269,13 @@ impl Waiting {
         others.map(|(at, _)| QueueId(at as u16)).filter(move |other| *other != queue).chain([queue])
     }
 
+    /// Whether an agent serves a queue, by itself or by a step, with exactly this delay. `users`: agents by profile.
+    pub fn has_delay(&self, queue: QueueId, delay: DurationMs, users: &[u32]) -> bool {
+        let has = |served: &Served| served.serves.queue == queue && served.serves.delay == delay;
+        let profiles = self.lines[queue.at()].profiles.iter().map(|profile| *profile as usize);
+        profiles.into_iter().any(|profile| users[profile] > 0 && self.served[profile].iter().any(has))
+    }
+
     /// Points that steps have added to the priority of a conversation.
     pub fn raised(&self, queue: QueueId, relaxed: u8) -> i64 {
         self.lines[queue.at()].relaxation.raised(relaxed)
