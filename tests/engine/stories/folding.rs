@@ -376,6 +376,22 @@ fn what_has_expired_takes_no_part_and_is_not_woken() {
         "
     +0s   contact chat mail:a
           -> opened c1
+    +10s  -> closed c1 expired
+    +11s  contact chat mail:b
+          -> opened c2
+    +12s  linked mail:a mail:b               # for understand c1 is what goes on; here it is c2
+          -> merged customer=@c1 absorbed=[@c2]
+    +13s  erased mail:a                      # and that ends
+          -> erased customer=@c1
+          -> closed c2 erased
+    until +17s
+    ",
+    );
+    tell(
+        &rules,
+        "
+    +0s   contact chat mail:a
+          -> opened c1
     +1s   contact chat mail:b
           -> opened c2
     +10s  -> closed c1 expired

@@ -214,6 +214,31 @@ fn steps_count_from_the_entry_into_the_queue() {
     );
 }
 
+/// The bound ends at the same instant at which a delay would have, had the agent not been defined anew.
+#[test]
+fn a_delay_of_a_former_definition_lets_nobody_take_anything() {
+    tell(
+        &PLAIN.replace("[divisions.main]", "[divisions.main]\nramp = 1"),
+        "
+    +0s   agent ann capacity.chat=3 queues.desk.rank=1 queues.desk.delay_s=20
+    +0s   state ann available
+    +0s   agent ann capacity.chat=3
+    +1s   contact chat id:6
+          -> opened c1
+          -> offered c1 ann
+    +2s   accepts ann c1
+    +2s   contact chat id:7 value=80
+          -> opened c2
+    +41s  contact chat id:8
+          -> opened c3
+    +61s  -> offered c2 ann                  # not c3, whose 20 s are over as well
+    +62s  accepts ann c2
+    +121s -> offered c3 ann
+    until +121s
+    ",
+    );
+}
+
 #[test]
 fn a_ramp_bounds_the_offers_of_a_minute() {
     tell(
