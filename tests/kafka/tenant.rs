@@ -275,6 +275,8 @@ pub fn key_and_group(stream: usize, line: &str) -> (String, String) {
     let event: serde_json::Value = serde_json::from_str(line).unwrap();
     let member = |name: &str| event[name].as_str().unwrap().to_owned();
     match STREAMS[stream] {
+        // What names no customer goes by the position of its event.
+        "customers" if event["subject"].is_null() => (member("cause"), String::new()),
         "customers" => (member("subject"), String::new()),
         "rejected" => (member("id"), String::new()),
         _ => {
