@@ -127,6 +127,11 @@ impl<T> Commits<T> {
         }
     }
 
+    /// Whether something ended otherwise than well: what is being sent then is of no more interest.
+    pub fn in_doubt(&self) -> bool {
+        self.doubt
+    }
+
     /// The oldest epoch.
     pub fn oldest(&self) -> Option<&T> {
         self.epochs.front().map(|(epoch, _)| epoch)
@@ -221,9 +226,10 @@ mod tests {
         go(&mut commits);
         go(&mut commits);
         commits.doubt(false);
-        assert_eq!(commits.step(), Step::Wait, "the commit may end well");
+        assert_eq!((commits.step(), commits.in_doubt()), (Step::Wait, true), "the commit may end well");
         assert_eq!(commits.committed(), 0);
         assert_eq!(go(&mut commits), Step::Rebuild);
+        assert!(!commits.in_doubt());
         assert_eq!((go(&mut commits), commits.oldest()), (Step::Send(0), Some(&1)));
     }
 

@@ -182,7 +182,7 @@ impl Writer {
 
     /// Waits for something to happen; false: nobody is interested any more.
     fn listen(&mut self, messages: &Receiver<Message>) -> Result<bool, Error> {
-        let message = match self.commits.sending() {
+        let message = match self.commits.sending().filter(|_| !self.commits.in_doubt()) {
             Some(producer) => {
                 let delivered = self.delivered(producer);
                 if matches!(delivered, Ok(true)) {
