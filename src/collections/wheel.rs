@@ -209,6 +209,14 @@ impl Wheel {
         self.nodes.prefetch(handle);
     }
 
+    /// Asks for the lines of those next to the handle in its list, its own having been asked for: they change if it moves.
+    #[inline]
+    pub fn prefetch_neighbours(&self, handle: u32) {
+        let Some(node) = self.nodes.get(handle).filter(|node| node.list != NOWHERE) else { return };
+        self.nodes.prefetch(node.next);
+        self.nodes.prefetch(node.previous);
+    }
+
     /// The least deadline, if it is not after `limit`. One comparison unless something may be due.
     #[inline]
     pub fn next(&mut self, limit: i64) -> Option<i64> {

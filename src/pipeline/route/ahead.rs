@@ -98,6 +98,8 @@ impl Division {
         let guess = self.ahead.guesses[place % GUESSES];
         let Some((_, later)) = operations.get(place).filter(|_| guess != NONE) else { return };
         let conversation = &self.book[guess];
+        self.extras.prefetch(conversation);
+        self.wheel.prefetch_neighbours(Handle::conversation(guess));
         match later.action {
             Action::Contact(_) => {
                 self.attempts.prefetch(conversation.context.attempts);

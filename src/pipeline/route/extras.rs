@@ -3,6 +3,7 @@
 //! whether it is held back from anybody.
 
 use crate::collections::bits::Bits;
+use crate::collections::pages::Pages;
 use crate::types::{Affinity, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
@@ -19,8 +20,9 @@ pub struct Window {
     pub until: Millis,
 }
 
-/// One conversation's.
+/// One conversation's, in two cache lines.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Extra {
     /// Whom it waits for, one after the other.
     pub windows: [Option<Window>; 2],
@@ -39,6 +41,8 @@ pub struct Extra {
     /// Queues that it has left since its customer put it into one: it overflowed, or the business took it out.
     pub left: Vec<QueueId>,
 }
+
+const _: () = assert!(size_of::<Extra>() == 128);
 
 /// Kinds of deadlines that lie here, in the order in which they fire; windows of affinity apart.
 const SLOTS: [TimerKind; 6] = [
@@ -104,7 +108,7 @@ fn slot(kind: TimerKind) -> usize {
 /// All conversations'.
 #[derive(Default)]
 pub struct Extras {
-    records: Vec<Extra>,
+    records: Pages<Extra>,
     free: Vec<u32>,
     /// By slot: it waits for an agent or an opening.
     held_back: Bits,
@@ -116,18 +120,21 @@ impl Extras {
     /// A conversation's, if it has any.
     #[inline]
     pub fn of(&self, conversation: &Conversation) -> Option<&Extra> {
-        self.records.get(conversation.extra as usize)
+        self.records.get(conversation.extra)
+    }
+
+    /// Asks for a conversation's ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, conversation: &Conversation) {
+        self.records.prefetch(conversation.extra);
     }
 
     /// A conversation's, new ones if need be.
     pub fn of_mut(&mut self, conversation: &mut Conversation) -> &mut Extra {
         if conversation.extra == NONE {
-            conversation.extra = self.free.pop().unwrap_or_else(|| {
-                self.records.push(Extra::new());
-                self.records.len() as u32 - 1
-            });
+            conversation.extra = self.free.pop().unwrap_or_else(|| self.records.push(Extra::new()));
         }
-        &mut self.records[conversation.extra as usize]
+        &mut self.records[conversation.extra]
     }
 
     /// Sets when something of a kind is due; `Millis::MAX`: never. A conversation without anything gets nothing for that.
@@ -172,7 +179,7 @@ impl Extras {
 
     /// The end of a window has been told.
     pub fn tell_window(&mut self, conversation: &mut Conversation) {
-        let extra = &mut self.records[conversation.extra as usize];
+        let extra = &mut self.records[conversation.extra];
         extra.told += 1;
         conversation.extra_ends = extra.earliest();
     }
@@ -189,7 +196,7 @@ impl Extras {
         }
         self.forget_windows(slot, conversation);
         self.held_back.clear(slot);
-        let extra = &mut self.records[conversation.extra as usize];
+        let extra = &mut self.records[conversation.extra];
         extra.missed = 0;
         extra.opening = Millis::MIN;
         extra.deadlines = [Millis::MAX; SLOTS.len()];
@@ -228,7 +235,7 @@ impl Extras {
             return;
         }
         self.begin(slot, conversation, false);
-        self.records[conversation.extra as usize].clear();
+        self.records[conversation.extra].clear();
         self.free.push(std::mem::replace(&mut conversation.extra, NONE));
     }
 
@@ -236,7 +243,7 @@ impl Extras {
         if conversation.extra == NONE {
             return;
         }
-        let extra = &mut self.records[conversation.extra as usize];
+        let extra = &mut self.records[conversation.extra];
         for window in std::mem::take(&mut extra.windows).into_iter().flatten() {
             let list = &mut self.waiting_for[window.agent as usize];
             let place =
