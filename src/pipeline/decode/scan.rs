@@ -97,6 +97,32 @@ pub fn within(block: &[u8; BLOCK], least: u8, more: u8) -> u32 {
     bits(low.within(least, more), high.within(least, more))
 }
 
+/// How the bytes of a text stand to words.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Texture {
+    /// Letters of ASCII.
+    pub letters: u32,
+    /// What is or may be part of a word: letters, digits, `_`, and all that is not ASCII.
+    pub parts: u32,
+    /// What may join two parts between which it stands: `'`, `,`, `.`, `:`, `;`.
+    pub marks: u32,
+}
+
+/// Looks at a block of a text for its words.
+#[inline(always)]
+pub fn texture(block: &[u8; BLOCK]) -> Texture {
+    let [low, high] = halves(block).map(Vector::load);
+    let letters = |v: Vector| v.in_lower_case().within(b'a', 25);
+    let parts = |v: Vector, letters: Vector| letters.or(v.within(b'0', 9)).or(v.is(b'_')).or(v);
+    let marks = |v: Vector| v.is(b'\'').or(v.is(b',')).or(v.is(b'.')).or(v.within(b':', 1));
+    let [first, second] = [low, high].map(letters);
+    Texture {
+        letters: bits(first, second),
+        parts: bits(parts(low, first), parts(high, second)),
+        marks: bits(marks(low), marks(high)),
+    }
+}
+
 /// Eight bytes, as a little-endian word, from 16 hexadecimal digits in lower case, and whether they all are such digits.
 #[inline(always)]
 pub fn hex(text: &[u8; VECTOR]) -> (u64, bool) {
@@ -173,6 +199,12 @@ mod sse2 {
             Vector(values!(_mm_or_si128(self.0, other.0)))
         }
 
+        /// Letters of ASCII in lower case; other bytes may become others, but no letters.
+        #[inline(always)]
+        pub fn in_lower_case(self) -> Vector {
+            Vector(values!(_mm_or_si128(self.0, _mm_set1_epi8(0x20))))
+        }
+
         /// The highest bit of each byte.
         #[inline(always)]
         pub fn bits(self) -> u32 {
@@ -239,6 +271,11 @@ mod plain {
             Vector(std::array::from_fn(|at| self.0[at] | other.0[at]))
         }
 
+        /// Letters of ASCII in lower case; other bytes may become others, but no letters.
+        pub fn in_lower_case(self) -> Vector {
+            Vector(self.0.map(|byte| byte | 0x20))
+        }
+
         /// The highest bit of each byte.
         pub fn bits(self) -> u32 {
             (0..super::VECTOR).fold(0, |bits, at| bits | u32::from(self.0[at] >> 7) << at)
@@ -286,6 +323,12 @@ mod tests {
                 assert_eq!(not_graphic(&block), bit(!byte.is_ascii_graphic()));
                 assert_eq!(within(&block, b'0', 9), bit(byte.is_ascii_digit()));
                 assert_eq!(equal(&block, b'@'), bit(byte == b'@'));
+                let found = texture(&block);
+                let others = !(1_u32 << place);
+                let is_part = byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+                assert_eq!(found.letters, others | bit(byte.is_ascii_alphabetic()));
+                assert_eq!(found.parts, others | bit(is_part));
+                assert_eq!(found.marks, bit(b"',.:;".contains(&byte)));
             }
         }
     }
@@ -300,6 +343,7 @@ mod tests {
             assert_eq!(fast.outside_ascii_from(0x21).bits(), twin.outside_ascii_from(0x21).bits());
             assert_eq!(fast.within(b'a', 5).bits(), twin.within(b'a', 5).bits());
             assert_eq!(fast.or(fast.is(byte)).bits(), twin.or(twin.is(byte)).bits());
+            assert_eq!(fast.in_lower_case().is(b'z').bits(), twin.in_lower_case().is(b'z').bits());
         }
     }
 

@@ -118,8 +118,8 @@ impl Terms {
         Some(terms)
     }
 
-    /// Appends the forms that hold of a text to `out`, ascending.
-    pub fn search(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u32>) {
+    /// Appends the forms that hold of a text in UTF-8 to `out`, ascending.
+    pub fn search(&self, text: &[u8], scratch: &mut Scratch, out: &mut Vec<u32>) {
         let Scratch { normal, met, spans, evaluated, text: number } = scratch;
         met.clear();
         let mut walk = Walk { trie: &self.trie, met, node: ROOT, word: 0 };
@@ -230,13 +230,10 @@ impl Trie {
 
     /// Whether any atom begins as a word of ASCII letters does.
     #[inline(always)]
-    fn may_meet(&self, word: &[u8]) -> bool {
-        let letter = |at: usize| word.get(at).map_or(0, |byte| LETTERS[usize::from(*byte)]);
-        let second = match letter(1) {
-            0 => 0,
-            letter => 1 << (letter - b'a'),
-        };
-        self.seconds[usize::from(letter(0))] & (OF_ONE | second) != 0
+    fn may_meet(&self, first: u8, second: u8) -> bool {
+        // One behind the alphabet for what is no letter: no atom has it.
+        let second = (second | 0x20).wrapping_sub(b'a').min(26);
+        self.seconds[usize::from(first | 0x20)] & (OF_ONE | 1 << second) != 0
     }
 
     #[inline(always)]
@@ -283,11 +280,14 @@ impl Listener for Walk<'_> {
     }
 
     #[inline(always)]
+    fn cares(&mut self, first: u8, second: u8) -> bool {
+        let cares = self.trie.may_meet(first, second);
+        self.word += u32::from(!cares);
+        cares
+    }
+
+    #[inline(never)]
     fn letters_only(&mut self, word: &[u8]) {
-        if !self.trie.may_meet(word) {
-            self.word += 1;
-            return;
-        }
         self.begin();
         self.letters(word);
         self.end(true);
