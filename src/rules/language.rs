@@ -131,6 +131,7 @@ impl Reader {
     }
 
     /// One character more.
+    #[inline]
     pub fn read(&mut self, character: char) {
         if !character.is_ascii() {
             return self.beyond_ascii(character);

@@ -8,7 +8,7 @@ use super::scan::{self, BLOCK};
 use crate::rules::language::{self, BYTES_MAX, LANGUAGES, LETTERS_MIN, Reader, Scores};
 
 /// Pieces that are remembered: a line of the cache each.
-const PIECES: usize = 1_024;
+const PIECES: usize = 2_048;
 /// Longest piece that is remembered, in bytes: a word with room for a byte that tells length and place.
 const PIECE_BYTES: usize = 15;
 /// Bytes of the text, and behind them as many as one look at a piece may take.
@@ -82,13 +82,13 @@ impl Detector {
         }
         let kept = u128::MAX >> (128 - 8 * piece.len());
         let key = bytes & kept | u128::from(0x80 | run << 4 | piece.len() as u32) << 120;
-        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53;
         let slot = &mut self.pieces[mixed as usize % PIECES];
         if slot.key != key && !slot.remember(key, piece, run) {
             return add_anew(piece, run, total);
         }
-        for (sum, own) in total.sums.iter_mut().zip(slot.sums) {
-            *sum += i32::from(own);
+        for (sum, own) in total.sums.iter_mut().zip(&slot.sums) {
+            *sum += i32::from(*own);
         }
         total.features += u32::from(slot.features);
     }
@@ -102,7 +102,10 @@ impl Piece {
         add_anew(piece, run, &mut scores);
         let fits = scores.sums.iter().all(|sum| i16::try_from(*sum).is_ok());
         if fits {
-            *self = Piece { key, sums: scores.sums.map(|sum| sum as i16), features: scores.features as u16 };
+            (self.key, self.features) = (key, scores.features as u16);
+            for (own, sum) in self.sums.iter_mut().zip(&scores.sums) {
+                *own = *sum as i16;
+            }
         }
         fits
     }
@@ -112,7 +115,7 @@ impl Piece {
 fn add_anew(piece: &[u8], run: u32, total: &mut Scores) {
     let mut reader = Reader::at_word(run);
     in_utf8(piece).chars().for_each(|character| reader.read(character));
-    for (sum, own) in total.sums.iter_mut().zip(reader.scores.sums) {
+    for (sum, own) in total.sums.iter_mut().zip(&reader.scores.sums) {
         *sum += own;
     }
     total.features += reader.scores.features;

@@ -97,30 +97,31 @@ pub fn within(block: &[u8; BLOCK], least: u8, more: u8) -> u32 {
     bits(low.within(least, more), high.within(least, more))
 }
 
-/// How the bytes of a text stand to words.
+/// How the bytes of a window of a text stand to words; bit n stands for byte n.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Texture {
     /// Letters of ASCII.
-    pub letters: u32,
+    pub letters: u64,
     /// What is or may be part of a word: letters, digits, `_`, and all that is not ASCII.
-    pub parts: u32,
+    pub parts: u64,
     /// What may join two parts between which it stands: `'`, `,`, `.`, `:`, `;`.
-    pub marks: u32,
+    pub marks: u64,
 }
 
-/// Looks at a block of a text for its words.
+/// Looks at a window of a text for its words.
 #[inline(always)]
-pub fn texture(block: &[u8; BLOCK]) -> Texture {
-    let [low, high] = halves(block).map(Vector::load);
-    let letters = |v: Vector| v.in_lower_case().within(b'a', 25);
-    let parts = |v: Vector, letters: Vector| letters.or(v.within(b'0', 9)).or(v.is(b'_')).or(v);
-    let marks = |v: Vector| v.is(b'\'').or(v.is(b',')).or(v.is(b'.')).or(v.within(b':', 1));
-    let [first, second] = [low, high].map(letters);
-    Texture {
-        letters: bits(first, second),
-        parts: bits(parts(low, first), parts(high, second)),
-        marks: bits(marks(low), marks(high)),
+pub fn texture(window: &[u8; WINDOW]) -> Texture {
+    let mut found = Texture { letters: 0, parts: 0, marks: 0 };
+    for at in (0..WINDOW).step_by(VECTOR) {
+        let v = Vector::load(window[at..].first_chunk().expect("a window has whole vectors"));
+        let letters = v.in_lower_case().within(b'a', 25);
+        let parts = letters.or(v.within(b'0', 9)).or(v.is(b'_')).or(v);
+        let marks = v.is(b'\'').or(v.is(b',')).or(v.is(b'.')).or(v.within(b':', 1));
+        found.letters |= u64::from(letters.bits()) << at;
+        found.parts |= u64::from(parts.bits()) << at;
+        found.marks |= u64::from(marks.bits()) << at;
     }
+    found
 }
 
 /// Eight bytes, as a little-endian word, from 16 hexadecimal digits in lower case, and whether they all are such digits.
@@ -323,9 +324,20 @@ mod tests {
                 assert_eq!(not_graphic(&block), bit(!byte.is_ascii_graphic()));
                 assert_eq!(within(&block, b'0', 9), bit(byte.is_ascii_digit()));
                 assert_eq!(equal(&block, b'@'), bit(byte == b'@'));
-                let found = texture(&block);
-                let others = !(1_u32 << place);
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_text() {
+        for place in 0..WINDOW {
+            for byte in 0..=u8::MAX {
+                let mut window = [b'a'; WINDOW];
+                window[place] = byte;
+                let bit = |yes: bool| u64::from(yes) << place;
+                let others = !(1_u64 << place);
                 let is_part = byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+                let found = texture(&window);
                 assert_eq!(found.letters, others | bit(byte.is_ascii_alphabetic()));
                 assert_eq!(found.parts, others | bit(is_part));
                 assert_eq!(found.marks, bit(b"',.:;".contains(&byte)));

@@ -13,7 +13,7 @@ use caseless::Caseless;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::scan::{self, BLOCK, WINDOW};
+use super::scan::{self, Texture, WINDOW};
 
 /// Is given the words of a text, byte by byte.
 pub trait Listener {
@@ -32,10 +32,10 @@ pub trait Listener {
     fn cares(&mut self, _first: u8, _second: u8) -> bool {
         true
     }
-    /// A whole word of ASCII letters, not folded.
-    fn letters_only(&mut self, word: &[u8]) {
+    /// A whole word of ASCII letters, not folded: as many as `length` from `start` on.
+    fn letters_only(&mut self, text: &[u8], start: usize, length: usize) {
         self.begin();
-        self.letters(word);
+        self.letters(&text[start..start + length]);
         self.end(true);
     }
     /// It ends; `false`: what began is no word after all, for it has neither letter nor digit.
@@ -230,12 +230,7 @@ fn plain(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
                 &copy
             }
         };
-        let [first, second] =
-            [0, BLOCK].map(|at| scan::texture(window[at..].first_chunk().expect("a window has two blocks")));
-        let whole = |low: u32, high: u32| u64::from(low) | u64::from(high) << BLOCK;
-        let letters = whole(first.letters, second.letters);
-        let parts = whole(first.parts, second.parts);
-        let marks = whole(first.marks, second.marks);
+        let Texture { letters, parts, marks } = scan::texture(window);
         let Some(last_gap) = (!(parts | marks)).checked_ilog2() else {
             let end = rest.iter().position(|byte| is_gap(*byte, table)).unwrap_or(rest.len());
             if !stretch(&rest[..end], table, listener) {
@@ -270,7 +265,7 @@ fn stretches(
         let length = || (!(joined >> start)).trailing_zeros() as usize;
         if odd == 0 || odd >> start & ((1 << length()) - 1) == 0 {
             if listener.cares(window[start], window[(start + 1) % WINDOW]) {
-                listener.letters_only(&window[start..start + length()]);
+                listener.letters_only(window, start, length());
             }
         } else if !stretch(&window[start..start + length()], table, listener) {
             return false;
@@ -301,7 +296,7 @@ fn stretch(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
                 let rest = &text[place..];
                 if rest.iter().all(|byte| LETTERS[usize::from(*byte)] != 0) {
                     if listener.cares(rest[0], rest.get(1).copied().unwrap_or(0)) {
-                        listener.letters_only(rest);
+                        listener.letters_only(text, place, rest.len());
                     }
                     return true;
                 }

@@ -81,8 +81,8 @@ fn every_character_of_the_table() {
 #[test]
 fn ascii_by_bits() {
     for byte in 0..0x80 {
-        let found = scan::texture(&[byte; scan::BLOCK]);
-        let told = [found.letters, found.parts, found.marks].map(|bits| bits == u32::MAX);
+        let found = scan::texture(&[byte; scan::WINDOW]);
+        let told = [found.letters, found.parts, found.marks].map(|bits| bits == u64::MAX);
         let class = TABLE[usize::from(byte)].class;
         let is_part = matches!(class, Class::Letter | Class::Digit | Class::Joiner);
         let is_mark = matches!(class, Class::MidLetter | Class::MidDigit | Class::MidEither);
