@@ -7,7 +7,7 @@
 use super::scan::{self, BLOCK};
 use crate::rules::language::{self, BYTES_MAX, LANGUAGES, LETTERS_MIN, Reader, Scores};
 
-/// Pieces that are remembered: a line of the cache each.
+/// Pieces that are remembered: a line of the cache each, two of them where their bytes tell.
 const PIECES: usize = 2_048;
 /// Longest piece that is remembered, in bytes: a word with room for a byte that tells length and place.
 const PIECE_BYTES: usize = 15;
@@ -83,14 +83,21 @@ impl Detector {
         let kept = u128::MAX >> (128 - 8 * piece.len());
         let key = bytes & kept | u128::from(0x80 | run << 4 | piece.len() as u32) << 120;
         let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53;
-        let slot = &mut self.pieces[mixed as usize % PIECES];
-        if slot.key != key && !slot.remember(key, piece, run) {
-            return add_anew(piece, run, total);
+        let first = mixed as usize % PIECES & !1;
+        let place = first + usize::from(self.pieces[first].key != key);
+        let mut found = &self.pieces[place];
+        if found.key != key {
+            // What came longer ago makes room.
+            self.pieces[first + 1] = self.pieces[first];
+            if !self.pieces[first].remember(key, piece, run) {
+                return add_anew(piece, run, total);
+            }
+            found = &self.pieces[first];
         }
-        for (sum, own) in total.sums.iter_mut().zip(&slot.sums) {
+        for (sum, own) in total.sums.iter_mut().zip(&found.sums) {
             *sum += i32::from(*own);
         }
-        total.features += u32::from(slot.features);
+        total.features += u32::from(found.features);
     }
 }
 

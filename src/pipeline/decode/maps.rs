@@ -65,7 +65,8 @@ impl Pass<'_> {
     #[inline(never)]
     fn read_message(&mut self, span: Span) -> Option<()> {
         let text = bytes_of(self.src.bytes(), self.unescaped, span);
-        if !text.is_ascii() && std::str::from_utf8(text).is_err() {
+        // What passed the cursor without doubt is UTF-8, and unescaping leaves it so.
+        if self.doubt && std::str::from_utf8(text).is_err() {
             return None;
         }
         if let Some(terms) = &self.tables.terms {

@@ -47,17 +47,17 @@ struct Trie {
     labels: Vec<u8>,
     /// The root's child by byte, or `NONE`.
     firsts: [u32; 256],
-    /// By first byte of an atom, a bit for each second one that is a letter of ASCII, from `a`; the highest: of one byte.
-    seconds: [u32; 256],
-    /// The same for atoms that words begin with.
-    prefixes: [u32; 256],
+    /// How atoms begin whose first byte is a letter of ASCII.
+    beginnings: Beginnings,
+    /// The same of those that words begin with.
+    prefixes: Beginnings,
     /// Atoms of at most `SHORT` letters of ASCII that are whole words, by their bytes: each at the place that these tell, or
     /// behind it. A power of two of places, at most a quarter of them taken; `NONE`: a free one.
     short: Vec<(u128, u32)>,
 }
 
-/// In `Trie::seconds`: an atom of one byte.
-const OF_ONE: u32 = 1 << 31;
+/// By the lower five bits of the first letter, a bit for the lower five of the second byte.
+type Beginnings = [u32; 32];
 /// Letters of a word that is looked up as a whole.
 const SHORT: usize = 16;
 
@@ -227,21 +227,18 @@ impl Trie {
             nodes: vec![empty],
             labels: vec![0],
             firsts: [NONE; 256],
-            seconds: [0; 256],
-            prefixes: [0; 256],
+            beginnings: [0; 32],
+            prefixes: [0; 32],
             short: vec![(0, NONE); (4 * atoms.len()).next_power_of_two()],
         };
         for (word, atom) in atoms {
             let text = word.text.as_bytes();
-            let Some(first) = text.first() else { continue };
-            let bit = match text.get(1) {
-                None => OF_ONE,
-                Some(second) if second.is_ascii_lowercase() => 1 << (second - b'a'),
-                Some(_) => 0,
-            };
-            trie.seconds[usize::from(*first)] |= bit;
+            let Some(first) = text.first().filter(|first| first.is_ascii_lowercase()) else { continue };
+            // Any byte may follow an atom of one letter; whether it is the whole word is seen later.
+            let seconds = text.get(1).map_or(u32::MAX, |second| 1 << (second & 31));
+            trie.beginnings[usize::from(first & 31)] |= seconds;
             if word.prefix {
-                trie.prefixes[usize::from(*first)] |= bit;
+                trie.prefixes[usize::from(first & 31)] |= seconds;
             } else if text.len() <= SHORT && text.iter().all(u8::is_ascii_lowercase) {
                 let key = short_word(text, 0, text.len());
                 let place = trie.short_place(key);
@@ -277,14 +274,6 @@ impl Trie {
         trie
     }
 
-    /// Whether an atom of a list begins as a word of ASCII letters does.
-    #[inline(always)]
-    fn may_meet(list: &[u32; 256], first: u8, second: u8) -> bool {
-        // One behind the alphabet for what is no letter: no atom has it.
-        let second = (second | 0x20).wrapping_sub(b'a').min(26);
-        list[usize::from(first | 0x20)] & (OF_ONE | 1 << second) != 0
-    }
-
     /// Where a short word stands, or would.
     #[inline(always)]
     fn short_place(&self, key: u128) -> usize {
@@ -306,6 +295,12 @@ impl Trie {
         let labels = &self.labels[first as usize..first as usize + usize::from(children)];
         labels.iter().position(|label| *label == byte).map_or(NONE, |place| first + place as u32)
     }
+}
+
+/// Whether an atom may begin as a word of ASCII letters does; `second` may be a byte behind it.
+#[inline(always)]
+fn may_meet(beginnings: &Beginnings, first: u8, second: u8) -> bool {
+    beginnings[usize::from(first & 31)] >> (second & 31) & 1 == 1
 }
 
 /// At most `SHORT` letters of ASCII, in lower case, as a number.
@@ -366,15 +361,15 @@ impl Listener for Walk<'_> {
 
     #[inline(always)]
     fn cares(&mut self, first: u8, second: u8) -> bool {
-        let cares = Trie::may_meet(&self.trie.seconds, first, second);
+        let cares = may_meet(&self.trie.beginnings, first, second);
         self.word += u32::from(!cares);
         cares
     }
 
     #[inline(always)]
     fn letters_only(&mut self, text: &[u8], start: usize, length: usize) {
-        let second = if length > 1 { text[start + 1] } else { 0 };
-        if length > SHORT || Trie::may_meet(&self.trie.prefixes, text[start], second) {
+        let second = text.get(start + 1).copied().unwrap_or(0);
+        if length > SHORT || may_meet(&self.trie.prefixes, text[start], second) {
             return self.walk_along(&text[start..start + length]);
         }
         let (_, atom) = self.trie.short[self.trie.short_place(short_word(text, start, length))];

@@ -102,7 +102,7 @@ fn slot(kind: TimerKind) -> usize {
 }
 
 /// All conversations'.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Extras {
     records: Vec<Extra>,
     free: Vec<u32>,
