@@ -13,6 +13,7 @@ pub mod understand;
 pub mod route;
 pub mod emit;
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::rules::Rules;
@@ -83,6 +84,18 @@ pub struct Pipeline {
     divisions: Vec<Division>,
     emitter: Emitter,
     batch: Batch,
+}
+
+/// What is known from event to event: the states of the stages, not the batch that passed last, nor the rules.
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pipeline { sequencer, understand, divisions, .. } = self;
+        f.debug_struct("Pipeline")
+            .field("sequencer", sequencer)
+            .field("understand", understand)
+            .field("divisions", divisions)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What passes between the stages; kept between batches so that its memory is reused.

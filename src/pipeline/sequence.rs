@@ -18,6 +18,7 @@ use crate::types::position::Jump;
 use crate::types::{DurationMs, Lines, Millis, Tally};
 
 /// Clock, identify and what is counted there.
+#[derive(Debug)]
 pub struct Sequencer {
     rules: Arc<Rules>,
     identify: Identify,

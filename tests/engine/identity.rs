@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use trunkline::model::Model;
+use trunkline::pipeline::Pipeline;
 use trunkline::pipeline::decode::{Decoder, Limits};
 use trunkline::pipeline::identify::Identify;
 use trunkline::rules::keys::{HashKey, Keys};
@@ -11,7 +12,7 @@ use trunkline::types::decision::IdentityBatch;
 use trunkline::types::event::Events;
 use trunkline::types::operation::Resolutions;
 use trunkline::types::record::Record;
-use trunkline::types::{Millis, Tally};
+use trunkline::types::{Millis, Output, Tally};
 
 use crate::support::dice::Dice;
 use crate::support::engines::{ENGINES, Lines, compiled, run_pipeline};
@@ -175,9 +176,18 @@ fn nothing_plain_is_put_out_or_kept() {
     let mut identify = Identify::new(&rules);
     let (mut resolutions, mut decisions) = (Resolutions::default(), IdentityBatch::default());
     identify.apply(&events, &clocks, &mut resolutions, &mut decisions, &mut Tally::default());
-    let kept = [format!("{model:?}"), format!("{identify:?}"), format!("{resolutions:?} {decisions:?}")];
-    for (state, text) in kept.iter().enumerate() {
-        let found = NEEDLES.iter().find(|needle| finds(text, needle));
+    let mut pipeline = Pipeline::new(rules.clone(), &HashKey::PUBLIC, "local");
+    let mut out = Output::default();
+    let mut states = vec![format!("{pipeline:?}")];
+    for record in &records {
+        pipeline.apply(std::slice::from_ref(record), None, &mut out).expect("no limit to jumps was set");
+        states.push(format!("{pipeline:?}"));
+    }
+    assert!(states[1] != states[0] && states[1].contains("understand") && states[1].contains("divisions"));
+    let own = [format!("{model:?}"), format!("{identify:?}"), format!("{resolutions:?} {decisions:?}")];
+    let kept = own.into_iter().chain(states);
+    for (state, text) in kept.enumerate() {
+        let found = NEEDLES.iter().find(|needle| finds(&text, needle));
         assert_eq!(found, None, "in state {state} of {} bytes", text.len());
     }
 }

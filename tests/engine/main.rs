@@ -8,6 +8,7 @@ mod support;
 mod bank;
 mod decode;
 mod erlang;
+mod fuzz;
 mod identity;
 mod json_testsuite;
 mod stories;

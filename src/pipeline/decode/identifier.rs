@@ -97,7 +97,8 @@ impl Normaliser {
         if scan::not_graphic(block) & kept != 0 {
             return None;
         }
-        self.lower = block.map(|byte| byte.to_ascii_lowercase());
+        self.lower = *block;
+        self.lower.make_ascii_lowercase();
         let (value, lower) = (&block[..length], &self.lower[..length]);
         if is_blocked(&self.blocked, self.lengths, lower) {
             return Some(Normal::Blocked);

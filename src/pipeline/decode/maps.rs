@@ -65,14 +65,17 @@ impl Pass<'_> {
     #[inline(never)]
     fn read_message(&mut self, span: Span) -> Option<()> {
         let text = bytes_of(self.src.bytes(), self.unescaped, span);
-        let text = std::str::from_utf8(text).ok()?;
+        // What passed the cursor without doubt is UTF-8, and unescaping leaves it so.
+        if self.doubt && std::str::from_utf8(text).is_err() {
+            return None;
+        }
         if let Some(terms) = &self.tables.terms {
             let start = self.lists.hits.len();
             terms.search(text, &mut self.memory.searched, self.lists.hits);
             self.row.hits = run(self.lists.hits, start);
         }
         if self.tables.languages.is_some() && self.row.lang_key == 0 {
-            self.message = Span { len: language::beginning(text).len() as u32, ..span };
+            self.message = Span { len: language::beginning_bytes(text) as u32, ..span };
         }
         Some(())
     }
@@ -84,10 +87,9 @@ impl Pass<'_> {
         let Some(languages) = self.tables.languages.as_ref().filter(|_| self.row.lang_key == 0) else {
             return;
         };
-        let text = std::str::from_utf8(self.bytes(span)).expect("it was looked at when it was read");
-        let found = language::detect(text);
-        let found = found.and_then(|found| languages.iter().find(|(name, _)| *name == found));
-        self.row.detected_key = found.map_or(0, |(_, key)| *key);
+        let text = bytes_of(self.src.bytes(), self.unescaped, span);
+        let found = self.memory.detector.detect(text);
+        self.row.detected_key = found.map_or(0, |place| languages[place]);
     }
 
     #[inline(always)]

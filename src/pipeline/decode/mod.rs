@@ -21,6 +21,7 @@ mod tables;
 mod texts;
 mod words;
 mod terms;
+mod language;
 mod fast;
 mod data;
 mod maps;

@@ -97,6 +97,33 @@ pub fn within(block: &[u8; BLOCK], least: u8, more: u8) -> u32 {
     bits(low.within(least, more), high.within(least, more))
 }
 
+/// How the bytes of a window of a text stand to words; bit n stands for byte n.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Texture {
+    /// Letters of ASCII.
+    pub letters: u64,
+    /// What is or may be part of a word: letters, digits, `_`, and all that is not ASCII.
+    pub parts: u64,
+    /// What may join two parts between which it stands: `'`, `,`, `.`, `:`, `;`.
+    pub marks: u64,
+}
+
+/// Looks at a window of a text for its words.
+#[inline(always)]
+pub fn texture(window: &[u8; WINDOW]) -> Texture {
+    let mut found = Texture { letters: 0, parts: 0, marks: 0 };
+    for at in (0..WINDOW).step_by(VECTOR) {
+        let v = Vector::load(window[at..].first_chunk().expect("a window has whole vectors"));
+        let letters = v.in_lower_case().within(b'a', 25);
+        let parts = letters.or(v.within(b'0', 9)).or(v.is(b'_')).or(v);
+        let marks = v.is(b'\'').or(v.is(b',')).or(v.is(b'.')).or(v.within(b':', 1));
+        found.letters |= u64::from(letters.bits()) << at;
+        found.parts |= u64::from(parts.bits()) << at;
+        found.marks |= u64::from(marks.bits()) << at;
+    }
+    found
+}
+
 /// Eight bytes, as a little-endian word, from 16 hexadecimal digits in lower case, and whether they all are such digits.
 #[inline(always)]
 pub fn hex(text: &[u8; VECTOR]) -> (u64, bool) {
@@ -173,6 +200,12 @@ mod sse2 {
             Vector(values!(_mm_or_si128(self.0, other.0)))
         }
 
+        /// Letters of ASCII in lower case; other bytes may become others, but no letters.
+        #[inline(always)]
+        pub fn in_lower_case(self) -> Vector {
+            Vector(values!(_mm_or_si128(self.0, _mm_set1_epi8(0x20))))
+        }
+
         /// The highest bit of each byte.
         #[inline(always)]
         pub fn bits(self) -> u32 {
@@ -239,6 +272,11 @@ mod plain {
             Vector(std::array::from_fn(|at| self.0[at] | other.0[at]))
         }
 
+        /// Letters of ASCII in lower case; other bytes may become others, but no letters.
+        pub fn in_lower_case(self) -> Vector {
+            Vector(self.0.map(|byte| byte | 0x20))
+        }
+
         /// The highest bit of each byte.
         pub fn bits(self) -> u32 {
             (0..super::VECTOR).fold(0, |bits, at| bits | u32::from(self.0[at] >> 7) << at)
@@ -291,6 +329,23 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_of_a_text() {
+        for place in 0..WINDOW {
+            for byte in 0..=u8::MAX {
+                let mut window = [b'a'; WINDOW];
+                window[place] = byte;
+                let bit = |yes: bool| u64::from(yes) << place;
+                let others = !(1_u64 << place);
+                let is_part = byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+                let found = texture(&window);
+                assert_eq!(found.letters, others | bit(byte.is_ascii_alphabetic()));
+                assert_eq!(found.parts, others | bit(is_part));
+                assert_eq!(found.marks, bit(b"',.:;".contains(&byte)));
+            }
+        }
+    }
+
+    #[test]
     fn vectors_are_their_plain_twins() {
         for byte in 0..=u8::MAX {
             let bytes = std::array::from_fn(|at| byte.wrapping_add(17 * at as u8));
@@ -300,6 +355,7 @@ mod tests {
             assert_eq!(fast.outside_ascii_from(0x21).bits(), twin.outside_ascii_from(0x21).bits());
             assert_eq!(fast.within(b'a', 5).bits(), twin.within(b'a', 5).bits());
             assert_eq!(fast.or(fast.is(byte)).bits(), twin.or(twin.is(byte)).bits());
+            assert_eq!(fast.in_lower_case().is(b'z').bits(), twin.in_lower_case().is(b'z').bits());
         }
     }
 

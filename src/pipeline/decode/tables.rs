@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use super::identifier::Normaliser;
+use super::language::Detector;
 use super::members::{Member, MemberNames, Shape};
 use super::names::{Names, WORD};
 use super::terms::{Scratch, Terms};
 use super::time::LastDate;
 use crate::rules::Rules;
 use crate::rules::keys::{Keys, SubKey};
-use crate::rules::language;
+use crate::rules::language::LANGUAGES;
 use crate::types::record::Limits;
 use crate::types::{AgentPresence, EventType};
 
@@ -32,8 +33,8 @@ pub struct Tables {
     pub shapes: Vec<Shape>,
     /// What texts are searched for, if for anything.
     pub terms: Option<Terms>,
-    /// Keyed hashes of the languages that can be detected; `None`: nothing asks for languages.
-    pub languages: Option<Vec<(&'static str, u64)>>,
+    /// Keyed hashes of the languages that can be detected, in their order; `None`: nothing asks for languages.
+    pub languages: Option<[u64; LANGUAGES.len()]>,
 }
 
 impl Tables {
@@ -59,9 +60,7 @@ impl Tables {
             member_names: MemberNames::new(),
             shapes: EventType::ALL.iter().map(|t| Shape::of(*t)).collect(),
             terms: Terms::new(&rules),
-            languages: rules.asks_for_language().then(|| {
-                language::LANGUAGES.iter().map(|lang| (*lang, keys.name(lang.as_bytes()))).collect()
-            }),
+            languages: rules.asks_for_language().then(|| LANGUAGES.map(|lang| keys.name(lang.as_bytes()))),
             rules,
             keys,
             limits,
@@ -83,6 +82,7 @@ pub struct Memory {
     pub normaliser: Normaliser,
     pub dates: LastDate,
     pub searched: Scratch,
+    pub detector: Detector,
     sources: Vec<Source>,
     hashes: Vec<(u128, u64)>,
 }
@@ -102,6 +102,7 @@ impl Memory {
             normaliser: Normaliser::new(&tables.rules, tables.limits.name_bytes),
             dates: LastDate::default(),
             searched: Scratch::default(),
+            detector: Detector::new(),
             sources: vec![nothing; SOURCES],
             hashes: vec![(0, 0); HASHES],
         }

@@ -10,7 +10,7 @@
 
 use crate::rules::Rules;
 use crate::rules::terms::{Search, Word};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{LETTERS, Listener, words};
 
@@ -22,7 +22,7 @@ const ROOT: u32 = 0;
 pub struct Terms {
     trie: Trie,
     forms: Vec<Form>,
-    /// By atom: the forms that it is part of.
+    /// By atom: the forms that may hold otherwise than of nothing once it is met; see `Terms::triggers`.
     forms_of: Vec<Vec<u32>>,
     /// Forms that hold of a text without any word, ascending.
     of_nothing: Vec<u32>,
@@ -47,12 +47,19 @@ struct Trie {
     labels: Vec<u8>,
     /// The root's child by byte, or `NONE`.
     firsts: [u32; 256],
-    /// By first byte of an atom, a bit for each second one that is a letter of ASCII, from `a`; the highest: of one byte.
-    seconds: [u32; 256],
+    /// How atoms begin whose first byte is a letter of ASCII.
+    beginnings: Beginnings,
+    /// The same of those that words begin with.
+    prefixes: Beginnings,
+    /// Atoms of at most `SHORT` letters of ASCII that are whole words, by their bytes: each at the place that these tell, or
+    /// behind it. A power of two of places, at most a quarter of them taken; `NONE`: a free one.
+    short: Vec<(u128, u32)>,
 }
 
-/// In `Trie::seconds`: an atom of one byte.
-const OF_ONE: u32 = 1 << 31;
+/// By the lower five bits of the first letter, a bit for the lower five of the second byte.
+type Beginnings = [u32; 32];
+/// Letters of a word that is looked up as a whole.
+const SHORT: usize = 16;
 
 /// Of the trie.
 #[derive(Copy, Clone)]
@@ -96,30 +103,57 @@ impl Terms {
             *atom = number as u32;
         }
         let forms: Vec<Form> = searches.iter().map(|search| Form::new(search, &atoms)).collect();
-        let mut forms_of = vec![Vec::new(); atoms.len()];
-        for (form, search) in searches.iter().enumerate() {
-            for word in search.words() {
-                let list: &mut Vec<u32> = &mut forms_of[atoms[word] as usize];
-                if list.last() != Some(&(form as u32)) {
-                    list.push(form as u32);
-                }
-            }
-        }
+        let mut lengths = vec![0; atoms.len()];
+        atoms.iter().for_each(|(word, atom)| lengths[*atom as usize] = word.text.len());
         let mut terms = Terms {
             trie: Trie::new(&atoms),
             phrase_max: forms.iter().map(Form::longest_phrase).max().unwrap_or(1),
+            forms_of: vec![Vec::new(); atoms.len()],
             forms,
-            forms_of,
             of_nothing: Vec::new(),
         };
-        let nothing = Evaluation { terms: &terms, met: &[] };
-        let hold = |form: &u32| nothing.holds(&terms.forms[*form as usize], &mut Vec::new());
-        terms.of_nothing = (0..terms.forms.len() as u32).filter(hold).collect();
+        for form in 0..terms.forms.len() as u32 {
+            for atom in terms.triggers(&terms.forms[form as usize], &lengths) {
+                terms.forms_of[atom as usize].push(form);
+            }
+        }
+        terms.of_nothing = (0..terms.forms.len() as u32)
+            .filter(|form| terms.holds_of_nothing(&terms.forms[*form as usize]))
+            .collect();
         Some(terms)
     }
 
-    /// Appends the forms that hold of a text to `out`, ascending.
-    pub fn search(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u32>) {
+    /// Whether a form holds of a text without any word.
+    fn holds_of_nothing(&self, form: &Form) -> bool {
+        Evaluation { terms: self, met: &[] }.holds(form, &mut Vec::new())
+    }
+
+    /// Atoms without any of which a form is what it is of nothing, each once. Where one part decides as long as it stays what it
+    /// is, only its own are asked for: the longest word of a phrase, which is likely the rarest; the part with the fewest.
+    fn triggers(&self, form: &Form, lengths: &[usize]) -> BTreeSet<u32> {
+        let of = |part: &Form| self.triggers(part, lengths);
+        let decides = |parts: &[Form], decisive: bool| {
+            let decisive = parts.iter().filter(|part| self.holds_of_nothing(part) == decisive);
+            let fewest = decisive.map(of).min_by_key(BTreeSet::len);
+            fewest.unwrap_or_else(|| parts.iter().flat_map(of).collect())
+        };
+        match form {
+            Form::Atom(atom) => BTreeSet::from([*atom]),
+            Form::Phrase(atoms) => {
+                atoms.iter().copied().max_by_key(|atom| lengths[*atom as usize]).into_iter().collect()
+            }
+            Form::Near(_, left, right) => {
+                let (left, right) = (of(left), of(right));
+                if left.len() <= right.len() { left } else { right }
+            }
+            Form::Not(part) => of(part),
+            Form::And(parts) => decides(parts, false),
+            Form::Or(parts) => decides(parts, true),
+        }
+    }
+
+    /// Appends the forms that hold of a text in UTF-8 to `out`, ascending.
+    pub fn search(&self, text: &[u8], scratch: &mut Scratch, out: &mut Vec<u32>) {
         let Scratch { normal, met, spans, evaluated, text: number } = scratch;
         met.clear();
         let mut walk = Walk { trie: &self.trie, met, node: ROOT, word: 0 };
@@ -189,15 +223,27 @@ impl Trie {
     /// Breadth first, so that children lie side by side.
     fn new(atoms: &BTreeMap<&Word, u32>) -> Trie {
         let empty = Node { first: 0, children: 0, exact: NONE, prefix: NONE };
-        let mut trie = Trie { nodes: vec![empty], labels: vec![0], firsts: [NONE; 256], seconds: [0; 256] };
-        for word in atoms.keys() {
+        let mut trie = Trie {
+            nodes: vec![empty],
+            labels: vec![0],
+            firsts: [NONE; 256],
+            beginnings: [0; 32],
+            prefixes: [0; 32],
+            short: vec![(0, NONE); (4 * atoms.len()).next_power_of_two()],
+        };
+        for (word, atom) in atoms {
             let text = word.text.as_bytes();
-            let Some(first) = text.first() else { continue };
-            trie.seconds[usize::from(*first)] |= match text.get(1) {
-                None => OF_ONE,
-                Some(second) if second.is_ascii_lowercase() => 1 << (second - b'a'),
-                Some(_) => 0,
-            };
+            let Some(first) = text.first().filter(|first| first.is_ascii_lowercase()) else { continue };
+            // Any byte may follow an atom of one letter; whether it is the whole word is seen later.
+            let seconds = text.get(1).map_or(u32::MAX, |second| 1 << (second & 31));
+            trie.beginnings[usize::from(first & 31)] |= seconds;
+            if word.prefix {
+                trie.prefixes[usize::from(first & 31)] |= seconds;
+            } else if text.len() <= SHORT && text.iter().all(u8::is_ascii_lowercase) {
+                let key = short_word(text, 0, text.len());
+                let place = trie.short_place(key);
+                trie.short[place] = (key, *atom);
+            }
         }
         // The words below a node are a run of the ordered list, and stand at the same depth.
         let words: Vec<(&[u8], bool, u32)> =
@@ -228,15 +274,16 @@ impl Trie {
         trie
     }
 
-    /// Whether any atom begins as a word of ASCII letters does.
+    /// Where a short word stands, or would.
     #[inline(always)]
-    fn may_meet(&self, word: &[u8]) -> bool {
-        let letter = |at: usize| word.get(at).map_or(0, |byte| LETTERS[usize::from(*byte)]);
-        let second = match letter(1) {
-            0 => 0,
-            letter => 1 << (letter - b'a'),
-        };
-        self.seconds[usize::from(letter(0))] & (OF_ONE | second) != 0
+    fn short_place(&self, key: u128) -> usize {
+        let last = self.short.len() - 1;
+        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let mut place = mixed as usize & last;
+        while self.short[place].1 != NONE && self.short[place].0 != key {
+            place = (place + 1) & last;
+        }
+        place
     }
 
     #[inline(always)]
@@ -250,6 +297,27 @@ impl Trie {
     }
 }
 
+/// Whether an atom may begin as a word of ASCII letters does; `second` may be a byte behind it.
+#[inline(always)]
+fn may_meet(beginnings: &Beginnings, first: u8, second: u8) -> bool {
+    beginnings[usize::from(first & 31)] >> (second & 31) & 1 == 1
+}
+
+/// At most `SHORT` letters of ASCII, in lower case, as a number.
+#[inline(always)]
+fn short_word(text: &[u8], start: usize, length: usize) -> u128 {
+    let mut copy = [0; SHORT];
+    let bytes = match text[start..].first_chunk() {
+        Some(bytes) => bytes,
+        None => {
+            copy[..length].copy_from_slice(&text[start..start + length]);
+            &copy
+        }
+    };
+    const LOWER: u128 = u128::from_ne_bytes([0x20; SHORT]);
+    (u128::from_le_bytes(*bytes) | LOWER) & (u128::MAX >> (8 * (SHORT - length)))
+}
+
 /// Walks the trie along the words of a text.
 struct Walk<'s> {
     trie: &'s Trie,
@@ -258,6 +326,15 @@ struct Walk<'s> {
     node: u32,
     /// Its number.
     word: u32,
+}
+
+impl Walk<'_> {
+    #[inline(never)]
+    fn walk_along(&mut self, word: &[u8]) {
+        self.begin();
+        self.letters(word);
+        self.end(true);
+    }
 }
 
 impl Listener for Walk<'_> {
@@ -283,14 +360,23 @@ impl Listener for Walk<'_> {
     }
 
     #[inline(always)]
-    fn letters_only(&mut self, word: &[u8]) {
-        if !self.trie.may_meet(word) {
-            self.word += 1;
-            return;
+    fn cares(&mut self, first: u8, second: u8) -> bool {
+        let cares = may_meet(&self.trie.beginnings, first, second);
+        self.word += u32::from(!cares);
+        cares
+    }
+
+    #[inline(always)]
+    fn letters_only(&mut self, text: &[u8], start: usize, length: usize) {
+        let second = text.get(start + 1).copied().unwrap_or(0);
+        if length > SHORT || may_meet(&self.trie.prefixes, text[start], second) {
+            return self.walk_along(&text[start..start + length]);
         }
-        self.begin();
-        self.letters(word);
-        self.end(true);
+        let (_, atom) = self.trie.short[self.trie.short_place(short_word(text, start, length))];
+        if atom != NONE {
+            self.met.push((atom, self.word));
+        }
+        self.word += 1;
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! put into a table, by asking the libraries: what they fold to, and how they stand to their neighbours. Then the rules
 //! of UAX 29 are few: letters, digits and `_` join; one mark joins two letters (`'`) or two digits (`,`) between which
 //! it stands. That covers ASCII, Latin, Greek and Cyrillic letters, punctuation, kana syllables, ideographs (a word each)
-//! and plain pictures. A text with any other character (combining marks, joiners, flags, other scripts) goes through the
+//! and plain pictures. Words of ASCII letters are found by bits, 64 bytes at once. A text with any other character (combining marks, joiners, flags, other scripts) goes through the
 //! libraries as a whole, so that the result is theirs in every case; tests hold one against the other.
 
 use std::sync::LazyLock;
@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 use caseless::Caseless;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
+
+use super::scan::{self, Texture, WINDOW};
 
 /// Is given the words of a text, byte by byte.
 pub trait Listener {
@@ -25,10 +27,15 @@ pub trait Listener {
             text.iter().map_while(|byte| Some(LETTERS[usize::from(*byte)]).filter(|folded| *folded != 0));
         letters.map(|folded| self.bytes(&[folded])).count()
     }
-    /// A whole word of ASCII letters, not folded.
-    fn letters_only(&mut self, word: &[u8]) {
+    /// A word of ASCII letters begins so, not folded; the second is 0 or another byte if it has but one. `false`: nobody asks
+    /// what it is, and it has been counted.
+    fn cares(&mut self, _first: u8, _second: u8) -> bool {
+        true
+    }
+    /// A whole word of ASCII letters, not folded: as many as `length` from `start` on.
+    fn letters_only(&mut self, text: &[u8], start: usize, length: usize) {
         self.begin();
-        self.letters(word);
+        self.letters(&text[start..start + length]);
         self.end(true);
     }
     /// It ends; `false`: what began is no word after all, for it has neither letter nor digit.
@@ -50,11 +57,12 @@ pub static LETTERS: [u8; 256] = {
     letters
 };
 
-/// Tells the words of a text. `normal` is used again and again.
-pub fn words(text: &str, normal: &mut String, listener: &mut impl Listener) {
-    if !plain(text.as_bytes(), &TABLE, listener) {
+/// Tells the words of a text in UTF-8. `normal` is used again and again.
+pub fn words(text: &[u8], normal: &mut String, listener: &mut impl Listener) {
+    if !plain(text, &TABLE, listener) {
         listener.again();
         normal.clear();
+        let text = std::str::from_utf8(text).expect("the text is UTF-8");
         normal.extend(text.nfc().default_case_fold());
         for word in normal.unicode_words() {
             listener.begin();
@@ -207,26 +215,93 @@ fn beyond_ascii(text: &[u8], table: &Table, at: usize) -> (Entry, usize) {
 }
 
 /// Tells the words of a text all of whose characters are in the table; `false`: they are not.
+///
+/// It is looked at by windows. What of ASCII is neither part of a word nor a mark is a gap, over which nothing joins, and so
+/// is a mark that has no part on either side. What stands between two gaps is mostly a word of ASCII letters, and then it is
+/// known without a look at its bytes; anything else is walked along.
 fn plain(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut copy = [0; WINDOW];
+        let window = match rest.first_chunk() {
+            Some(window) => window,
+            None => {
+                copy[..rest.len()].copy_from_slice(rest);
+                &copy
+            }
+        };
+        let Texture { letters, parts, marks } = scan::texture(window);
+        let Some(last_gap) = (!(parts | marks)).checked_ilog2() else {
+            let end = rest.iter().position(|byte| is_gap(*byte, table)).unwrap_or(rest.len());
+            if !stretch(&rest[..end], table, listener) {
+                return false;
+            }
+            rest = &rest[end..];
+            continue;
+        };
+        let joined = (parts | marks & parts << 1 & parts >> 1) & ((1 << last_gap) - 1);
+        if !stretches(window, joined, joined & !letters, table, listener) {
+            return false;
+        }
+        rest = rest.get(last_gap as usize + 1..).unwrap_or_default();
+    }
+    true
+}
+
+/// Tells the words of stretches without gap, whose bytes are the bits of `joined`; those of `odd` are no letters of ASCII.
+#[inline(always)]
+fn stretches(
+    window: &[u8; WINDOW],
+    joined: u64,
+    odd: u64,
+    table: &Table,
+    listener: &mut impl Listener,
+) -> bool {
+    let mut starts = joined & !(joined << 1);
+    while starts != 0 {
+        let start = starts.trailing_zeros() as usize;
+        starts &= starts - 1;
+        // Mostly nothing is odd, and then the end is not even sought.
+        let length = || (!(joined >> start)).trailing_zeros() as usize;
+        if odd == 0 || odd >> start & ((1 << length()) - 1) == 0 {
+            if listener.cares(window[start], window[(start + 1) % WINDOW]) {
+                listener.letters_only(window, start, length());
+            }
+        } else if !stretch(&window[start..start + length()], table, listener) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether a byte joins nothing, whatever stands around it.
+fn is_gap(byte: u8, table: &Table) -> bool {
+    byte < 0x80 && table[usize::from(byte)].class == Class::Other
+}
+
+/// Tells the words of a part of a text that no word and no mark reaches out of; `false`: a character is not in the table.
+fn stretch(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
     let mut place = 0;
     while let Some((entry, next)) = at(text, table, place) {
-        place = next;
         match entry.class {
-            Class::Other | Class::MidLetter | Class::MidDigit | Class::MidEither => {}
+            Class::Other | Class::MidLetter | Class::MidDigit | Class::MidEither => place = next,
             Class::Special => return false,
             Class::Alone => {
                 listener.begin();
                 listener.bytes(entry.folded());
                 listener.end(true);
+                place = next;
             }
             Class::Letter | Class::Digit | Class::Joiner => {
-                if let Some(end) = letters_only(text, table, place - 1) {
-                    listener.letters_only(&text[place - 1..end]);
-                    place = end;
-                    continue;
+                let rest = &text[place..];
+                if rest.iter().all(|byte| LETTERS[usize::from(*byte)] != 0) {
+                    if listener.cares(rest[0], rest.get(1).copied().unwrap_or(0)) {
+                        listener.letters_only(text, place, rest.len());
+                    }
+                    return true;
                 }
                 listener.begin();
-                match word(text, table, entry, place, listener) {
+                match word(text, table, entry, next, listener) {
                     Some((next, is_word)) => {
                         listener.end(is_word);
                         place = next;
@@ -237,25 +312,6 @@ fn plain(text: &[u8], table: &Table, listener: &mut impl Listener) -> bool {
         }
     }
     true
-}
-
-/// The end of the word at `start`, if it is of ASCII letters only and what follows shows that without a closer look: most
-/// words are such. `start` may be within a character.
-#[inline(always)]
-fn letters_only(text: &[u8], table: &Table, start: usize) -> Option<usize> {
-    let is_letter = |byte: &&u8| LETTERS[usize::from(**byte)] != 0;
-    let end = start + text[start..].iter().take_while(is_letter).count();
-    // Whether nothing can go on here that was a word before.
-    let is_gap = |at: usize| {
-        let class = |byte: &u8| (*byte < 0x80).then(|| table[usize::from(*byte)].class);
-        text.get(at).is_none_or(|byte| class(byte) == Some(Class::Other))
-    };
-    let is_mark = |at: usize| {
-        let class = |byte: &u8| (*byte < 0x80).then(|| table[usize::from(*byte)].class);
-        let class = text.get(at).and_then(class);
-        matches!(class, Some(Class::MidLetter | Class::MidDigit | Class::MidEither))
-    };
-    (end > start && (is_gap(end) || is_mark(end) && is_gap(end + 1))).then_some(end)
 }
 
 /// A word that begins with `entry` and goes on at `place`: where it ends, and whether it is one. `None`: a character that

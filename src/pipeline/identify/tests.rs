@@ -1,5 +1,6 @@
 //! Tables by rule, then random logs beside a naive twin at several batch sizes.
 
+mod attacks;
 mod tables;
 mod twin;
 

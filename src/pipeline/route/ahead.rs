@@ -24,7 +24,7 @@ const MORE: usize = 1;
 const GUESSES: usize = RECORD + 1;
 
 /// Slots that conversations of the next operations most likely have, by place in the batch modulo `GUESSES`.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Ahead {
     guesses: [u32; GUESSES],
 }

@@ -215,6 +215,7 @@ impl Conversation {
 const SEGMENT_BITS: u32 = 6;
 
 /// The conversations of a division, by slot and by id.
+#[derive(Debug)]
 pub struct Book {
     table: IndexTable,
     slots: Pages<Conversation>,

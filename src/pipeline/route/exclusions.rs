@@ -7,7 +7,7 @@ use crate::types::Millis;
 use super::conversation::{Conversation, NONE};
 
 /// Lists of (agent, until when) of the conversations that have any.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Exclusions {
     /// By slot: it has a list.
     marked: Bits,

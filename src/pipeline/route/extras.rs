@@ -106,7 +106,7 @@ fn slot(kind: TimerKind) -> usize {
 }
 
 /// All conversations'.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Extras {
     records: Pages<Extra>,
     free: Vec<u32>,

@@ -20,7 +20,7 @@ use super::{Division, NONE};
 const CANDIDATES_MAX: u32 = 1_000;
 
 /// Buffers that are used again and again.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Scratch {
     pub(super) skills: Vec<(u64, u8)>,
     pub(super) profile: Profile,
@@ -33,7 +33,7 @@ pub struct Scratch {
 }
 
 /// What an agent found to take.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 pub(super) struct Found {
     slot: u32,
     key: WaitKey,

@@ -60,6 +60,7 @@ use timers::Due;
 use waiting::Waiting;
 
 /// One division.
+#[derive(Debug)]
 pub struct Division {
     rules: Arc<Rules>,
     id: DivisionId,
@@ -102,7 +103,7 @@ pub struct Division {
 }
 
 /// One entry or one timer: what its decisions bear, and where they begin.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 struct Unit {
     cause: Cause,
     traceparent: TraceParent,

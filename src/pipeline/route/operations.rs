@@ -14,7 +14,7 @@ use super::timers::{Handle, TimerKind};
 use super::{Division, NONE};
 
 /// What becomes of an agent's capacity when it loses a conversation.
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum Parting {
     /// It is free at once.
     Free,

@@ -38,7 +38,7 @@ impl Order {
 }
 
 /// Operations of several lists, in order.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 pub struct Ordered<'o> {
     lists: &'o [&'o Operations],
     places: &'o [(u32, u32)],

@@ -211,7 +211,7 @@ impl Profile {
 }
 
 /// Mixes words into a hash of contents that only serves to find equal ones; equality is decided by comparison.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Mixer(pub u64);
 
 impl Mixer {
@@ -238,7 +238,7 @@ pub struct Group {
 }
 
 /// All agents of a division.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Staff {
     /// By agent number.
     pub agents: Vec<Agent>,

@@ -67,13 +67,14 @@ struct DueKey {
 }
 
 /// What is due at the instant in hand.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Due {
     heap: BinaryHeap<Reverse<DueKey>>,
     handles: Vec<u32>,
 }
 
 /// Whose node of the wheel it is.
+#[derive(Debug)]
 pub struct Handle;
 
 impl Handle {

@@ -105,6 +105,7 @@ pub struct Served {
 }
 
 /// All classes of a division.
+#[derive(Debug)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,

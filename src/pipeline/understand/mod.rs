@@ -44,6 +44,7 @@ use value::Appraiser;
 pub const SHARDS: usize = 64;
 
 /// What is known of the conversations of some shards' customers.
+#[derive(Debug)]
 pub struct Understand {
     context: Context,
     parcel: Parcel,
@@ -53,6 +54,7 @@ pub struct Understand {
 }
 
 /// What every shard needs.
+#[derive(Debug)]
 struct Context {
     rules: Arc<Rules>,
     appraiser: Appraiser,
@@ -61,6 +63,7 @@ struct Context {
 }
 
 /// Every `parts`th shard.
+#[derive(Debug)]
 struct PartOfShards {
     parts: usize,
     /// Which of the parts it is.
@@ -71,7 +74,7 @@ struct PartOfShards {
 
 /// What the records of some shards refer to by number. One list for all of them: an agent answers customers of every
 /// shard, and a list in each would hold every name as often.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(crate) struct Texts {
     /// Names of agents whom customers had last, or prefer.
     agents: Names,
@@ -83,6 +86,7 @@ pub(crate) struct Texts {
 }
 
 /// All parts together.
+#[derive(Debug)]
 struct AllShards<'a>(Vec<&'a mut PartOfShards>);
 
 /// Where a customer's record lies, and the names of agents that it refers to.
@@ -107,7 +111,7 @@ impl Homes for AllShards<'_> {
 }
 
 /// A batch as this stage reads it.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 pub struct Sequence<'a> {
     /// The events.
     pub events: &'a Events,
@@ -118,7 +122,7 @@ pub struct Sequence<'a> {
 }
 
 /// An event in its place: what every step needs.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 pub(crate) struct Place<'a> {
     events: &'a Events,
     event: &'a Event,

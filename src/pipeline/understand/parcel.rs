@@ -11,7 +11,7 @@ use super::latest::Latest;
 use super::shard::Shard;
 
 /// What a customer leaves to another; used again and again, so that its lists keep their memory.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Parcel {
     customer: Customer,
     last_agent: Option<u64>,

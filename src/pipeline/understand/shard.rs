@@ -20,6 +20,7 @@ use super::{Context, Place, Texts};
 const PAGE_BITS: u32 = 10;
 
 /// A logical shard.
+#[derive(Debug)]
 pub struct Shard {
     pub(super) customers: Pages<Customer, PAGE_BITS>,
     pub(super) conversations: Pages<Conversation, PAGE_BITS>,

@@ -5,14 +5,14 @@ use crate::collections::pages::Pages;
 use super::customer::NONE;
 
 /// Lists of threads: linked entries of 32 bytes.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Threads {
     entries: Pages<Entry, 6>,
     /// Entries that are in no list.
     free: Vec<u32>,
 }
 
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 struct Entry {
     thread: u128,
     next: u32,

@@ -8,7 +8,7 @@ use crate::types::event::Event;
 use crate::types::{ChannelId, Millis, QueueId};
 
 /// What routes and value may look at.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug)]
 pub struct Facts<'a> {
     /// The contact.
     pub event: &'a Event,
@@ -29,6 +29,7 @@ pub struct Facts<'a> {
 }
 
 /// The rules, prepared: languages as keyed hashes, routes and replies by channel.
+#[derive(Debug)]
 pub struct Appraiser {
     rules: Arc<Rules>,
     routes: Choices,
@@ -38,6 +39,7 @@ pub struct Appraiser {
 }
 
 /// Conditions of which the first that holds is chosen.
+#[derive(Debug)]
 struct Choices {
     /// By condition: keyed hashes of `when.lang`.
     langs: Vec<Option<Vec<u64>>>,
@@ -46,6 +48,7 @@ struct Choices {
 }
 
 /// A form of a term.
+#[derive(Debug)]
 struct Form {
     /// Place in `Rules::terms`.
     term: u16,

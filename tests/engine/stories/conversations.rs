@@ -318,3 +318,17 @@ fn a_blocked_customers_conversation_is_closed_at_once() {
         ),
     );
 }
+
+#[test]
+fn the_agent_of_a_reply_or_resolve_is_not_looked_up() {
+    tell(
+        PLAIN,
+        "
+    +0s   contact chat id:1
+          -> opened c1
+    +2s   replied stranger c1
+    +3s   resolved stranger c1
+          -> closed c1 resolved first_response_ms=2000
+    ",
+    );
+}

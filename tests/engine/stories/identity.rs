@@ -337,3 +337,55 @@ fn an_id_follows_from_what_founded_it_and_from_nothing_else() {
         tell(&rules(""), &story);
     }
 }
+
+#[test]
+fn each_kind_has_its_normal_form() {
+    let kinds = "
+[conversation]
+continuity = \"0s\"
+[identity.kinds.tel]
+rank = 3
+form = \"phone\"
+region = \"GB\"
+[identity.kinds.post]
+rank = 4
+form = \"email\"
+fold_domains = [\"dots.test\"]
+[identity.kinds.nick]
+rank = 5
+form = \"handle\"
+";
+    tell(
+        &format!("{kinds}{PLAIN}"),
+        "
+    +0s   contact chat tel:020-7946-0958
+          -> opened c1 customer=@c1
+    +1s   contact chat tel:+442079460958     # E.164, by the region of the kind
+          -> opened c2 customer=@c1
+    +2s   contact chat post:Ada@Example.ORG
+          -> opened c3 customer=@c3
+    +3s   contact chat post:ada@example.org
+          -> opened c4 customer=@c3
+    +4s   contact chat post:a.da@example.org # dots count
+          -> opened c5 customer=@c5
+    +5s   contact chat post:a.da+shop@dots.test
+          -> opened c6 customer=@c6
+    +6s   contact chat post:ada@dots.test    # but not in this domain
+          -> opened c7 customer=@c6
+    +7s   contact chat nick:@STRASSE
+          -> opened c8 customer=@c8
+    +8s   contact chat nick:straße
+          -> opened c9 customer=@c8
+    +9s   contact chat nick:@@strasse        # one sign is dropped
+          -> opened c10 customer=@c10
+    +10s  contact chat mail:Ada              # opaque: as it is
+          -> opened c11 customer=@c11
+    +11s  contact chat mail:ada
+          -> opened c12 customer=@c12
+    +12s  contact chat tel:020-7946-0958 nick:ada
+          -> opened c13 customer=@c1
+    +13s  contact chat nick:ADA
+          -> opened c14 customer=@c1
+    ",
+    );
+}

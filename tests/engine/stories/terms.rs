@@ -253,3 +253,44 @@ continuity = \"0s\"
     ",
     );
 }
+
+#[test]
+fn what_binds_closer_and_what_is_near() {
+    let terms = "
+[terms.bound]
+any = 'a OR b AND c'
+[terms.near]
+any = 'x NEAR/2 y'
+[terms.phrase]
+any = '\"k l m*\"'
+[terms.start]
+any = 'pre*'
+[terms.without]
+any = 'p AND NOT (q NEAR/1 r)'
+[value]
+term = { bound = 1, near = 10, phrase = 100, start = 1000, without = 10000 }
+[conversation]
+continuity = \"0s\"
+";
+    let worth = [
+        ("a", 1),
+        ("b", 0),
+        ("c~b", 1),
+        ("x~y", 10),
+        ("y~o~x", 10), // either order
+        ("x~o~o~y", 0),
+        ("k~l~mother", 100),
+        ("k~o~l~m", 0),
+        ("PRE", 1_000),
+        ("prefixes", 1_000),
+        ("impre", 0),
+        ("p~q~o~r", 10_000),
+        ("r~q~p", 0),
+    ];
+    let contact = |(at, (text, value)): (usize, &(&str, i64))| {
+        let number = at + 1;
+        format!("+{number}s contact chat id:1 text={text}\n-> opened c{number} value={value}\n")
+    };
+    let story: String = worth.iter().enumerate().map(contact).collect();
+    tell(&rules(terms), &story);
+}

@@ -21,7 +21,7 @@ fn hits(searches: &[String], texts: &[&str]) -> Vec<Vec<u32>> {
     let mut scratch = Scratch::default();
     let search = |text: &&str| {
         let mut out = Vec::new();
-        terms.search(text, &mut scratch, &mut out);
+        terms.search(text.as_bytes(), &mut scratch, &mut out);
         out
     };
     texts.iter().map(search).collect()

@@ -5,6 +5,7 @@ use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::super::scan;
 use super::{Class, Listener, RANGES, TABLE, plain, words};
 
 /// Keeps what it is told.
@@ -34,7 +35,7 @@ impl Listener for Told {
 
 fn told(text: &str) -> (Vec<String>, bool) {
     let mut told = Told::default();
-    words(text, &mut String::new(), &mut told);
+    words(text.as_bytes(), &mut String::new(), &mut told);
     let words = told.words.into_iter().map(|word| String::from_utf8(word).expect("whole characters"));
     (words.collect(), told.again == 0)
 }
@@ -76,6 +77,20 @@ fn every_character_of_the_table() {
     assert!(!plain("e\u{301}".as_bytes(), &TABLE, &mut Told::default()));
 }
 
+/// What is told of a block by bits is what the table says of its bytes.
+#[test]
+fn ascii_by_bits() {
+    for byte in 0..0x80 {
+        let found = scan::texture(&[byte; scan::WINDOW]);
+        let told = [found.letters, found.parts, found.marks].map(|bits| bits == u64::MAX);
+        let class = TABLE[usize::from(byte)].class;
+        let is_part = matches!(class, Class::Letter | Class::Digit | Class::Joiner);
+        let is_mark = matches!(class, Class::MidLetter | Class::MidDigit | Class::MidEither);
+        assert_eq!(told, [class == Class::Letter, is_part, is_mark], "{byte:#x} {class:?}");
+        assert!(is_part || is_mark || class == Class::Other, "{byte:#x} {class:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
     #[test]
@@ -86,8 +101,19 @@ proptest! {
             "❤\u{fe0f}", "👍🏽", "\u{3000}", "。", "—", "…", "€", "א", "א'א", "م", "ไทย", "\u{2028}", "\r\n", "\u{202f}", "‿", "\u{2060}",
         ]), 0..20),
         tail in any::<String>(),
+        before in 0..140_usize,
     ) {
-        for text in [parts.concat(), parts.concat() + &tail, tail.clone()] {
+        // Words that begin and end anywhere in a window.
+        let filled = |word: &str, count: usize| [word.repeat(count).as_str(), &parts.concat()].concat();
+        for text in [
+            parts.concat(),
+            parts.concat() + &tail,
+            tail.clone(),
+            filled("a", before),
+            filled("ab ", before),
+            filled("é", before),
+            parts.join(" and then "),
+        ] {
             prop_assert_eq!(told(&text).0, expected(&text), "{:?}", text);
         }
     }

@@ -1,9 +1,10 @@
-//! The naive twin of finding, founding and merging: ordered maps, everything counted anew from the sets of identifiers.
+//! The naive twin of finding, founding, merging, unlinking and erasing: ordered maps, everything counted anew from the sets of identifiers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::collections::seeded::{Seeded, seeds};
+use crate::rules::BANS_OF_ONE;
 
 type Owned = BTreeSet<(u8, u128)>;
 
@@ -11,6 +12,7 @@ struct Person {
     id: CustomerId,
     owned: Owned,
     survivor: Option<usize>,
+    gone: bool,
 }
 
 struct Twin {
@@ -18,13 +20,22 @@ struct Twin {
     dedup: DedupRules,
     accepted: Vec<(u128, i64)>,
     people: Vec<Person>,
+    /// By identifier: from whom it was split off, the oldest first.
+    bans: BTreeMap<(u8, u128), Vec<usize>>,
     story: Story,
 }
 
 impl Twin {
     fn new(rules: &IdentityRules, dedup: &DedupRules) -> Twin {
         let (rules, dedup) = (rules.clone(), dedup.clone());
-        Twin { rules, dedup, accepted: Vec::new(), people: Vec::new(), story: Story::default() }
+        Twin {
+            rules,
+            dedup,
+            accepted: Vec::new(),
+            people: Vec::new(),
+            bans: BTreeMap::new(),
+            story: Story::default(),
+        }
     }
 
     fn tell(mut self, log: &Log) -> Story {
@@ -59,6 +70,8 @@ impl Twin {
                 Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key)))
             }
             CustomerUpdated | IdentityLinked => Err(IgnoreReason::NoIdentifier),
+            IdentityUnlinked => self.unlink(clock, event, &ranked),
+            CustomerErased => return self.erase(clock, event, &ranked),
             _ => match by_id {
                 Some(named) => named,
                 None => ranked.iter().find_map(|identifier| self.owner(*identifier)),
@@ -67,11 +80,75 @@ impl Twin {
         };
         match found {
             Err(reason) => Resolved::Ignored(reason),
-            Ok(person) => {
-                let kinds = self.people[person].owned.iter().fold(0, |mask, (kind, _)| mask | 1 << kind);
-                Resolved::Customer { index: person as u32, id: self.people[person].id, kinds }
-            }
+            Ok(person) => self.customer(person),
         }
+    }
+
+    fn customer(&self, person: usize) -> Resolved {
+        let kinds = self.people[person].owned.iter().fold(0, |mask, (kind, _)| mask | 1 << kind);
+        Resolved::Customer { index: person as u32, id: self.people[person].id, kinds }
+    }
+
+    fn unlink(&mut self, clock: Millis, event: &Event, ranked: &[(u8, u128)]) -> Result<usize, IgnoreReason> {
+        let named = ranked.first().and_then(|identifier| Some((*identifier, self.owner(*identifier)?)));
+        let (identifier, from) = named.ok_or(IgnoreReason::UnknownCustomer)?;
+        if self.people[from].owned.len() == 1 {
+            return Err(IgnoreReason::OnlyIdentifier);
+        }
+        let to = self.found(identifier.1);
+        self.people[from].owned.remove(&identifier);
+        self.people[to].owned.insert(identifier);
+        let mut sides = self.bans.remove(&identifier).unwrap_or_default();
+        sides.retain(|side| self.alive(*side).is_some_and(|root| root != from));
+        sides.push(from);
+        let first = sides.len().saturating_sub(BANS_OF_ONE);
+        self.bans.insert(identifier, sides.split_off(first));
+        let told = Told::Split(self.people[from].id, self.people[to].id);
+        self.story.told.push((clock, event.position, told));
+        Ok(from)
+    }
+
+    fn erase(&mut self, clock: Millis, event: &Event, ranked: &[(u8, u128)]) -> Resolved {
+        let owners: BTreeSet<usize> =
+            ranked.iter().filter_map(|identifier| self.owner(*identifier)).collect();
+        let mut tell = |told| self.story.told.push((clock, event.position, told));
+        let owner = match owners.len() {
+            0 => return Resolved::Ignored(IgnoreReason::UnknownCustomer),
+            1 => *owners.first().unwrap(),
+            _ => {
+                tell(Told::Ambiguous);
+                return Resolved::Told;
+            }
+        };
+        tell(Told::Erased(self.people[owner].id));
+        let resolved = self.customer(owner);
+        for identifier in std::mem::take(&mut self.people[owner].owned) {
+            self.bans.remove(&identifier);
+        }
+        for person in 0..self.people.len() {
+            self.people[person].gone |= self.root(person) == owner;
+        }
+        resolved
+    }
+
+    fn root(&self, person: usize) -> usize {
+        self.people[person].survivor.map_or(person, |survivor| self.root(survivor))
+    }
+
+    /// Who this customer has become, if they are still there.
+    fn alive(&self, person: usize) -> Option<usize> {
+        Some(self.root(person)).filter(|root| !self.people[*root].gone)
+    }
+
+    /// The worst identifier that leads back to whom it was split off from, and is all that the event has of its side.
+    fn banned(&self, rest: &[(u8, u128)], owners: &BTreeSet<usize>) -> Option<(u8, u128)> {
+        rest.iter().rev().copied().find(|identifier| {
+            let Some(owner) = self.owner(*identifier) else { return false };
+            let alone = rest.iter().filter(|other| self.owner(**other) == Some(owner)).count() == 1;
+            let leads_back =
+                |side: &usize| self.alive(*side).is_some_and(|root| root != owner && owners.contains(&root));
+            alone && self.bans.get(identifier).is_some_and(|sides| sides.iter().any(leads_back))
+        })
     }
 
     fn ranked(&self, identifiers: &[Identifier]) -> Vec<(u8, u128)> {
@@ -85,11 +162,7 @@ impl Twin {
     }
 
     fn by_id(&self, id: CustomerId) -> Option<usize> {
-        let mut person = self.people.iter().position(|person| person.id == id)?;
-        while let Some(survivor) = self.people[person].survivor {
-            person = survivor;
-        }
-        Some(person)
+        self.alive(self.people.iter().position(|person| person.id == id)?)
     }
 
     fn owner(&self, identifier: (u8, u128)) -> Option<usize> {
@@ -100,7 +173,7 @@ impl Twin {
         let bits = (hash >> 64) as u64;
         let generation = self.people.iter().filter(|person| person.id.hash == bits).count() as u32;
         let id = CustomerId { hash: bits, generation };
-        self.people.push(Person { id, owned: Owned::new(), survivor: None });
+        self.people.push(Person { id, owned: Owned::new(), survivor: None, gone: false });
         self.story.customers += 1;
         self.people.len() - 1
     }
@@ -126,6 +199,15 @@ impl Twin {
     }
 
     fn resolve(&mut self, clock: Millis, event: &Event, ranked: &[(u8, u128)]) -> usize {
+        if event.event_type == EventType::IdentityLinked {
+            let owners: BTreeSet<usize> =
+                ranked.iter().filter_map(|identifier| self.owner(*identifier)).collect();
+            for identifier in ranked {
+                let mut sides = self.bans.remove(identifier).unwrap_or_default();
+                sides.retain(|side| !owners.contains(&self.root(*side)));
+                self.bans.insert(*identifier, sides);
+            }
+        }
         let mut rest = ranked.to_vec();
         let mut aside: Vec<((u8, u128), RefusalReason)> = Vec::new();
         loop {
@@ -143,9 +225,14 @@ impl Twin {
             };
             let of_owners = owners.iter().flat_map(|owner| self.people[*owner].owned.iter().copied());
             let union: Owned = of_owners.chain(rest.iter().copied()).collect();
-            match self.too_large(&union) {
-                Some(reason) => aside.push((rest.pop().unwrap(), reason)),
-                None => {
+            let banned = if owners.len() > 1 { self.banned(&rest, &owners) } else { None };
+            match (self.too_large(&union), banned) {
+                (Some(reason), _) => aside.push((rest.pop().unwrap(), reason)),
+                (None, Some(banned)) => {
+                    rest.retain(|identifier| *identifier != banned);
+                    aside.push((banned, RefusalReason::Unlinked));
+                }
+                (None, None) => {
                     let absorbed: Vec<usize> = owners.into_iter().skip(1).collect();
                     for other in &absorbed {
                         self.people[*other].owned.clear();
@@ -202,17 +289,17 @@ fn random_log(random: &mut Seeded, pool: u64, length: usize) -> Log {
     let mut clock = 0;
     for _ in 0..length {
         clock += [0, 0, 1, 7][random.below(4) as usize];
-        let event_type = match random.below(10) {
+        let event_type = match random.below(12) {
             0..4 => EventType::ContactReceived,
-            4 => EventType::IdentityLinked,
-            5 => EventType::CustomerUpdated,
-            6 => EventType::AgentWrapped,
+            4..6 => EventType::IdentityLinked,
+            6 => EventType::CustomerUpdated,
+            7 => EventType::AgentWrapped,
+            8 => EventType::IdentityUnlinked,
+            9 if random.below(3) == 0 => EventType::CustomerErased,
             _ => EventType::ALL[random.below(EventType::ALL.len() as u64) as usize],
         };
-        // Who leaves is compared with the model, in whole logs.
-        let leaves = matches!(event_type, EventType::IdentityUnlinked | EventType::CustomerErased);
-        let event_type = if leaves { EventType::ContactReceived } else { event_type };
-        let count = [0, 1, 1, 2, 2, 3, 5, 9][random.below(8) as usize];
+        let most = if event_type == EventType::IdentityUnlinked { 1 } else { 9 };
+        let count = [0, 1, 1, 2, 2, 3, 5, 9][random.below(8) as usize].min(most);
         let identifiers: Vec<(u8, u64)> =
             (0..count).map(|_| (random.below(4) as u8, random.below(pool))).collect();
         let key = random.below(length as u64);
@@ -236,7 +323,7 @@ fn random_log(random: &mut Seeded, pool: u64, length: usize) -> Log {
 
 #[test]
 fn tells_what_its_twin_tells_at_every_batch_size() {
-    let mut told = 0;
+    let mut told = [0; 6];
     for seed in 0..seeds(60) {
         let mut random = Seeded(seed);
         let pool = [3, 8, 30, 200][seed as usize % 4];
@@ -248,7 +335,16 @@ fn tells_what_its_twin_tells_at_every_batch_size() {
         };
         let dedup = dedup([0, 100, 1_000_000][seed as usize / 3 % 3], [5, 1_000][seed as usize % 2]);
         let expected = Twin::new(&rules, &dedup).tell(&log);
-        told += expected.told.len();
+        for (_, _, one) in &expected.told {
+            told[match one {
+                Told::Refused(_, _, RefusalReason::Unlinked) => 0,
+                Told::Refused(..) => 1,
+                Told::Ambiguous => 2,
+                Told::Split(..) => 3,
+                Told::Erased(_) => 4,
+                Told::Merged(..) => 5,
+            }] += 1;
+        }
         for size in [1, 7, 1_000] {
             let story = log.story(&mut Identify::with(&rules, &dedup, Bounds::RULES), size);
             for (row, (one, other)) in story.rows.iter().zip(&expected.rows).enumerate() {
@@ -257,5 +353,8 @@ fn tells_what_its_twin_tells_at_every_batch_size() {
             assert_eq!(story, expected, "seed {seed}, size {size}");
         }
     }
-    assert!(told > 500, "the logs hold refusals and merges: {told}");
+    assert!(
+        told.iter().all(|count| *count > 20),
+        "bans, refusals, ambiguous ones, splits, erasures, merges: {told:?}"
+    );
 }
