@@ -187,10 +187,6 @@ impl Report {
         }
     }
 
-    /// Accepted events that this version does not carry out.
-    pub fn unsupported(&self) -> u64 {
-        self.ignored.get(IgnoreReason::Unsupported.word()).and_then(Value::as_u64).unwrap_or(0)
-    }
 }
 
 impl Latency {

@@ -11,7 +11,7 @@ use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
 use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
-use crate::rules::{Rules, StepAction, Strategy};
+use crate::rules::{Renumbering, Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
 
@@ -85,6 +85,8 @@ pub struct Agent {
     load: [u16; CHANNELS_MAX],
     /// Most of each.
     capacity: [u16; CHANNELS_MAX],
+    /// Whether its definition names a budget; else it is the division's.
+    pub own_budget: bool,
     /// Slots of the conversations that it has or was offered.
     pub holds: Few<u32, HOLDS>,
     /// Its wrap-ups.
@@ -117,6 +119,7 @@ impl Agent {
             known_idle: false,
             load: [0; CHANNELS_MAX],
             capacity: [0; CHANNELS_MAX],
+            own_budget: false,
             holds: Few::default(),
             wrap_ups: Few::default(),
             offline_since: Millis::MAX,
@@ -128,6 +131,22 @@ impl Agent {
         self.capacity = Default::default();
         for (channel, most) in named {
             self.capacity[channel.at()] = most.min(u32::from(u16::MAX)) as u16;
+        }
+        (0..CHANNELS_MAX).for_each(|channel| self.note_load(channel));
+    }
+
+    /// Channels have other numbers; what it could do on one that is gone, it can no more.
+    fn carry_channels(&mut self, numbers: &Renumbering) {
+        let (load, capacity) = (std::mem::take(&mut self.load), std::mem::take(&mut self.capacity));
+        for (from, (load, capacity)) in load.into_iter().zip(capacity).enumerate() {
+            if let Some(to) = numbers.channel_at(from) {
+                (self.load[to.at()], self.capacity[to.at()]) = (load, capacity);
+            } else {
+                assert!(load == 0, "a channel in use stays");
+            }
+        }
+        for wrap_up in self.wrap_ups.iter_mut() {
+            wrap_up.channel = numbers.channel(wrap_up.channel).expect("a channel in use stays");
         }
         (0..CHANNELS_MAX).for_each(|channel| self.note_load(channel));
     }
@@ -184,9 +203,30 @@ pub struct Profile {
     pub langs: Vec<u64>,
     /// Ascending by (rank, queue).
     pub queues: Vec<Serves>,
+    /// They are all queues of the division, whatever these are: its definition names none.
+    pub all: bool,
 }
 
 impl Profile {
+    /// Serves every queue of a division, as one whose definition names none does.
+    pub fn serve_all(&mut self, rules: &Rules, division: DivisionId) {
+        let all = rules.divisions[division.at()].queues.iter();
+        self.queues.extend(all.map(|queue| Serves { rank: 1, queue: *queue, delay: DurationMs::ZERO }));
+    }
+
+    /// The same definition under other rules.
+    fn carried(&self, rules: &Rules, division: DivisionId, numbers: &Renumbering) -> Profile {
+        let mut carried = Profile { queues: Vec::new(), ..self.clone() };
+        if self.all {
+            carried.serve_all(rules, division);
+        } else {
+            let to = |serves: &Serves| Some(Serves { queue: numbers.queue(serves.queue)?, ..*serves });
+            carried.queues.extend(self.queues.iter().filter_map(to));
+        }
+        carried.queues.sort_unstable_by_key(|serves| (serves.rank, serves.queue));
+        carried
+    }
+
     /// How it serves a queue, if it does.
     #[inline]
     pub fn serves(&self, queue: QueueId) -> Option<Serves> {
@@ -200,7 +240,7 @@ impl Profile {
     }
 
     fn hash(&self) -> u64 {
-        let mut hash = Mixer::default();
+        let mut hash = Mixer(u64::from(self.all));
         self.skills.iter().for_each(|(key, level)| hash.add(key ^ u64::from(*level) << 56));
         self.langs.iter().for_each(|key| hash.add(*key));
         self.queues.iter().for_each(|s| {
@@ -327,6 +367,35 @@ impl Staff {
             group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
         }
+    }
+
+    /// The same agents under other rules, in no group yet. What they have used is for the caller to add up.
+    pub fn adopt(&mut self, before: &Rules, rules: &Rules, division: DivisionId, numbers: &Renumbering) {
+        let former = std::mem::replace(self, Staff::new(rules, division));
+        (self.names, self.by_name, self.agents) = (former.names, former.by_name, former.agents);
+        let goes_round = |at: usize| before.queues[at].strategy == Strategy::RoundRobin;
+        let offers = former.last_offers.into_iter().enumerate();
+        let offers = offers.map(|(at, offers)| if goes_round(at) { offers } else { Pages::new() }).collect();
+        self.last_offers = numbers.carry_queues(offers, rules.queues.len(), Pages::new);
+        self.ramp = former.ramp.carried(rules.divisions[division.at()].ramp);
+        let budget = rules.divisions[division.at()].agents_budget;
+        for number in 0..self.agents.len() {
+            let agent = &mut self.agents[number];
+            agent.carry_channels(numbers);
+            agent.group = NONE;
+            agent.budget = if agent.own_budget { agent.budget } else { budget };
+            let profile = std::mem::replace(&mut agent.profile, NONE);
+            if profile != NONE {
+                let carried = former.profiles[profile as usize].carried(rules, division, numbers);
+                let (profile, _) = self.intern(&carried);
+                self.take_profile(number as u32, profile);
+            }
+        }
+    }
+
+    /// What an agent has used of its budget, from nothing.
+    pub fn count_used(&mut self, agent: u32, held: impl Iterator<Item = ChannelId>) {
+        self.agents[agent as usize].used = held.map(|channel| self.weights[channel.at()]).sum();
     }
 
     /// The number of an agent that is known.

@@ -316,7 +316,7 @@ impl Division {
     fn warn(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
         let objective = conversation.alarmed(self.clock, true).expect("a warning is due");
-        let (percent, due) = conversation.warn(objective, self.clock, &self.rules);
+        let (percent, due) = conversation.warn(objective, self.clock, &self.targets);
         self.decide(slot, Body::Warning { objective, due, percent });
     }
 

@@ -149,6 +149,12 @@ impl Waiting {
         }
     }
 
+    /// Nothing waits, under other rules; sets of skills keep their numbers.
+    pub fn adopt(&mut self, rules: &Rules, skill_key: impl Fn(&str) -> u64) {
+        let former = std::mem::replace(self, Waiting::new(rules, skill_key));
+        (self.skill_sets, self.skill_table) = (former.skill_sets, former.skill_table);
+    }
+
     /// The number of a set of skills; `NONE` for the empty set. `skills` is sorted in place.
     pub fn skill_set(&mut self, skills: &mut [(u64, u8)]) -> u32 {
         if skills.is_empty() {

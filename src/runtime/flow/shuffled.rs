@@ -17,6 +17,7 @@ pub struct Shuffled<C> {
     batches: Vec<Batch>,
     plan: Plan,
     tools: Tools,
+    rules: Arc<Rules>,
     choose: C,
 }
 
@@ -37,6 +38,7 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
             batches: (0..room.max(1)).map(|_| Batch::new(parts, divisions)).collect(),
             plan: Plan::new(parts, divisions),
             tools: Tools::new(rules, key, tenant),
+            rules: rules.clone(),
             choose,
         }
     }
@@ -74,6 +76,11 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
     pub fn collect(&mut self, into: &mut Finished) -> Option<Result<(), Jump>> {
         let batch = self.plan.leave()?;
         Some(self.batches[batch as usize % self.batches.len()].take(into))
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// What was counted so far, no batch being under way.
