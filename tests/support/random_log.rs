@@ -33,7 +33,7 @@ pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
         model: Model::new(compiled(&toml), &HashKey::PUBLIC, "local"),
         rules: toml.clone(),
         has_changed: false,
-        changes: dice.pick(&[&0, &0, &3, &10]).to_owned(),
+        changes: dice.pick(&[&0, &0, &0, &2, &6]).to_owned(),
         time: START,
         lines: Vec::new(),
         live: BTreeMap::new(),
