@@ -128,6 +128,11 @@ impl Model {
         self.fire(clock);
     }
 
+    /// The rules in force, and the tenant's keys under them.
+    pub fn rules(&self) -> (&Arc<Rules>, &Keys) {
+        (&self.rules, &self.keys)
+    }
+
     /// The clock of the last entry.
     pub fn clock(&self) -> Millis {
         self.clock.time()
