@@ -45,7 +45,7 @@ pub fn run(which: Which, config: &Path, rules: Option<&Path>, out: Option<&Path>
             walk(engine, true, &config, &rules, &mut taken)?
         }
         Which::Model => {
-            let engine = ModelMachine::of_tenant(rules.clone(), &key, &config.tenant);
+            let engine = ModelMachine::of_tenant(&rules, &key, &config.tenant);
             walk(engine, false, &config, &rules, &mut taken)?
         }
     };

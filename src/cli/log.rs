@@ -117,7 +117,8 @@ impl LogArguments {
             stage_nanos: machine.stage_nanos(),
         };
         let blank_lines = source.log.blank_lines();
-        let report = Report::new(&machine.rules(), &machine.tally(), &sink.counts, blank_lines, &spent, output_hash);
+        let report =
+            Report::new(&machine.rules(), &machine.tally(), &sink.counts, blank_lines, &spent, output_hash);
         let text = serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n";
         if let Some(path) = &self.report {
             write_report(path, &text)?;

@@ -112,12 +112,12 @@ impl Machine for EngineMachine {
 
 impl ModelMachine {
     /// A model that has seen nothing.
-    pub fn new(rules: Rules) -> ModelMachine {
+    pub fn new(rules: &Rules) -> ModelMachine {
         ModelMachine::of_tenant(rules, &HashKey::PUBLIC, TENANT)
     }
 
     /// The same for a tenant of its own name and key.
-    pub fn of_tenant(rules: Rules, key: &HashKey, tenant: &str) -> ModelMachine {
+    pub fn of_tenant(rules: &Rules, key: &HashKey, tenant: &str) -> ModelMachine {
         ModelMachine {
             model: Model::new(rules.clone(), key, tenant),
             tenant: tenant.to_owned(),

@@ -186,7 +186,6 @@ impl Report {
             output_hash: output_hash.map(|hash| format!("{hash:032x}")),
         }
     }
-
 }
 
 impl Latency {

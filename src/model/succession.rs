@@ -13,9 +13,7 @@ use super::timers::{Timer, Timers};
 use super::understand::{Context, Understand, keep_last};
 use super::{Applied, Model};
 use crate::rules::{self, Renumbering, Rules, Strategy, Uses};
-use crate::types::{
-    Cause, ConversationId, DivisionId, DurationMs, IgnoreReason, Millis, QueueId,
-};
+use crate::types::{Cause, ConversationId, DivisionId, DurationMs, IgnoreReason, Millis, QueueId};
 
 /// One change: from which rules, and what becomes of their numbers.
 #[derive(Debug)]
@@ -174,9 +172,9 @@ impl Division {
             .filter_map(|(queue, gaps)| Some((by_queue(&queue)?, gaps)))
             .collect();
         let served = std::mem::take(&mut self.served.0);
-        self.served.0 =
-            served.iter().filter_map(|(queue, count)| Some((by_queue(queue)?, *count))).collect();
-        self.served.1 -= served.iter().filter(|(q, _)| by_queue(q).is_none()).map(|(_, count)| count).sum::<u64>();
+        self.served.0 = served.iter().filter_map(|(queue, count)| Some((by_queue(queue)?, *count))).collect();
+        self.served.1 -=
+            served.iter().filter(|(q, _)| by_queue(q).is_none()).map(|(_, count)| count).sum::<u64>();
         self.arm_all(moment);
         self.takeable = self.waiting.clone();
     }
@@ -251,9 +249,8 @@ impl Agent {
         let capacity = std::mem::take(&mut self.capacity).into_iter();
         self.capacity = capacity.filter_map(|(c, most)| Some((numbers.channel(c)?, most))).collect();
         let queues = self.queues.take();
-        self.queues = queues.map(|list| {
-            list.into_iter().filter_map(|(q, entry)| Some((numbers.queue(q)?, entry))).collect()
-        });
+        self.queues = queues
+            .map(|list| list.into_iter().filter_map(|(q, entry)| Some((numbers.queue(q)?, entry))).collect());
         // Of a queue that did not go round robin nobody kept who was offered something.
         let went_round = |queue: QueueId| change.from.queues[queue.at()].strategy == Strategy::RoundRobin;
         let offers: BTreeMap<QueueId, Millis> = std::mem::take(&mut self.last_offer);

@@ -26,10 +26,10 @@ use crate::types::position::Jump;
 use crate::types::record::Record;
 use crate::types::{DivisionId, DurationMs, Floor, Millis, Tally};
 
+use change::{Changed, Stages};
 use decode::{Decoder, Limits};
 use emit::Emitter;
 use route::Division;
-use change::{Changed, Stages};
 use sequence::{Cut, Sequenced, Sequencer};
 use understand::Understand;
 
@@ -252,7 +252,7 @@ impl Pipeline {
         let Ok(Changed { rules, added }) = stages.change(&text, self.decoder.keys(), by) else { return };
         self.divisions.extend(added);
         self.batch.operations.resize_with(self.divisions.len(), Operations::default);
-        self.decoder.adopt(rules.clone());
+        self.decoder.adopt(&rules);
         self.emitter = self.emitter.under(&rules);
         self.rules = rules;
     }

@@ -60,7 +60,10 @@ impl fmt::Display for Refusal {
                 write!(f, "the {what} `{name}` is not declared, but in use by {count} {users}")
             }
             Refusal::DivisionGone(name) => {
-                write!(f, "the division `{name}` is not declared; a division stays, if need be without queues")
+                write!(
+                    f,
+                    "the division `{name}` is not declared; a division stays, if need be without queues"
+                )
             }
         }
     }

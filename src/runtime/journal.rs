@@ -272,8 +272,11 @@ mod tests {
         let mut input = Input { topic: "t".into(), partition: 0, first: 0, types: None };
         let rules = 1 << EventType::RulesChanged as u32;
         assert_eq!(input.allowed(), ALL_TYPES & !rules);
-        input.types =
-            Some(["contact.received", "conversation.resolved", "rules.changed"].map(|name| format!("trunkline.{name}")).into());
+        input.types = Some(
+            ["contact.received", "conversation.resolved", "rules.changed"]
+                .map(|name| format!("trunkline.{name}"))
+                .into(),
+        );
         let bits = |event: EventType| 1 << event as u32;
         assert_eq!(input.allowed(), bits(EventType::ContactReceived) | bits(EventType::ConversationResolved));
     }

@@ -108,9 +108,9 @@ impl Decoder {
     }
 
     /// By one tenant's other rules from now on.
-    pub fn adopt(&mut self, rules: Arc<Rules>) {
+    pub fn adopt(&mut self, rules: &Arc<Rules>) {
         let Decoder { tables, .. } = self;
-        *self = Decoder::new(rules.clone(), tables.keys.under(&rules), tables.limits);
+        *self = Decoder::new(rules.clone(), tables.keys.under(rules), tables.limits);
     }
 
     fn decode_from(&mut self, first: usize, events: &mut Events) {

@@ -132,7 +132,8 @@ impl Emitter {
             }
             let scratch = &mut room(scratch, needed)[waiting..];
             let all = scratch.len();
-            let mut line = Line { clockface, pieces, queues, channels, kinds, kinds_by_rank, templates, batch };
+            let mut line =
+                Line { clockface, pieces, queues, channels, kinds, kinds_by_rank, templates, batch };
             waiting += all - line.decision(Pen::new(scratch), number, decision).left();
             out.end_after(waiting, stream_of(&decision.body));
         }

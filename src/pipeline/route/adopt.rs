@@ -149,7 +149,8 @@ impl Division {
         }
         for number in 0..self.staff.agents.len() as u32 {
             let agent = &self.staff.agents[number as usize];
-            let counts = |slot: &&u32| !self.extras.of(&self.book[**slot]).is_some_and(|extra| extra.released);
+            let counts =
+                |slot: &&u32| !self.extras.of(&self.book[**slot]).is_some_and(|extra| extra.released);
             let holds = agent.holds.iter().filter(counts).map(|slot| self.book[*slot].channel);
             let held: Vec<ChannelId> = holds.chain(agent.wrap_ups.iter().map(|w| w.channel)).collect();
             self.staff.count_used(number, held.into_iter());

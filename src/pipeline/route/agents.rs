@@ -6,7 +6,8 @@ use crate::types::operation::{Operation, Operations, WrappedBy};
 use crate::types::{DivisionId, IgnoreReason};
 
 use super::Division;
-use super::staff::{Profile, Serves, WrapUp};
+use super::profile::{Profile, Serves};
+use super::staff::WrapUp;
 
 impl Division {
     pub(super) fn agent_updated(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {

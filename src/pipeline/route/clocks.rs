@@ -90,7 +90,8 @@ impl Targets {
             into.former.push((target.clone(), calendar.clone()));
             into.former.len() - 1
         });
-        service.former = u16::try_from(place).expect("fewer than 65,535 targets of former rules are under way");
+        service.former =
+            u16::try_from(place).expect("fewer than 65,535 targets of former rules are under way");
     }
 }
 

@@ -26,6 +26,7 @@ mod matching;
 mod operations;
 mod order;
 mod orders;
+mod profile;
 mod queueing;
 mod ramp;
 mod relaxation;

@@ -12,7 +12,8 @@ use crate::types::{
 use super::conversation::{Conversation, State};
 use super::operations::Parting;
 use super::orders::Moved;
-use super::staff::{Agent, Presence, Profile};
+use super::profile::Profile;
+use super::staff::{Agent, Presence};
 use super::{Division, NONE, Unit};
 
 /// Kinds of deadlines in the order in which they fire. `Knee` has no effect outside: what passes a knee of its

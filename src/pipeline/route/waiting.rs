@@ -18,8 +18,9 @@ use crate::rules::{Curve, Rules, Segment, Strategy};
 use crate::types::{ChannelId, DurationMs, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
+use super::profile::{Mixer, Profile, Serves};
 use super::relaxation::Relaxation;
-use super::staff::{Mixer, Profile, Serves, Staff};
+use super::staff::Staff;
 use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.

@@ -76,16 +76,16 @@ impl Shard {
         let Change { before, rules, numbers, clock } = change;
         let (kept, window) = (rules.conversation.attempts_kept as usize, rules.conversation.attempts_window);
         self.blocks.widen(kept);
-        if kept != self.kept
-            || window > self.window
-            || !numbers.keeps_channels()
-            || !numbers.keeps_tiers()
-        {
+        if kept != self.kept || window > self.window || !numbers.keeps_channels() || !numbers.keeps_tiers() {
             let since = clock.minus(before.conversation.attempts_window);
             for local in 0..self.customers.len() {
                 let customer: &mut Customer = &mut self.customers[local];
                 customer.forget_attempts(since, &mut self.blocks);
-                customer.carry_attempts(|channel: ChannelId| numbers.channel(channel), kept, &mut self.blocks);
+                customer.carry_attempts(
+                    |channel: ChannelId| numbers.channel(channel),
+                    kept,
+                    &mut self.blocks,
+                );
                 customer.carry_tier(|tier| numbers.tier(tier));
             }
         }

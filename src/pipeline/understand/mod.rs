@@ -262,9 +262,9 @@ impl Context {
         let local = local_of(index);
         shard.meet(local, place.clock);
         match place.event.event_type {
-            EventType::ContactReceived | EventType::CallbackRequested => shard
-                .contact(place, local, (id, kinds), self, texts, out)
-                .map_err(|()| IgnoreReason::NoQueue),
+            EventType::ContactReceived | EventType::CallbackRequested => {
+                shard.contact(place, local, (id, kinds), self, texts, out).map_err(|()| IgnoreReason::NoQueue)
+            }
             EventType::CustomerUpdated => {
                 shard.update_profile(place, local, self, texts);
                 Ok(())

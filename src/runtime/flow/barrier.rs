@@ -82,7 +82,7 @@ impl States {
         // What refuses it is counted.
         let Ok(Changed { rules, added }) = changed else { return };
         self.divisions.extend(added.into_iter().map(std::sync::Mutex::new));
-        tools.decoder.adopt(rules.clone());
+        tools.decoder.adopt(&rules);
         tools.emitter = tools.emitter.under(&rules);
     }
 }
@@ -108,9 +108,8 @@ type Aside = (Lines, Lines, Vec<Lines>);
 impl Batch {
     fn set_aside(&mut self) -> Aside {
         let (rejected, identity) = std::mem::take(self.identity.get_mut().expect(UNLOCKED));
-        let lines = |back: &mut std::sync::Mutex<Back>| {
-            std::mem::take(&mut back.get_mut().expect(UNLOCKED).lines)
-        };
+        let lines =
+            |back: &mut std::sync::Mutex<Back>| std::mem::take(&mut back.get_mut().expect(UNLOCKED).lines);
         (rejected, identity, self.back.iter_mut().map(lines).collect())
     }
 

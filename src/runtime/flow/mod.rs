@@ -198,7 +198,8 @@ impl<M: Meter> Flow<M> {
     /// states change, what stands behind the change is done on this thread, and others begin.
     #[cold]
     fn change_rules(&mut self) {
-        let meters = self.end().into_iter().map(|meter| meter.expect("a thread at rest ends in peace")).collect();
+        let meters =
+            self.end().into_iter().map(|meter| meter.expect("a thread at rest ends in peace")).collect();
         let Flow { shared, tools, meter, .. } = self;
         let shared = Arc::get_mut(shared).expect("no other thread is left");
         let desk = shared.desk.get_mut().expect(UNLOCKED);

@@ -85,7 +85,9 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
                 return None;
             }
             let mut batches = in_order(&mut self.batches, numbers);
-            let run = |states: &States, task, batch: &Batch, tools: &mut Tools| states.run(task, batch, tools).joins;
+            let run = |states: &States, task, batch: &Batch, tools: &mut Tools| {
+                states.run(task, batch, tools).joins
+            };
             self.states.finish(&mut batches, &mut self.tools, run);
             let divisions = self.states.divisions.len();
             self.batches.iter_mut().for_each(|batch| batch.widen(divisions));

@@ -66,7 +66,8 @@ fn varied(dice: &mut Dice, current: &str) -> String {
         text = text.replace(&format!("\"{queue}\""), &format!("\"{other}\""));
     }
     if dice.percent(40) {
-        let more = dice.pick(&["", "strategy = \"round_robin\"\n", "accept = \"auto\"\n", "affinity = \"20s\"\n"]);
+        let more =
+            dice.pick(&["", "strategy = \"round_robin\"\n", "accept = \"auto\"\n", "affinity = \"20s\"\n"]);
         text = in_front_of_routes(&text, &format!("[queues.a0]\ndivision = \"east\"\n{more}"));
         text = in_front_of_routes(&text, "[[routes]]\nwhen = { channel = [\"chat\"] }\nqueue = \"a0\"\n");
     }
