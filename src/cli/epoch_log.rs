@@ -45,11 +45,12 @@ pub fn run(which: Which, config: &Path, rules: Option<&Path>, out: Option<&Path>
             walk(engine, true, &config, &rules, &mut taken)?
         }
         Which::Model => {
-            let engine = ModelMachine::of_tenant(rules.clone(), &key, &config.tenant);
+            let engine = ModelMachine::of_tenant(&rules, &key, &config.tenant);
             walk(engine, false, &config, &rules, &mut taken)?
         }
     };
-    let hash = taken.files.map(StreamFiles::finish).transpose()?;
+    let divisions: Vec<String> = rules.divisions.iter().map(|division| division.name.clone()).collect();
+    let hash = taken.files.map(|files| files.finish(&divisions)).transpose()?;
     let outputs: serde_json::Map<String, serde_json::Value> =
         Stream::ALL.iter().map(|s| (s.word().to_owned(), taken.outputs[*s as usize].into())).collect();
     let result = serde_json::json!({

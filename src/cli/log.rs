@@ -107,7 +107,8 @@ impl LogArguments {
             Stopped::Source(error) | Stopped::Sink(error) => Failure::from(error),
             Stopped::Jump(jump) => self.jumped(jump),
         })?;
-        let output_hash = sink.files.map(StreamFiles::finish).transpose()?;
+        let divisions = machine.divisions();
+        let output_hash = sink.files.map(|files| files.finish(&divisions)).transpose()?;
         let spent = Spent {
             wall_nanos,
             threads: machine.threads(),
@@ -116,7 +117,8 @@ impl LogArguments {
             stage_nanos: machine.stage_nanos(),
         };
         let blank_lines = source.log.blank_lines();
-        let report = Report::new(rules, &machine.tally(), &sink.counts, blank_lines, &spent, output_hash);
+        let report =
+            Report::new(&machine.rules(), &machine.tally(), &sink.counts, blank_lines, &spent, output_hash);
         let text = serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n";
         if let Some(path) = &self.report {
             write_report(path, &text)?;

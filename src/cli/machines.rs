@@ -5,7 +5,7 @@ use crate::model::output::encode;
 use crate::model::{Model, decode};
 use crate::pipeline::Stage;
 use crate::rules::Rules;
-use crate::rules::keys::{HashKey, Keys};
+use crate::rules::keys::HashKey;
 use crate::runtime::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter, Threads};
 use crate::runtime::gauges::Readings;
@@ -29,10 +29,10 @@ pub struct EngineMachine {
 pub struct ModelMachine {
     model: Model,
     tenant: String,
-    rules: Rules,
-    keys: Keys,
+    /// Names of divisions, in the order in which they came.
+    divisions: Vec<String>,
     max_jump: Option<DurationMs>,
-    /// Outputs so far by division, the last of identify.
+    /// Outputs so far: of identify, then by division.
     numbers: Vec<u64>,
     /// Of the batch that is submitted and not collected.
     submitted: Option<(Output, Result<(), Jump>)>,
@@ -93,6 +93,14 @@ impl Machine for EngineMachine {
         self.flow.tally()
     }
 
+    fn rules(&self) -> Arc<Rules> {
+        self.flow.rules().clone()
+    }
+
+    fn divisions(&self) -> Vec<String> {
+        self.flow.rules().divisions.iter().map(|division| division.name.clone()).collect()
+    }
+
     fn threads(&self) -> usize {
         self.flow.threads()
     }
@@ -104,20 +112,19 @@ impl Machine for EngineMachine {
 
 impl ModelMachine {
     /// A model that has seen nothing.
-    pub fn new(rules: Rules) -> ModelMachine {
+    pub fn new(rules: &Rules) -> ModelMachine {
         ModelMachine::of_tenant(rules, &HashKey::PUBLIC, TENANT)
     }
 
     /// The same for a tenant of its own name and key.
-    pub fn of_tenant(rules: Rules, key: &HashKey, tenant: &str) -> ModelMachine {
+    pub fn of_tenant(rules: &Rules, key: &HashKey, tenant: &str) -> ModelMachine {
         ModelMachine {
             model: Model::new(rules.clone(), key, tenant),
             tenant: tenant.to_owned(),
-            keys: Keys::new(key, &rules),
             max_jump: None,
             numbers: vec![0; rules.divisions.len() + 1],
             submitted: None,
-            rules,
+            divisions: rules.divisions.iter().map(|division| division.name.clone()).collect(),
         }
     }
 
@@ -125,8 +132,8 @@ impl ModelMachine {
     fn jump(&self, record: &Record<'_>) -> Option<Jump> {
         let most = self.max_jump?;
         let mut clock = Machine::clock(self);
-        for (position, decoded) in decode::decode_record(record, &self.rules, &self.keys, &Limits::default())
-        {
+        let (rules, keys) = self.model.rules();
+        for (position, decoded) in decode::decode_record(record, rules, keys, &Limits::default()) {
             let Ok(event) = decoded else { continue };
             if let Some(from) = clock.filter(|clock| event.recorded.since(*clock) > most) {
                 return Some(Jump { position, from, to: event.recorded });
@@ -140,24 +147,30 @@ impl ModelMachine {
     fn collect_latest(&mut self, out: &mut Output) {
         for output in self.model.latest() {
             let stream = output.stream();
-            let identity = self.rules.divisions.len();
-            let division = output.division().map_or(identity, |name| {
-                self.rules.division(name).expect("the model names divisions of its rules").at()
+            let division = output.division().map(|name| {
+                let known = self.divisions.iter().position(|other| other == name);
+                known.unwrap_or_else(|| {
+                    self.divisions.push(name.to_owned());
+                    self.divisions.len() - 1
+                })
             });
+            self.numbers.resize(self.divisions.len() + 1, 0);
+            out.divisions.resize_with(self.divisions.len(), Lines::default);
+            let number = &mut self.numbers[division.map_or(0, |division| division + 1)];
             let lines: &mut Lines = match stream {
                 Stream::Rejected => &mut out.rejected,
                 Stream::Customers => &mut out.identity,
-                _ => &mut out.divisions[division],
+                _ => &mut out.divisions[division.expect("other outputs are a division's")],
             };
-            self.numbers[division] += u64::from(stream != Stream::Rejected);
-            lines.bytes.extend_from_slice(encode(&self.tenant, self.numbers[division], output).as_bytes());
+            *number += u64::from(stream != Stream::Rejected);
+            lines.bytes.extend_from_slice(encode(&self.tenant, *number, output).as_bytes());
             lines.end(stream);
         }
     }
 
     fn empty(&self, out: &mut Output) {
         out.clear();
-        out.divisions.resize_with(self.rules.divisions.len(), Lines::default);
+        out.divisions.resize_with(self.divisions.len(), Lines::default);
     }
 }
 
@@ -204,6 +217,14 @@ impl Machine for ModelMachine {
         self.model.tally().clone()
     }
 
+    fn rules(&self) -> Arc<Rules> {
+        self.model.rules().0.clone()
+    }
+
+    fn divisions(&self) -> Vec<String> {
+        self.divisions.clone()
+    }
+
     fn stage_nanos(&self) -> [u64; 5] {
         [0; 5]
     }
@@ -247,7 +268,7 @@ impl Engine for ModelMachine {
     }
 
     fn divisions(&self) -> Vec<String> {
-        self.rules.divisions.iter().map(|division| division.name.clone()).collect()
+        self.divisions.clone()
     }
 
     fn read(&self, readings: &mut Readings) {

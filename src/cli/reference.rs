@@ -29,6 +29,6 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
         return Err(super::run::no_kafka());
     }
     let rules = arguments.log.rules()?;
-    let mut machine = ModelMachine::new(rules.clone());
+    let mut machine = ModelMachine::new(&rules);
     arguments.log.run(&rules, &mut machine, &mut FullSpeed, json)
 }

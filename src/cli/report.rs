@@ -186,11 +186,6 @@ impl Report {
             output_hash: output_hash.map(|hash| format!("{hash:032x}")),
         }
     }
-
-    /// Accepted events that this version does not carry out.
-    pub fn unsupported(&self) -> u64 {
-        self.ignored.get(IgnoreReason::Unsupported.word()).and_then(Value::as_u64).unwrap_or(0)
-    }
 }
 
 impl Latency {

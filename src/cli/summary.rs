@@ -17,12 +17,6 @@ pub fn of(report: &Report) -> String {
     rows(&mut text, &report.rejected);
     row(&mut text, "ignored", report.ignored.values().filter_map(Value::as_u64).sum());
     rows(&mut text, &report.ignored);
-    if report.unsupported() > 0 {
-        let count = grouped(report.unsupported());
-        text.push_str(&format!(
-            "!! {count} events ask for what this version does not carry out yet; they had no effect !!\n"
-        ));
-    }
     row(&mut text, "customers founded", report.customers);
     row(&mut text, "customers absorbed", report.absorbed);
     row(&mut text, "identifiers split off", report.split);

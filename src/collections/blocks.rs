@@ -26,6 +26,21 @@ impl<T: Copy + Default> Blocks<T> {
         Blocks { stride: stride.max(1), pages: Vec::new(), len: 0, free: Vec::new() }
     }
 
+    /// Blocks of at least `stride` entries from now on; those handed out keep their numbers and what they hold.
+    pub fn widen(&mut self, stride: usize) {
+        if stride <= self.stride {
+            return;
+        }
+        for page in &mut self.pages {
+            let mut wider = vec![T::default(); PAGE * stride].into_boxed_slice();
+            for (to, from) in wider.chunks_exact_mut(stride).zip(page.chunks_exact(self.stride)) {
+                to[..self.stride].copy_from_slice(from);
+            }
+            *page = wider;
+        }
+        self.stride = stride;
+    }
+
     /// Entries of a block.
     pub fn stride(&self) -> usize {
         self.stride

@@ -82,6 +82,12 @@ impl<V: Copy> Recent<V> {
         Some(self.remove(at))
     }
 
+    /// All keys, the least recent first.
+    pub fn keys(&self) -> impl Iterator<Item = u128> {
+        let first = self.records.get(self.oldest);
+        std::iter::successors(first, |record| self.records.get(record.newer)).map(|record| record.key)
+    }
+
     /// The least recent key.
     pub fn oldest(&self) -> Option<u128> {
         self.records.get(self.oldest).map(|record| record.key)

@@ -119,6 +119,7 @@ impl Division {
             not_responding: false,
             capacity: BTreeMap::new(),
             budget: 0,
+            own_budget: None,
             skills: BTreeMap::new(),
             langs: Default::default(),
             queues: None,
@@ -131,6 +132,7 @@ impl Division {
             offers: Vec::new(),
         });
         agent.capacity = event.capacity.clone();
+        agent.own_budget = event.budget;
         agent.budget = event.budget.unwrap_or(division.agents_budget);
         agent.skills = event.skills.clone().unwrap_or_default();
         agent.langs = event.langs.clone();
@@ -236,9 +238,7 @@ impl Division {
     /// The agent gets the weight back, as long as the customer is silent.
     fn release(&mut self, id: ConversationId, moment: &Moment) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        let span = moment.rules.channels[conversation.channel.at()].release_after;
-        let deadline = conversation.agent_replied.zip(span).map(|(replied, span)| replied.plus(span));
-        if deadline != Some(moment.clock) {
+        if conversation.agent_replied.is_none() || conversation.release != Some(moment.clock) {
             return;
         }
         let name = conversation.state.agent().expect("who replied has it").to_owned();

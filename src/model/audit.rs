@@ -11,7 +11,7 @@ impl Model {
     /// # Panics
     /// If one does not hold: that is a bug.
     pub fn audit(&self) {
-        self.identity.audit(&self.rules.identity);
+        self.identity.audit(&self.rules.identity, !self.rules_changed);
         self.understand.audit(&self.identity);
         self.audit_tally();
         for division in &self.divisions {

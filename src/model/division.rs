@@ -2,6 +2,7 @@
 //! made. A conversation that is closed leaves the maps. What each event does stands in `operations` and `agents`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::event::AgentQueue;
 use super::identity::{CustomerNumber, Identity};
@@ -82,10 +83,14 @@ pub struct Conversation {
     pub windows: Vec<Window>,
     /// Nobody may take it before.
     pub opening: Option<Millis>,
+    /// When it has waited for as long as its queue lets it.
+    pub bound: Option<Millis>,
     /// Queues that it has left since its customer put it into one: it overflowed, or the business took it out.
     pub left: BTreeSet<QueueId>,
     /// When the agent replied, if the customer has been silent since.
     pub agent_replied: Option<Millis>,
+    /// When the weight is given back then, if its channel says so.
+    pub release: Option<Millis>,
     /// When it goes back to the queue unless its agent returns.
     pub reclaimed: Option<Millis>,
     /// Whether it has had the one reply that a conversation gets.
@@ -147,6 +152,8 @@ pub struct Agent {
     pub not_responding: bool,
     pub capacity: BTreeMap<ChannelId, u32>,
     pub budget: u32,
+    /// Its own, if its definition names one.
+    pub own_budget: Option<u32>,
     pub skills: BTreeMap<String, u8>,
     pub langs: BTreeSet<String>,
     /// `None`: all queues of the division.
@@ -182,7 +189,7 @@ impl Agent {
 
 /// What one entry or one timer brings: when, why, and where its decisions go.
 pub struct Moment<'a> {
-    pub rules: &'a Rules,
+    pub rules: &'a Arc<Rules>,
     pub identity: &'a Identity,
     /// The clock of the entry, or the deadline of the timer.
     pub clock: Millis,

@@ -46,6 +46,8 @@ pub struct Event {
     pub preferred_agent: Option<String>,
     /// `lang`, lower-cased.
     pub lang: Option<String>,
+    /// `text` of a change of rules.
+    pub text: Option<String>,
     /// The language detected in `text`, where `lang` is absent and the rules ask for languages.
     pub detected: Option<String>,
     /// The forms of terms that hold of `text`: places in `Rules::terms` and in the term's forms. Empty without a text.
@@ -136,6 +138,7 @@ impl Event {
             agent: None,
             preferred_agent: None,
             lang: None,
+            text: None,
             detected: None,
             hits: BTreeSet::new(),
             intent: None,

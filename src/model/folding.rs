@@ -372,6 +372,7 @@ impl Division {
             mine.queued = other.queued;
             mine.windows = other.windows;
             mine.opening = other.opening;
+            mine.bound = other.bound;
             mine.left = other.left;
             mine.missed = other.missed;
             mine.reclaimed = other.reclaimed;
@@ -395,7 +396,7 @@ impl Division {
         }
         armed.extend(conversation.opening.map(|at| (at, Timer::Opening(id))));
         armed.extend(conversation.reclaimed.map(|at| (at, Timer::Reclaim(id))));
-        armed.extend(queue.max_wait.map(|most| (conversation.queued.plus(most.after), Timer::MaxWait(id))));
+        armed.extend(conversation.bound.map(|at| (at, Timer::MaxWait(id))));
         match conversation.state {
             State::Offered { expires, .. } => armed.push((expires, Timer::OfferExpiry(id))),
             State::Scheduled { due } => armed.push((due, Timer::Callback(id))),

@@ -13,7 +13,7 @@ use crate::types::{
 };
 
 /// Offers are counted over this time.
-const RAMP: DurationMs = DurationMs::seconds(60);
+pub(super) const RAMP: DurationMs = DurationMs::seconds(60);
 
 /// Candidates are counted up to this.
 const CANDIDATES_MAX: usize = 1_000;

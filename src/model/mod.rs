@@ -25,7 +25,10 @@ mod dispatch;
 mod sla;
 mod timers;
 pub mod output;
+mod succession;
 mod audit;
+
+use std::sync::Arc;
 
 use crate::rules::Rules;
 use crate::rules::keys::{HashKey, Keys};
@@ -46,7 +49,9 @@ use understand::{Found, Understand};
 /// The whole engine of one tenant.
 #[derive(Clone, Debug)]
 pub struct Model {
-    rules: Rules,
+    rules: Arc<Rules>,
+    /// Whether these are others than those of the beginning.
+    rules_changed: bool,
     keys: Keys,
     limits: Limits,
     clock: Clock,
@@ -83,17 +88,27 @@ impl Model {
             tally: Tally::new(rules.queues.len()),
             collected: Collected::new(tenant),
             latest: Vec::new(),
-            rules,
+            rules: Arc::new(rules),
+            rules_changed: false,
         }
     }
 
     /// Applies every event of a record, in order. `now`: the wall clock recorded with it; absent in plain files.
     pub fn apply_record(&mut self, record: &Record, now: Option<Millis>) {
         self.latest.clear();
-        for (position, decoded) in decode::decode_record(record, &self.rules, &self.keys, &self.limits) {
+        let mut rules = self.rules.clone();
+        let mut events = decode::decode_record(record, &rules, &self.keys, &self.limits).into_iter();
+        while let Some((position, decoded)) = events.next() {
             match decoded {
                 Ok(event) => self.accept(&event, now),
                 Err((reason, detail)) => self.reject(position, reason, detail),
+            }
+            // What stands behind a change of rules in one record is decoded by the new ones.
+            if !Arc::ptr_eq(&rules, &self.rules) {
+                rules = self.rules.clone();
+                let mut anew = decode::decode_record(record, &rules, &self.keys, &self.limits);
+                anew.retain(|(other, _)| other.index > position.index);
+                events = anew.into_iter();
             }
         }
     }
@@ -111,6 +126,11 @@ impl Model {
         self.now = now;
         let clock = clock.map_or(self.clock.time(), |clock| self.clock.forward(clock));
         self.fire(clock);
+    }
+
+    /// The rules in force, and the tenant's keys under them.
+    pub fn rules(&self) -> (&Arc<Rules>, &Keys) {
+        (&self.rules, &self.keys)
     }
 
     /// The clock of the last entry.
@@ -172,7 +192,7 @@ impl Model {
 
     fn apply(&mut self, event: &Event) -> Applied {
         match event.event_type {
-            EventType::RulesChanged => Err(IgnoreReason::Unsupported),
+            EventType::RulesChanged => self.change_rules(event),
             EventType::IdentityUnlinked => self.unlink(event),
             EventType::CustomerErased => self.erase(event),
             EventType::ContactReceived | EventType::CallbackRequested => {

@@ -176,8 +176,10 @@ impl Division {
             missed: 0,
             windows: Vec::new(),
             opening: None,
+            bound: None,
             left: BTreeSet::new(),
             agent_replied: None,
+            release: None,
             reclaimed: None,
             acknowledged: false,
             wait: None,
@@ -497,7 +499,9 @@ impl Division {
         }
         conversation.agent_replied = Some(moment.clock);
         let channel = conversation.channel;
+        conversation.release = None;
         if let Some(span) = moment.rules.channels[channel.at()].release_after {
+            conversation.release = Some(moment.clock.plus(span));
             self.timers.arm(moment.clock.plus(span), Timer::Release(id));
         }
     }

@@ -36,8 +36,10 @@ impl Division {
         for (number, step) in rules.steps.iter().enumerate() {
             self.timers.arm(moment.clock.plus(step.after), Timer::Step(id, number));
         }
-        if let Some(max_wait) = rules.max_wait {
-            self.timers.arm(moment.clock.plus(max_wait.after), Timer::MaxWait(id));
+        let bound = rules.max_wait.map(|max_wait| moment.clock.plus(max_wait.after));
+        self.conversation_mut(id).bound = bound;
+        if let Some(bound) = bound {
+            self.timers.arm(bound, Timer::MaxWait(id));
         }
         if entry != Entry::Return
             && let Some(closed) = rules.closed
@@ -78,7 +80,7 @@ impl Division {
         let Some(conversation) = self.conversations.get(&id) else { return };
         let Some(max_wait) = moment.queue(conversation.queue).max_wait else { return };
         let waits = matches!(conversation.state, State::Queued | State::Offered { .. });
-        if !waits || conversation.queued.plus(max_wait.after) != moment.clock {
+        if !waits || conversation.bound != Some(moment.clock) {
             return;
         }
         if let Some(agent) = self.take_away(id, moment) {

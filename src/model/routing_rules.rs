@@ -26,6 +26,8 @@ pub struct Facts {
     pub arrived: Millis,
     /// The event's own `value`.
     pub own_value: i64,
+    /// What the contact is worth without what the profile or an update may change, by the rules of then.
+    pub standing: i64,
 }
 
 /// The queue of the first route that holds; none only if the rules have no routes.

@@ -3,19 +3,23 @@
 //! breached or cancelled exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::division::{Division, Moment};
 use super::output::{self, Body, SlaMark};
 use super::timers::Timer;
-use crate::rules::Target;
+use crate::rules::calendar::Calendar;
+use crate::rules::{Rules, Target};
 use crate::types::tally::ObjectiveTally;
 use crate::types::{ConversationId, DurationMs, Millis, Objective, QueueId};
 
 /// A cycle of one objective.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Cycle {
-    /// The queue in which it began: target, calendar and warnings are this one's.
+    /// The queue in which it began, by its number now.
     pub queue: QueueId,
+    /// The rules by which it began, and the queue's number there: target, calendar and warnings are these.
+    pub began: (Arc<Rules>, QueueId),
     /// Whether the breach has been told.
     pub breached: bool,
     /// Percentages of which the warning has been given.
@@ -34,6 +38,11 @@ pub enum Run {
 }
 
 impl Cycle {
+    /// The target by which it began, and its calendar.
+    fn target(&self, objective: Objective) -> (&Target, &Calendar) {
+        target_of(&self.began, objective)
+    }
+
     /// When it is due, if it runs and is not breached.
     pub fn due(&self) -> Option<Millis> {
         match self.run {
@@ -58,9 +67,10 @@ impl Division {
         let due = calendar.add(start, target.target);
         let warning_at = |passed| calendar.add(start, passed);
         let run = run(&target, &BTreeSet::new(), due, moment.clock, warning_at);
-        let cycle = Cycle { queue, breached: false, warned: BTreeSet::new(), run };
+        let began = (moment.rules.clone(), queue);
+        let cycle = Cycle { queue, began, breached: false, warned: BTreeSet::new(), run };
         let before = self.conversation_mut(id).cycles.insert(objective, cycle);
-        assert_eq!(before, None, "one cycle at a time");
+        assert!(before.is_none(), "one cycle at a time");
         counts(moment, queue, objective).started += 1;
         self.arm_cycle(id, objective);
     }
@@ -93,12 +103,10 @@ impl Division {
     ) {
         let due = |division: &Division, id: ConversationId| {
             let cycle = division.conversation(id).cycles.get(&objective)?;
-            let target = moment.queue(cycle.queue).sla[objective as usize].as_ref()?;
+            let (_, calendar) = cycle.target(objective);
             Some(match cycle.run {
                 Run::Running { due, .. } => due,
-                Run::Standing { remaining } => {
-                    moment.rules.calendar(target.calendar).add(moment.clock, remaining)
-                }
+                Run::Standing { remaining } => calendar.add(moment.clock, remaining),
             })
         };
         match (due(self, kept), due(self, folded)) {
@@ -126,9 +134,8 @@ impl Division {
         if cycle.breached {
             return;
         }
-        let target = moment.queue(cycle.queue).sla[Objective::Resolution as usize].as_ref();
-        let target = target.expect("the queue in which it began has a target");
-        let calendar = moment.rules.calendar(target.calendar);
+        let rules = cycle.began.clone();
+        let (target, calendar) = target_of(&rules, Objective::Resolution);
         match cycle.run {
             Run::Running { due, .. } if stands => {
                 cycle.run = Run::Standing { remaining: calendar.open_between(moment.clock, due) };
@@ -177,7 +184,7 @@ impl Division {
         self.tell_sla(id, objective, queue, due, SlaMark::Breached { late }, moment);
     }
 
-    fn arm_cycle(&mut self, id: ConversationId, objective: Objective) {
+    pub(super) fn arm_cycle(&mut self, id: ConversationId, objective: Objective) {
         let Run::Running { breach, warnings, .. } = self.conversation(id).cycles[&objective].run.clone()
         else {
             return;
@@ -230,6 +237,12 @@ fn run(
         }
     }
     Run::Running { due, breach: due.plus(DurationMs(1)).max(clock), warnings }
+}
+
+fn target_of((rules, queue): &(Arc<Rules>, QueueId), objective: Objective) -> (&Target, &Calendar) {
+    let target = rules.queues[queue.at()].sla[objective as usize].as_ref();
+    let target = target.expect("the queue in which it began had a target");
+    (target, rules.calendar(target.calendar))
 }
 
 fn counts<'a>(moment: &'a mut Moment, queue: QueueId, objective: Objective) -> &'a mut ObjectiveTally {

@@ -9,7 +9,7 @@ use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
 use super::routing_rules::{Facts, answer, route};
 use super::terms;
-use super::value::value;
+use super::value::{standing, value};
 use crate::rules::{ConversationRules, Rules};
 use crate::types::{
     AttemptOutcome, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason,
@@ -182,7 +182,7 @@ impl Understand {
     /// `contact.received` and `callback.requested`: finds or opens the conversation, values and routes the contact.
     ///
     /// # Errors
-    /// `Unsupported` if the rules have no queues.
+    /// `NoQueue` if the rules have no queues.
     pub fn contact(
         &mut self,
         event: &Event,
@@ -200,7 +200,7 @@ impl Understand {
         let preferred = event.preferred_agent.clone().or(history.profile.preferred_agent.clone());
         let blocked = history.profile.blocked == Some(true) && !calls_back;
         let value = value(&facts, &rules.value);
-        let routed = route(&facts, rules).ok_or(IgnoreReason::Unsupported)?;
+        let routed = route(&facts, rules).ok_or(IgnoreReason::NoQueue)?;
         let asked = event.queue.unwrap_or(routed);
         let division_of = |queue: QueueId| rules.queues[queue.at()].division;
         let joined = self.joined(event, customer, division_of(asked), clock, rules);
@@ -263,7 +263,8 @@ impl Understand {
     ) -> Facts {
         let profile = &self.histories.entry(customer).or_default().profile;
         let lang = event.lang.clone().or(profile.lang.clone()).or(event.detected.clone());
-        Facts {
+        let facts = Facts {
+            standing: 0,
             channel,
             terms: terms::holding(&event.hits, lang.as_deref(), rules),
             lang,
@@ -276,7 +277,8 @@ impl Understand {
             failed_attempts: i64::from(failed_attempts),
             arrived,
             own_value: event.value.unwrap_or(0),
-        }
+        };
+        Facts { standing: standing(&facts, &rules.value), ..facts }
     }
 
     /// Any other event about a conversation: which one, and what the customer's history learns from it.

@@ -3,19 +3,27 @@
 use super::routing_rules::Facts;
 use crate::rules::{VALUE_MAX, ValueRules};
 
-/// The value, clamped to ±1,000,000.
-pub fn value(facts: &Facts, rules: &ValueRules) -> i64 {
+/// What a contact is worth without tier, lifetime value, intent and its own `value`: that may change later.
+pub fn standing(facts: &Facts, rules: &ValueRules) -> i64 {
     let terms = [
         rules.base,
-        facts.tier.map_or(0, |tier| rules.tier[usize::from(tier)]),
-        facts.intent.map_or(0, |intent| rules.intent[usize::from(intent)]),
         facts.terms.iter().map(|term| rules.term[usize::from(*term)]).sum(),
         rules.channel[facts.channel.at()],
         if facts.public { rules.public } else { 0 },
         bracket(facts.reach, &rules.reach),
-        bracket(facts.lifetime_value, &rules.lifetime_value),
         bracket(facts.sentiment, &rules.sentiment),
         failed_attempts(facts.failed_attempts, rules),
+    ];
+    terms.iter().sum()
+}
+
+/// The value, clamped to ±1,000,000.
+pub fn value(facts: &Facts, rules: &ValueRules) -> i64 {
+    let terms = [
+        facts.standing,
+        facts.tier.map_or(0, |tier| rules.tier[usize::from(tier)]),
+        facts.intent.map_or(0, |intent| rules.intent[usize::from(intent)]),
+        bracket(facts.lifetime_value, &rules.lifetime_value),
         facts.own_value,
     ];
     let sum: i128 = terms.iter().map(|term| i128::from(*term)).sum();

@@ -12,6 +12,7 @@ pub mod sequence;
 pub mod understand;
 pub mod route;
 pub mod emit;
+pub mod change;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,10 +27,11 @@ use crate::types::position::Jump;
 use crate::types::record::Record;
 use crate::types::{DivisionId, DurationMs, Floor, Millis, Tally};
 
+use change::{Changed, Stages};
 use decode::{Decoder, Limits};
 use emit::Emitter;
 use route::Division;
-use sequence::{Sequenced, Sequencer};
+use sequence::{Cut, Sequenced, Sequencer};
 use understand::Understand;
 
 /// The stages, for whoever watches them work.
@@ -159,11 +161,24 @@ impl Pipeline {
         out: &mut Output,
         watch: &mut impl Watch,
     ) -> Result<(), Jump> {
+        out.clear();
         self.forget();
-        let Batch { events, sequenced, operations } = &mut self.batch;
-        self.decoder.decode(records, events);
+        self.decoder.decode(records, &mut self.batch.events);
         watch.done(Stage::Decode);
+        let mut jump = self.pass(now, out, watch);
+        while let Some(cut) = self.batch.sequenced.cut {
+            self.change_rules(cut, now);
+            self.decoder.decode_behind(cut.position, &mut self.batch.events);
+            watch.done(Stage::Decode);
+            jump = self.pass(now, out, watch);
+        }
+        jump
+    }
 
+    /// What was decoded goes through the other stages, up to where it asks for other rules.
+    fn pass(&mut self, now: Option<Millis>, out: &mut Output, watch: &mut impl Watch) -> Result<(), Jump> {
+        let Batch { events, sequenced, operations } = &mut self.batch;
+        operations.iter_mut().for_each(Operations::clear);
         let jump = self.sequencer.apply(events, now, sequenced);
         watch.done(Stage::Identify);
 
@@ -186,6 +201,7 @@ impl Pipeline {
 
     /// Moves the clock on, never back, and fires what falls due: the tick of an epoch, or `--until`.
     pub fn advance(&mut self, clock: Millis, now: Option<Millis>, out: &mut Output) {
+        out.clear();
         self.forget();
         let clock = self.sequencer.advance(clock);
         for division in &mut self.divisions {
@@ -204,7 +220,7 @@ impl Pipeline {
         self.divisions.iter_mut().filter_map(Division::next_deadline).min()
     }
 
-    /// What was decided in the last batch, by division.
+    /// What was decided in the last batch, by division; if rules changed in it, behind that.
     pub fn decisions(&self) -> impl Iterator<Item = (DivisionId, &DecisionBatch)> {
         self.divisions.iter().enumerate().map(|(at, division)| (DivisionId(at as u16), &division.batch))
     }
@@ -235,8 +251,26 @@ impl Pipeline {
         self.divisions.iter_mut().for_each(|division| division.batch.clear());
     }
 
+    /// The batch asks for other rules, and all of it up to here is done.
+    fn change_rules(&mut self, cut: Cut, now: Option<Millis>) {
+        self.sequencer.go_on();
+        self.divisions.iter_mut().for_each(|division| division.batch.clear());
+        let Some(by) = cut.asks_for_rules(&self.batch.sequenced, now) else { return };
+        let text = change::text(&self.batch.events).to_owned();
+        let mut stages = Stages {
+            sequencer: &mut self.sequencer,
+            understand: vec![&mut self.understand],
+            divisions: self.divisions.iter_mut().collect(),
+        };
+        let Ok(Changed { rules, added }) = stages.change(&text, self.decoder.keys(), by) else { return };
+        self.divisions.extend(added);
+        self.batch.operations.resize_with(self.divisions.len(), Operations::default);
+        self.decoder.adopt(&rules);
+        self.emitter = self.emitter.under(&rules);
+        self.rules = rules;
+    }
+
     fn emit(&mut self, out: &mut Output) {
-        out.clear();
         out.divisions.resize_with(self.divisions.len(), Default::default);
         let Batch { events, sequenced, .. } = &self.batch;
         sequenced.emit(&mut self.emitter, events, &mut out.rejected, &mut out.identity);

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use crate::pipeline::emit::Emitter;
 use crate::pipeline::identify::Identify;
+use crate::pipeline::route::ChangedBy;
 use crate::pipeline::understand::{self, Sequence, part_of};
-use crate::rules::Rules;
+use crate::rules::{Renumbering, Rules, Uses};
 use crate::types::decision::IdentityBatch;
 use crate::types::event::{Entry, Events};
 use crate::types::operation::{Operations, Resolutions, Resolved};
 use crate::types::position::Jump;
-use crate::types::{DurationMs, Lines, Millis, Tally};
+use crate::types::{DurationMs, EventType, IgnoreReason, Lines, Millis, Position, Tally, TraceParent};
 
 /// Clock, identify and what is counted there.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Sequencer {
     max_jump: Option<DurationMs>,
     /// A jump was refused: nothing is applied any more.
     stopped: bool,
+    /// Rules may have changed: nothing is applied before `go_on`.
+    held: bool,
     parts: usize,
     /// Number of the next identity decision.
     next_identity: u64,
@@ -53,6 +56,28 @@ pub struct Sequenced {
     pub agents: Vec<Operations>,
     /// The clock after the last entry.
     pub clock: Option<Millis>,
+    /// The batch was cut behind an event that changes the rules.
+    pub cut: Option<Cut>,
+}
+
+/// Where a batch was cut: what stands behind it goes by other rules, or would.
+#[derive(Copy, Clone, Debug)]
+pub struct Cut {
+    /// Where the event stands that asks for other rules, the last one.
+    pub position: Position,
+    /// Its trace.
+    pub traceparent: TraceParent,
+    /// It came before, and asks for nothing.
+    pub is_duplicate: bool,
+}
+
+impl Cut {
+    /// What goes on by other rules from here on; `None`: it came before.
+    pub fn asks_for_rules(self, sequenced: &Sequenced, now: Option<Millis>) -> Option<ChangedBy> {
+        let clock = *sequenced.clocks.last().expect("it is the last row");
+        let by = ChangedBy { position: self.position, traceparent: self.traceparent, clock, now };
+        (!self.is_duplicate).then_some(by)
+    }
 }
 
 impl Sequenced {
@@ -80,6 +105,7 @@ impl Sequenced {
         self.refused_at.clear();
         self.resolutions.clear();
         self.identities.clear();
+        self.cut = None;
         self.rows.resize_with(parts, Vec::new);
         self.rows.iter_mut().for_each(Vec::clear);
         self.joint.clear();
@@ -106,6 +132,7 @@ impl Sequencer {
             clock: None,
             max_jump: None,
             stopped: false,
+            held: false,
             parts,
             next_identity: 1,
             merging: Merging::default(),
@@ -131,7 +158,42 @@ impl Sequencer {
         clock
     }
 
-    /// Takes a decoded batch. `now` is the leader's wall clock of the epoch; a plain file has none.
+    /// Other rules, or the same as before: what stands behind the cut may come.
+    pub fn go_on(&mut self) {
+        self.held = false;
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// Whether nothing is applied before `go_on`.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Identifiers in use, by kind.
+    pub fn uses(&self) -> Uses {
+        let mut uses = Uses::none(&self.rules);
+        self.identify.count_kinds(&mut uses.kinds);
+        uses
+    }
+
+    /// The event that asked for them had no effect.
+    pub fn count_ignored(&mut self, reason: IgnoreReason) {
+        self.tally.ignored[reason as usize] += 1;
+    }
+
+    /// Goes on by other rules.
+    pub fn adopt(&mut self, rules: &Arc<Rules>, numbers: &Renumbering) {
+        self.identify.adopt(rules, numbers);
+        let objectives = std::mem::take(&mut self.tally.objectives);
+        self.tally.objectives = numbers.carry_queues(objectives, rules.queues.len(), Default::default);
+        self.rules = rules.clone();
+    }
+
+    /// Takes a decoded batch; it ends behind the first event that asks for other rules. `now` is the leader's wall clock of the epoch; a plain file has none.
     ///
     /// # Errors
     /// A plain file's time jumped forward by more than `max_jump`: what stands before the jump is applied, and nothing
@@ -147,6 +209,9 @@ impl Sequencer {
         if self.stopped {
             cut(events, 0, 0, 0);
         }
+        if self.held {
+            cut(events, 0, 0, 0);
+        }
         let jump = self.set_clocks(events, now, out);
         self.stopped |= jump.is_some();
         out.clock = self.clock;
@@ -154,11 +219,18 @@ impl Sequencer {
         self.identify.apply(events, clocks, resolutions, identities, &mut self.tally);
         self.next_identity += identities.decisions.len() as u64;
         self.deal_out(events, out);
+        let last = events.rows.last().filter(|event| event.event_type == EventType::RulesChanged);
+        out.cut = last.map(|event| Cut {
+            position: event.position,
+            traceparent: event.traceparent,
+            is_duplicate: out.resolutions.rows.last() == Some(&Resolved::Duplicate),
+        });
+        self.held |= out.cut.is_some();
         jump.map_or(Ok(()), Err)
     }
 
     /// Gives each entry its clock: `max(previous, min(record timestamp, now))`; a refused one has the previous. At a
-    /// jump that is too far the batch ends.
+    /// jump that is too far, and behind a change of rules, the batch ends.
     fn set_clocks(&mut self, events: &mut Events, now: Option<Millis>, out: &mut Sequenced) -> Option<Jump> {
         for place in 0..events.entries.len() {
             let row = match events.entries[place] {
@@ -169,6 +241,7 @@ impl Sequencer {
                 Entry::Event(row) => row as usize,
             };
             let event = &events.rows[row];
+            let event_type = event.event_type;
             let recorded = now.map_or(event.recorded, |now| now.min(event.recorded));
             if let (Some(before), Some(max_jump), None) = (self.clock, self.max_jump, now)
                 && recorded.since(before) > max_jump
@@ -178,6 +251,10 @@ impl Sequencer {
                 return Some(jump);
             }
             out.clocks.push(self.advance(recorded));
+            if event_type == EventType::RulesChanged {
+                cut(events, place + 1, row + 1, out.refused_at.len());
+                return None;
+            }
         }
         None
     }

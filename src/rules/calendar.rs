@@ -110,6 +110,17 @@ impl Calendar {
         Calendar { name, zone, hours: Hours::Never }
     }
 
+    /// Whether both are open at the same times by construction, whatever they are called.
+    pub fn is_same(&self, other: &Calendar) -> bool {
+        match (&self.hours, &other.hours) {
+            (Hours::Always, Hours::Always) | (Hours::Never, Hours::Never) => true,
+            (Hours::Open(one), Hours::Open(other)) => {
+                Arc::ptr_eq(one, other) || (one.schedule == other.schedule && one.zone == other.zone)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether there is no open time at all, so that clocks count wall time.
     pub fn is_never_open(&self) -> bool {
         matches!(self.hours, Hours::Never)
@@ -141,6 +152,16 @@ impl Calendar {
             Hours::Always => true,
             Hours::Never => false,
             Hours::Open(open) => open.is_open(at),
+        }
+    }
+
+    /// When it opens next, where it is closed at `at`; `None` if it is open then. One that is never open: `Millis::MAX`.
+    pub fn opening(&self, at: Millis) -> Option<Millis> {
+        match &self.hours {
+            Hours::Always => None,
+            Hours::Never => Some(Millis::MAX),
+            Hours::Open(open) if open.is_open(at) => None,
+            Hours::Open(_) => Some(self.add(at, DurationMs(1)).minus(DurationMs(1))),
         }
     }
 

@@ -45,6 +45,7 @@ impl SubKey {
 /// All keys of a tenant.
 #[derive(Clone, Debug)]
 pub struct Keys {
+    identifiers: SubKey,
     kinds: Vec<SubKey>,
     events: SubKey,
     names: SubKey,
@@ -55,12 +56,22 @@ impl Keys {
     pub fn new(key: &HashKey, rules: &Rules) -> Keys {
         let half = |at: usize| u64::from_le_bytes(key.0[at..at + 8].try_into().expect("eight bytes"));
         let root = SubKey(half(0), half(8));
-        let kinds = root.derive(b"identifier");
+        let identifiers = root.derive(b"identifier");
         Keys {
-            kinds: rules.identity.kinds.iter().map(|kind| kinds.derive(kind.name.as_bytes())).collect(),
+            identifiers,
+            kinds: Keys::of_kinds(identifiers, rules),
             events: root.derive(b"event"),
             names: root.derive(b"name"),
         }
+    }
+
+    /// The same tenant's keys under other rules.
+    pub fn under(&self, rules: &Rules) -> Keys {
+        Keys { kinds: Keys::of_kinds(self.identifiers, rules), ..self.clone() }
+    }
+
+    fn of_kinds(identifiers: SubKey, rules: &Rules) -> Vec<SubKey> {
+        rules.identity.kinds.iter().map(|kind| identifiers.derive(kind.name.as_bytes())).collect()
     }
 
     /// Hash of an identifier's normal form.

@@ -7,6 +7,7 @@ mod settings;
 mod compile;
 mod curve;
 mod doubts;
+mod renumbering;
 pub mod ageing;
 pub mod calendar;
 pub mod keys;
@@ -16,6 +17,7 @@ pub mod terms;
 pub use compile::{Checked, check, compile};
 pub use complaint::{Complaint, ComplaintSort};
 pub use curve::CURVE_POINTS_MAX;
+pub use renumbering::{Refusal, Renumbering, Uses};
 
 use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId, TemplateId};
 use calendar::Calendar;
@@ -50,7 +52,7 @@ pub struct Rules {
     pub value: ValueRules,
     /// `[conversation]`.
     pub conversation: ConversationRules,
-    /// Ordered by name; at most `DIVISIONS_MAX`.
+    /// Ordered by name, unless they follow others (`Rules::succeed`); at most `DIVISIONS_MAX`.
     pub divisions: Vec<Division>,
     /// Ordered by name; at most `QUEUES_MAX`.
     pub queues: Vec<Queue>,
@@ -119,7 +121,7 @@ pub struct IdentityRules {
     pub forget_one_off_after: DurationMs,
     /// Values that never identify, besides the built-in ones: trimmed and case-folded.
     pub blocked: Vec<String>,
-    /// Ordered by (rank, name); at most `KINDS_MAX`.
+    /// Ordered by (rank, name), unless they follow others (`Rules::succeed`); at most `KINDS_MAX`.
     pub kinds: Vec<Kind>,
 }
 
@@ -134,6 +136,13 @@ pub struct Kind {
     pub limit: u32,
     /// How a value is normalised.
     pub form: Form,
+}
+
+impl Kind {
+    /// The place of a kind that no rules name any more: no name means it, for names are not empty.
+    fn gone() -> Kind {
+        Kind { name: String::new(), rank: u32::MAX, limit: 0, form: Form::Opaque }
+    }
 }
 
 /// How a value is normalised.
@@ -524,7 +533,8 @@ impl Range {
 impl Rules {
     /// The kind of this name.
     pub fn kind(&self, name: &str) -> Option<KindId> {
-        self.identity.kinds.iter().position(|k| k.name == name).map(|at| KindId(at as u8))
+        let mut kinds = self.identity.kinds.iter();
+        kinds.position(|kind| kind.name == name && !name.is_empty()).map(|at| KindId(at as u8))
     }
 
     /// The channel of this name.
@@ -539,12 +549,17 @@ impl Rules {
 
     /// The division of this name.
     pub fn division(&self, name: &str) -> Option<DivisionId> {
-        self.divisions.binary_search_by(|d| d.name.as_str().cmp(name)).ok().map(|at| DivisionId(at as u16))
+        self.divisions.iter().position(|d| d.name == name).map(|at| DivisionId(at as u16))
     }
 
     /// The name of a template.
     pub fn template(&self, id: TemplateId) -> &str {
         &self.templates[id.at()]
+    }
+
+    /// Whether any queue waits for agents, so that it matters who is preferred.
+    pub fn has_affinity(&self) -> bool {
+        self.queues.iter().any(|queue| queue.affinity > DurationMs::ZERO)
     }
 
     /// Whether anything depends on the language of a contact, so that it is worth detecting.

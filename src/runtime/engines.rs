@@ -35,7 +35,7 @@ impl<N: Fn() -> u64> Laps<N> {
     }
 }
 
-impl<N: Fn() -> u64 + Send> Meter for Laps<N> {
+impl<N: Fn() -> u64 + Send + 'static> Meter for Laps<N> {
     fn begin(&mut self) {
         self.last = (self.nanos)();
     }

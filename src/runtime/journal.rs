@@ -50,11 +50,13 @@ pub struct Input {
 impl Input {
     /// Bit `EventType as u8` of each type that it may carry. A name that this version does not know has no bit.
     pub fn allowed(&self) -> u32 {
-        let Some(types) = &self.types else { return ALL_TYPES };
+        // Rules come to a live engine by the operator's command, not among its customers' events.
+        let live = ALL_TYPES & !(1 << EventType::RulesChanged as u32);
+        let Some(types) = &self.types else { return live };
         let known = |event: &&EventType| {
             types.iter().any(|name| name.strip_prefix(TYPE_PREFIX) == Some(event.name()))
         };
-        EventType::ALL.iter().filter(known).fold(0, |mask, event| mask | 1 << *event as u32)
+        EventType::ALL.iter().filter(known).fold(0, |mask, event| mask | 1 << *event as u32) & live
     }
 }
 
@@ -268,9 +270,13 @@ mod tests {
     #[test]
     fn allowed_types_become_bits() {
         let mut input = Input { topic: "t".into(), partition: 0, first: 0, types: None };
-        assert_eq!(input.allowed(), ALL_TYPES);
-        input.types =
-            Some(vec!["trunkline.contact.received".into(), "trunkline.conversation.resolved".into()]);
+        let rules = 1 << EventType::RulesChanged as u32;
+        assert_eq!(input.allowed(), ALL_TYPES & !rules);
+        input.types = Some(
+            ["contact.received", "conversation.resolved", "rules.changed"]
+                .map(|name| format!("trunkline.{name}"))
+                .into(),
+        );
         let bits = |event: EventType| 1 << event as u32;
         assert_eq!(input.allowed(), bits(EventType::ContactReceived) | bits(EventType::ConversationResolved));
     }

@@ -7,6 +7,9 @@
 //! Batches are submitted as long as the machine has room, and collected in order: so a machine of several threads has
 //! the next batch at hand before the last is through.
 
+use std::sync::Arc;
+
+use crate::rules::Rules;
 use crate::types::record::Record;
 use crate::types::{DurationMs, Jump, Millis, Output, Tally};
 use hdrhistogram::Histogram;
@@ -36,6 +39,12 @@ pub trait Machine {
 
     /// What was counted so far, everything being collected.
     fn tally(&self) -> Tally;
+
+    /// The rules in force.
+    fn rules(&self) -> Arc<Rules>;
+
+    /// Names of the divisions, by their places in `Output`: new ones come behind.
+    fn divisions(&self) -> Vec<String>;
 
     /// Threads that it works with.
     fn threads(&self) -> usize {
@@ -279,6 +288,14 @@ mod tests {
 
     impl Machine for Counter<'_> {
         fn set_max_jump(&mut self, _: Option<DurationMs>) {}
+
+        fn rules(&self) -> Arc<Rules> {
+            Arc::new(crate::rules::compile("", "none").expect("no rules at all are sound"))
+        }
+
+        fn divisions(&self) -> Vec<String> {
+            Vec::new()
+        }
 
         fn room(&self) -> usize {
             self.room

@@ -193,7 +193,7 @@ pub struct Event {
     pub preferred: Span,
     /// `thread`; length 0: absent (a thread has at least one byte).
     pub thread: Span,
-    /// `outcome` of a resolve; `None`: absent.
+    /// `outcome` of a resolve, `text` of a change of rules; `None`: absent.
     pub outcome: Option<Span>,
     /// `from` (or the one `identifier` of an unlink), blocked values left out, in the order of the bytes: into
     /// `Events::identifiers`.
@@ -449,6 +449,40 @@ impl Events {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(text);
         Span { start, len: text.len() as u32 }
+    }
+
+    /// Forgets what came of the records, which stay; decode comes next.
+    pub fn forget_decoded(&mut self) {
+        self.entries.clear();
+        self.rows.clear();
+        self.identifiers.clear();
+        self.skills.clear();
+        self.langs.clear();
+        self.hits.clear();
+        self.capacities.clear();
+        self.queues.clear();
+        self.rejected.clear();
+    }
+
+    /// Drops the first entries with their rows and rejects.
+    pub fn drop_first(&mut self, entries: usize) {
+        let rows = self.entries[..entries].iter().filter(|entry| matches!(entry, Entry::Event(_))).count();
+        let rejected = entries - rows;
+        self.entries.drain(..entries);
+        self.rows.drain(..rows);
+        self.rejected.drain(..rejected);
+        for entry in &mut self.entries {
+            match entry {
+                Entry::Event(row) => *row -= rows as u32,
+                Entry::Rejected(at) => *at -= rejected as u32,
+            }
+        }
+    }
+
+    /// The record that an event of this batch came in.
+    pub fn record_of(&self, position: Position) -> usize {
+        let is_it = |taken: &Taken| (taken.partition, taken.offset) == (position.partition, position.offset);
+        self.taken.iter().position(is_it).expect("an event of the batch comes from one of its records")
     }
 
     /// The bytes of a text.

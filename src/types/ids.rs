@@ -20,7 +20,7 @@ macro_rules! index_id {
     };
 }
 
-index_id!(/** An identifier kind: its place in `Rules::identity.kinds`, which is ordered by (rank, name). */ KindId, u8);
+index_id!(/** An identifier kind: its place in `Rules::identity.kinds`, ordered by (rank, name) until rules change. */ KindId, u8);
 index_id!(/** A channel: its place in `Rules::channels`, which is ordered by name. */ ChannelId, u8);
 index_id!(/** A queue: its place in `Rules::queues`, which is ordered by name. */ QueueId, u16);
 index_id!(/** A template: its place in `Rules::templates`, which is ordered. */ TemplateId, u16);

@@ -50,6 +50,13 @@ impl Lines {
         })
     }
 
+    /// Appends other events.
+    pub fn append(&mut self, other: &Lines) {
+        let start = u32::try_from(self.bytes.len()).expect("a batch's output is bounded");
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|(stream, end)| (*stream, start + end)));
+    }
+
     /// Number of events.
     pub fn len(&self) -> usize {
         self.ends.len()

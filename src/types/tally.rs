@@ -23,13 +23,17 @@ pub enum IgnoreReason {
     NoIdentifier,
     /// The identifier that is to be split off is the only one of its customer.
     OnlyIdentifier,
-    /// An event, or a member of it, that this version does not carry out yet.
-    Unsupported,
+    /// A contact, under rules that have no queue.
+    NoQueue,
+    /// Rules that `check` refuses.
+    BadRules,
+    /// Rules without a queue, channel or kind that is in use, or without a division.
+    InUse,
 }
 
 impl IgnoreReason {
     /// Every reason, in the order of the type.
-    pub const ALL: [IgnoreReason; 9] = [
+    pub const ALL: [IgnoreReason; 11] = [
         IgnoreReason::UnknownCustomer,
         IgnoreReason::UnknownConversation,
         IgnoreReason::OtherDivision,
@@ -38,7 +42,9 @@ impl IgnoreReason {
         IgnoreReason::WrongState,
         IgnoreReason::NoIdentifier,
         IgnoreReason::OnlyIdentifier,
-        IgnoreReason::Unsupported,
+        IgnoreReason::NoQueue,
+        IgnoreReason::BadRules,
+        IgnoreReason::InUse,
     ];
 
     /// The word in reports.
@@ -52,7 +58,9 @@ impl IgnoreReason {
             IgnoreReason::WrongState => "wrong_state",
             IgnoreReason::NoIdentifier => "no_identifier",
             IgnoreReason::OnlyIdentifier => "only_identifier",
-            IgnoreReason::Unsupported => "unsupported",
+            IgnoreReason::NoQueue => "no_queue",
+            IgnoreReason::BadRules => "bad_rules",
+            IgnoreReason::InUse => "in_use",
         }
     }
 }

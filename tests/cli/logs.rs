@@ -60,7 +60,7 @@ fn the_report_tells_what_happened() {
     assert_eq!(report["events"], json!(lines));
     assert_eq!((&report["duplicates"], &report["blank_lines"]), (&json!(1), &json!(1)));
     assert_eq!(report["rejected"], json!({"missing_member": 1}));
-    assert_eq!(report["ignored"]["unsupported"], json!(1));
+    assert_eq!(report["ignored"]["bad_rules"], json!(1));
     let outputs = report["outputs"].as_object().expect("an object");
     let sum: u64 = outputs.values().filter_map(Value::as_u64).sum();
     assert_eq!(sum as usize, world.streams("out").lines().count());

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trunkline::model::Model;
+use trunkline::rules::Rules;
 use trunkline::rules::keys::HashKey;
 use trunkline::types::record::Record;
 use trunkline::types::{IgnoreReason, Millis};
@@ -89,11 +90,15 @@ fn shrinking_keeps_what_makes_a_log_fail() {
 #[test]
 fn random_logs_meet_every_decision_and_every_reason() {
     let mut met: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 1..=80 {
+    for seed in 1..=150 {
         let (rules, lines, until) = random_log(seed);
         let mut model = Model::new(compiled(&rules), &HashKey::PUBLIC, "local");
         for (number, line) in lines.iter().enumerate() {
+            let before = model.rules().0.clone();
             model.apply_record(&Record::line(0, number as u64, line.as_bytes()), None);
+            for (what, is_so) in changes(&before, model.rules().0) {
+                *met.entry(what.to_owned()).or_default() += u64::from(is_so);
+            }
         }
         model.advance(until, None);
         for (name, count) in model.collected().counts() {
@@ -115,6 +120,21 @@ fn random_logs_meet_every_decision_and_every_reason() {
     let rare: Vec<_> = met.iter().filter(|(_, count)| **count < 3).collect();
     assert!(rare.is_empty(), "hardly met: {rare:?}");
     assert!(met.len() > WORDS.len() + IgnoreReason::ALL.len() + 10, "a type of output is not met: {met:?}");
+}
+
+/// What an event did to the rules.
+fn changes(before: &Rules, after: &Rules) -> [(&'static str, bool); 6] {
+    let queues =
+        |one: &Rules, other: &Rules| one.queues.iter().any(|queue| other.queue(&queue.name).is_none());
+    let channels = |one: &Rules, other: &Rules| one.channels.iter().any(|c| other.channel(&c.name).is_none());
+    [
+        ("rules change", before.hash != after.hash),
+        ("a queue goes", queues(before, after)),
+        ("a queue comes", queues(after, before)),
+        ("a channel goes", channels(before, after)),
+        ("a channel comes", channels(after, before)),
+        ("a division comes", before.divisions.len() < after.divisions.len()),
+    ]
 }
 
 /// Words of the output that say which way a decision went.

@@ -65,7 +65,7 @@ pub fn run_model(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
 pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: usize) -> Lines {
     let mut pipeline = Pipeline::new(Arc::new(compiled(toml)), &HashKey::PUBLIC, "local");
     let mut out = Output::default();
-    let mut collected = Output::new(pipeline.rules().divisions.len());
+    let mut collected = Output::default();
     for records in records(log).chunks(batch) {
         pipeline.apply(records, None, &mut out).expect("no limit to jumps was set");
         gather(&mut collected, &out);
@@ -74,7 +74,7 @@ pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: us
         pipeline.advance(until, None, &mut out);
         gather(&mut collected, &out);
     }
-    sorted(&collected)
+    sorted(&collected, pipeline.rules())
 }
 
 /// The stages over so many threads, every batch handed over, as many under way as there may be.
@@ -82,7 +82,7 @@ pub fn run_threads(toml: &str, log: &[String], until: Option<Millis>, threads: u
     let rules = Arc::new(compiled(toml));
     let threads = Threads { small: 0, ..Threads::new(threads) };
     let mut flow = Flow::new(rules.clone(), &HashKey::PUBLIC, "local", threads, |_| ());
-    let (mut finished, mut collected) = (Finished::default(), Output::new(rules.divisions.len()));
+    let (mut finished, mut collected) = (Finished::default(), Output::default());
     let mut collect = |flow: &mut Flow<()>| {
         flow.collect(&mut finished).expect("a batch is under way").expect("no limit to jumps was set");
         gather(&mut collected, &finished.output);
@@ -96,7 +96,7 @@ pub fn run_threads(toml: &str, log: &[String], until: Option<Millis>, threads: u
     while flow.under_way() > 0 {
         collect(&mut flow);
     }
-    sorted(&collected)
+    sorted(&collected, flow.rules())
 }
 
 /// The stages' steps in an order that chance chooses among those that threads could take.
@@ -107,7 +107,7 @@ fn run_shuffled(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
     let mut order = Dice::new(dice.bits());
     let choose = move |ready| order.below(ready);
     let mut engine = Shuffled::new(&rules, &HashKey::PUBLIC, "local", parts, room, choose);
-    let (mut finished, mut collected) = (Finished::default(), Output::new(rules.divisions.len()));
+    let (mut finished, mut collected) = (Finished::default(), Output::default());
     let mut collect = |engine: &mut Shuffled<_>| {
         while let Some(done) = engine.collect(&mut finished) {
             done.expect("no limit to jumps was set");
@@ -126,7 +126,7 @@ fn run_shuffled(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
     while engine.step() {
         collect(&mut engine);
     }
-    sorted(&collected)
+    sorted(&collected, engine.rules())
 }
 
 /// Batches of a log, and behind them one that moves the clock, if it is to be moved.
@@ -148,8 +148,11 @@ fn chance(toml: &str, log: &[String]) -> u64 {
     log.iter().fold(xxh3_64(toml.as_bytes()), |sum, line| xxh3_64(line.as_bytes()) ^ sum.rotate_left(7))
 }
 
-fn sorted(collected: &Output) -> Lines {
-    let all = [&collected.rejected, &collected.identity].into_iter().chain(&collected.divisions);
+fn sorted(collected: &Output, rules: &Rules) -> Lines {
+    let mut divisions: Vec<_> = collected.divisions.iter().zip(&rules.divisions).collect();
+    divisions.sort_by_key(|(_, division)| &division.name);
+    let divisions = divisions.into_iter().map(|(lines, _)| lines);
+    let all = [&collected.rejected, &collected.identity].into_iter().chain(divisions);
     let text = |line: &[u8]| String::from_utf8(line.to_vec()).expect("output is UTF-8");
     let mut all: Lines =
         all.flat_map(|lines| lines.iter().map(|(stream, line)| (stream, text(line)))).collect();
@@ -160,6 +163,8 @@ fn sorted(collected: &Output) -> Lines {
 fn gather(collected: &mut Output, out: &Output) {
     add(&mut collected.rejected, &out.rejected);
     add(&mut collected.identity, &out.identity);
+    let count = collected.divisions.len().max(out.divisions.len());
+    collected.divisions.resize_with(count, Default::default);
     for (division, lines) in collected.divisions.iter_mut().zip(&out.divisions) {
         add(division, lines);
     }

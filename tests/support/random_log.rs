@@ -11,6 +11,7 @@ use trunkline::rules::keys::HashKey;
 use trunkline::types::record::Record;
 use trunkline::types::{AcceptMode, Millis};
 
+mod changes;
 mod joins;
 mod oddities;
 
@@ -30,6 +31,9 @@ pub fn random_log(seed: u64) -> (String, Vec<String>, Option<Millis>) {
     let toml = rules(&mut dice);
     let mut world = World {
         model: Model::new(compiled(&toml), &HashKey::PUBLIC, "local"),
+        rules: toml.clone(),
+        has_changed: false,
+        changes: dice.pick(&[&0, &0, &0, &2, &6]).to_owned(),
         time: START,
         lines: Vec::new(),
         live: BTreeMap::new(),
@@ -101,6 +105,11 @@ struct Live {
 struct World {
     dice: Dice,
     model: Model,
+    /// Rules as far as they are sound.
+    rules: String,
+    has_changed: bool,
+    /// How often in a hundred steps they change.
+    changes: usize,
     time: Millis,
     lines: Vec<String>,
     live: BTreeMap<String, Live>,
@@ -120,6 +129,9 @@ impl World {
         self.pass_time();
         if self.dice.percent(self.joins) {
             return self.join_two();
+        }
+        if self.dice.percent(self.changes) {
+            return self.change_rules();
         }
         match self.dice.below(100) {
             0..25 => self.contact(),
@@ -162,8 +174,8 @@ impl World {
     }
 
     /// Writes an event and lets the model apply it.
-    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
-    fn write(&mut self, event_type: &str, data: Value) {
+    fn write(&mut self, event_type: &str, mut data: Value) {
+        self.with_new_names(&mut data);
         let mut from = data.get("from").and_then(Value::as_object).into_iter().flatten().collect::<Vec<_>>();
         from.sort_by_key(|(kind, _)| (*kind == "account", kind.as_str()));
         let first = from.first().and_then(|(kind, values)| Some(((*kind).clone(), values.get(0)?.clone())));

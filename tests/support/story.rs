@@ -39,6 +39,8 @@ struct Story {
     /// Outputs of timers, in their order.
     timed: Vec<(Millis, String)>,
     until: Option<Millis>,
+    /// Rules that events name: `rules more` changes them to those called `more`.
+    others: Vec<(&'static str, String)>,
 }
 
 /// Runs a story through every engine.
@@ -46,7 +48,15 @@ struct Story {
 /// # Panics
 /// If what comes out is not what the story tells: with the whole of what came out.
 pub fn tell(rules: &str, text: &str) {
-    let story = read(text);
+    tell_changing(rules, Vec::new(), text);
+}
+
+/// The same where rules change, to some of these.
+///
+/// # Panics
+/// As `tell`.
+pub fn tell_changing(rules: &str, others: Vec<(&'static str, String)>, text: &str) {
+    let story = Story { others, ..read(text) };
     for (name, engine) in
         ENGINES.iter().filter(|e| std::env::var_os("ONLY_MODEL").is_none() || e.0 == "model")
     {
@@ -123,7 +133,11 @@ impl Ids {
                 ids.learn(engine, rules);
             }
             let time = time_text(*at);
-            let event = words::event(words, &format!("e{number}"), &time, |word| ids.conversation(word));
+            let mut event = words::event(words, &format!("e{number}"), &time, |word| ids.conversation(word));
+            for (name, rules) in &story.others {
+                let text = serde_json::json!(rules);
+                event = event.replace(&format!("\"text\":\"{name}\""), &format!("\"text\":{text}"));
+            }
             ids.log.push(event);
         }
         ids.learn(engine, rules);

@@ -31,6 +31,7 @@ const TYPES: &[(&str, &str, &[&str], bool)] = &[
     ("updated", "conversation.updated", &[], false),
     ("assigned", "conversation.assigned", &["agent"], true),
     ("resolved", "conversation.resolved", &["agent"], false),
+    ("rules", "rules.changed", &["text"], false),
 ];
 
 /// The JSON of an event. `time` is its text form; `id` serves unless the line gives one; `conversation` knows the

@@ -134,7 +134,7 @@ fn streams_are_in_order_whether_spilt_or_not() {
         let out = directory.path().join("deep/er");
         let mut files = StreamFiles::with_budget(&out, 2, budget).expect("a directory");
         (0..30).for_each(|n| files.append(&output(n)).expect("there is room"));
-        hashes.push(files.finish().expect("there is room"));
+        hashes.push(files.finish(&["a".to_owned(), "b".to_owned()]).expect("there is room"));
         let of = |prefix: &str, twice: bool| -> String {
             let lines = (0..30).map(|n| format!("{prefix}{n}\n"));
             lines.flat_map(|line| std::iter::repeat_n(line, 1 + usize::from(twice))).collect()
@@ -174,7 +174,7 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
     std::os::unix::fs::symlink("/dev/full", directory.path().join("sla.ndjson.tmp")).expect("a link");
     let mut files = StreamFiles::create(directory.path(), 2).expect("a directory");
     files.append(&output(1)).expect("memory");
-    let error = files.finish().expect_err("the disk is full");
+    let error = files.finish(&["a".to_owned(), "b".to_owned()]).expect_err("the disk is full");
     assert!(
         matches!(&error, FileError::Write { path, source } if path.ends_with("sla.ndjson.tmp")
         && source.kind() == io::ErrorKind::StorageFull),

@@ -18,9 +18,8 @@ const COPY_BYTES: usize = 256 * 1_024;
 /// The streams of one run in the making. Dropped unfinished, it leaves nothing behind.
 pub struct StreamFiles {
     directory: PathBuf,
-    /// By stream, then by division; identity outputs and rejects have one slot each.
-    slots: Vec<Slot>,
-    divisions: usize,
+    /// By division, then by stream; identity outputs and rejects lie with the first.
+    slots: Vec<[Slot; Stream::ALL.len()]>,
     memory_bytes: usize,
     memory_budget: usize,
     spill: Option<Spill>,
@@ -60,11 +59,9 @@ impl StreamFiles {
         bytes: usize,
     ) -> Result<StreamFiles, FileError> {
         fs::create_dir_all(directory).map_err(|source| FileError::write(directory, source))?;
-        let slots = Stream::ALL.len() * divisions.max(1);
         Ok(StreamFiles {
             directory: directory.to_owned(),
-            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
-            divisions: divisions.max(1),
+            slots: std::iter::repeat_with(Default::default).take(divisions.max(1)).collect(),
             memory_bytes: 0,
             memory_budget: bytes,
             spill: None,
@@ -86,11 +83,14 @@ impl StreamFiles {
         if self.memory_bytes > self.memory_budget { self.spill() } else { Ok(()) }
     }
 
-    /// Writes the final files and gives the xxh3-128 of all of them, one after another in the order of `Stream`.
+    /// Writes the final files, divisions in the order of these names (by number), and gives the xxh3-128 of all of them, one
+    /// after another in the order of `Stream`.
     ///
     /// # Errors
     /// `Write` if a file cannot be written: then none of them is there.
-    pub fn finish(mut self) -> Result<u128, FileError> {
+    pub fn finish(mut self, divisions: &[String]) -> Result<u128, FileError> {
+        let mut order: Vec<usize> = (0..self.slots.len()).collect();
+        order.sort_by_key(|division| divisions.get(*division));
         let mut hash = Xxh3::new();
         let mut buffer = vec![0; COPY_BYTES];
         let finals: Vec<PathBuf> =
@@ -98,7 +98,7 @@ impl StreamFiles {
         for (place, path) in finals.iter().enumerate() {
             let temporary = path.with_extension("ndjson.tmp");
             self.temporary.push(temporary.clone());
-            self.write_stream(place, &temporary, &mut hash, &mut buffer)
+            self.write_stream((place, &order), &temporary, &mut hash, &mut buffer)
                 .map_err(|source| FileError::write(&temporary, source))?;
         }
         for (place, path) in finals.iter().enumerate() {
@@ -112,8 +112,11 @@ impl StreamFiles {
     }
 
     fn keep(&mut self, division: usize, lines: &Lines) {
+        if self.slots.len() <= division {
+            self.slots.resize_with(division + 1, Default::default);
+        }
         for (stream, line) in lines.iter() {
-            let slot = &mut self.slots[stream as usize * self.divisions + division];
+            let slot = &mut self.slots[division][stream as usize];
             slot.memory.extend_from_slice(line);
             slot.memory.push(b'\n');
         }
@@ -126,7 +129,7 @@ impl StreamFiles {
             self.spill = Some(Spill::create(&self.directory)?);
         }
         let spill = self.spill.as_mut().expect("it was made just now");
-        for slot in self.slots.iter_mut().filter(|slot| !slot.memory.is_empty()) {
+        for slot in self.slots.iter_mut().flatten().filter(|slot| !slot.memory.is_empty()) {
             spill.file.write_all(&slot.memory).map_err(|source| FileError::write(&spill.path, source))?;
             let len = slot.memory.len() as u64;
             slot.spilt.push((spill.len, len));
@@ -139,13 +142,13 @@ impl StreamFiles {
 
     fn write_stream(
         &mut self,
-        stream: usize,
+        (stream, order): (usize, &[usize]),
         path: &Path,
         hash: &mut Xxh3,
         buffer: &mut [u8],
     ) -> std::io::Result<()> {
         let mut file = BufWriter::with_capacity(COPY_BYTES, File::create(path)?);
-        for slot in &self.slots[stream * self.divisions..][..self.divisions] {
+        for slot in order.iter().map(|division| &self.slots[*division][stream]) {
             for (place, len) in &slot.spilt {
                 let spill = self.spill.as_mut().expect("what was spilt is there");
                 spill.file.seek(SeekFrom::Start(*place))?;

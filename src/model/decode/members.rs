@@ -85,11 +85,14 @@ impl Reader<'_> {
                 self.member(&path, name, raw);
             }
         }
-        if let (EventType::ContactReceived, Some(text)) = (event_type, self.text.take()) {
-            self.event.hits = terms::hits(&text, self.rules);
-            if self.rules.asks_for_language() && self.event.lang.is_none() {
-                self.event.detected = language::detect(&text).map(str::to_owned);
+        match (event_type, self.text.take()) {
+            (EventType::ContactReceived, Some(text)) => {
+                self.event.hits = terms::hits(&text, self.rules);
+                if self.rules.asks_for_language() && self.event.lang.is_none() {
+                    self.event.detected = language::detect(&text).map(str::to_owned);
+                }
             }
+            (_, text) => self.event.text = text,
         }
         seen
     }

@@ -43,6 +43,14 @@ impl Generic {
         true
     }
 
+    /// Kinds have other numbers.
+    pub fn adopt(&mut self, to: impl Fn(&Identifier) -> Option<Identifier>) {
+        let counts = std::mem::take(&mut self.counts).into_iter();
+        self.counts = counts.filter_map(|(one, count)| Some((to(&one)?, count))).collect();
+        self.generic = self.generic.iter().filter_map(&to).collect();
+        self.unowned = self.unowned.iter().filter_map(&to).collect();
+    }
+
     /// Its owner is gone: nothing is kept of it.
     pub fn forget(&mut self, identifier: Identifier) {
         self.forget_count(identifier);

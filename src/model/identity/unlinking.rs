@@ -16,6 +16,12 @@ impl Bans {
         self.take(identifier);
     }
 
+    /// Kinds have other numbers.
+    pub fn adopt(&mut self, to: impl Fn(&Identifier) -> Option<Identifier>) {
+        let all = std::mem::take(&mut self.0).into_iter();
+        self.0 = all.filter_map(|(one, sides)| Some((to(&one)?, sides))).collect();
+    }
+
     fn of(&self, identifier: Identifier) -> &[CustomerNumber] {
         self.0.iter().find(|(other, _)| *other == identifier).map_or(&[], |(_, sides)| sides)
     }

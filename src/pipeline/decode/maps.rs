@@ -44,6 +44,11 @@ impl Pass<'_> {
     pub(super) fn message(&mut self, at: usize) -> Option<usize> {
         let (text, at) = self.with_cursor(at, Cursor::quoted)?;
         let most = self.tables.limits.text_bytes;
+        if self.row.event_type == EventType::RulesChanged {
+            let span = self.span(text);
+            self.row.outcome = Some(span);
+            return (span.len as usize <= most).then_some(at);
+        }
         let is_read = self.tables.reads_texts() && self.row.event_type == EventType::ContactReceived;
         // Escapes only ever shorten a text, so only a long one needs to be unescaped to be measured.
         if text.end - text.start <= most && !is_read {

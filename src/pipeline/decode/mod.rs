@@ -82,9 +82,42 @@ impl Decoder {
 
     /// Decodes the records that were taken into the batch.
     pub fn decode_taken(&mut self, events: &mut Events) {
+        self.decode_from(0, events);
+    }
+
+    /// Decodes what stands behind an event of the batch once more: rules have changed with it. What came of the events up to
+    /// it is forgotten.
+    pub fn decode_behind(&mut self, event: Position, events: &mut Events) {
+        let from = events.record_of(event);
+        events.forget_decoded();
+        self.decode_from(from, events);
+        let position = |entry: &Entry| match entry {
+            Entry::Event(row) => events.rows[*row as usize].position,
+            Entry::Rejected(at) => events.rejected[*at as usize].position,
+        };
+        let is_before = |entry: &&Entry| {
+            let Position { partition, offset, index } = position(entry);
+            (partition, offset) == (event.partition, event.offset) && index <= event.index
+        };
+        let before = events.entries.iter().take_while(is_before).count();
+        events.drop_first(before);
+    }
+
+    /// The tenant's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.tables.keys
+    }
+
+    /// By one tenant's other rules from now on.
+    pub fn adopt(&mut self, rules: &Arc<Rules>) {
+        let Decoder { tables, .. } = self;
+        *self = Decoder::new(rules.clone(), tables.keys.under(rules), tables.limits);
+    }
+
+    fn decode_from(&mut self, first: usize, events: &mut Events) {
         self.unescaped.clear();
         let bytes = std::mem::take(&mut events.bytes);
-        for at in 0..events.records() {
+        for at in first..events.records() {
             let mut headers = BinaryHeaders::default();
             let (record, start, whole) = events.record(at, &bytes, &mut headers);
             if whole {

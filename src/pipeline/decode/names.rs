@@ -41,7 +41,8 @@ impl Names {
         assert!(names.len() <= 1 << 15, "the rules bound their names");
         let bits = (names.len() * 4).next_power_of_two().trailing_zeros().max(2);
         let mut set = Names { slots: vec![EMPTY; 1 << bits], names, shift: 64 - bits };
-        for place in 0..set.names.len() {
+        // An empty name is the place of one that is gone.
+        for place in (0..set.names.len()).filter(|place| !set.names[*place].text.is_empty()) {
             let mut slot = set.slot(set.names[place].word, set.names[place].text.len());
             while set.slots[slot] != EMPTY {
                 slot = (slot + 1) % set.slots.len();

@@ -42,6 +42,7 @@ const LINE_BYTES: usize = 900;
 
 /// Renders the outputs of one tenant.
 pub struct Emitter {
+    tenant: String,
     scratch: Vec<u8>,
     /// Bytes that no output exceeds, its texts and attempts apart.
     bound: usize,
@@ -56,6 +57,8 @@ pub struct Emitter {
     channels: Vec<Piece<16>>,
     /// By `KindId`: the name in quotes.
     kinds: Vec<Piece<16>>,
+    /// Kinds in the order in which they are told.
+    kinds_by_rank: Vec<KindId>,
     /// By `TemplateId`: the name in quotes.
     templates: Vec<Piece<16>>,
     /// Up to the number in the id of an identity output.
@@ -104,7 +107,12 @@ impl Emitter {
             kinds: rules.identity.kinds.iter().map(|k| k.name.as_str()).collect(),
             templates: rules.templates.iter().map(String::as_str).collect(),
         };
-        Emitter::of_names(&names, tenant)
+        Emitter { kinds_by_rank: rules.kinds_by_rank(), ..Emitter::of_names(&names, tenant) }
+    }
+
+    /// The same tenant's under other rules.
+    pub fn under(&self, rules: &Rules) -> Emitter {
+        Emitter::new(rules, &self.tenant)
     }
 
     /// Appends the outputs of one division's decisions.
@@ -112,7 +120,7 @@ impl Emitter {
         let Emitter { scratch, bound, attempt_bytes, clockface, divisions, .. } = self;
         let (queues, channels, kinds, templates) =
             (&*self.queues, &*self.channels, &*self.kinds, &*self.templates);
-        let pieces = &divisions[division.at()];
+        let (pieces, kinds_by_rank) = (&divisions[division.at()], &*self.kinds_by_rank);
         out.bytes.reserve(batch.decisions.len() * LINE_BYTES);
         let mut waiting = 0;
         for (place, decision) in batch.decisions.iter().enumerate() {
@@ -124,7 +132,8 @@ impl Emitter {
             }
             let scratch = &mut room(scratch, needed)[waiting..];
             let all = scratch.len();
-            let mut line = Line { clockface, pieces, queues, channels, kinds, templates, batch };
+            let mut line =
+                Line { clockface, pieces, queues, channels, kinds, kinds_by_rank, templates, batch };
             waiting += all - line.decision(Pen::new(scratch), number, decision).left();
             out.end_after(waiting, stream_of(&decision.body));
         }
@@ -226,6 +235,7 @@ impl Emitter {
             + kinds.iter().map(Piece::bound).sum::<usize>()
             + tenant.len() * 2 * ESCAPED_MAX;
         Emitter {
+            tenant: tenant.to_owned(),
             scratch: vec![0; SCRATCH_BYTES.max(bound)],
             bound,
             attempt_bytes: ATTEMPT_BYTES + widest(&channels),
@@ -233,6 +243,7 @@ impl Emitter {
             divisions,
             queues,
             channels,
+            kinds_by_rank: (0..kinds.len()).map(|kind| KindId(kind as u8)).collect(),
             kinds,
             templates,
             identity_head: head(tenant, "identity"),
@@ -253,6 +264,7 @@ struct Line<'a> {
     queues: &'a [Piece<96>],
     channels: &'a [Piece<16>],
     kinds: &'a [Piece<16>],
+    kinds_by_rank: &'a [KindId],
     templates: &'a [Piece<16>],
     batch: &'a DecisionBatch,
 }
@@ -374,9 +386,9 @@ impl Line<'_> {
         }
         pen = pen.put(b",\"kinds\":[");
         let mut left = offered.kinds;
-        while left != 0 {
-            pen = pen.piece(&self.kinds[KindId(left.trailing_zeros() as u8).at()]);
-            left &= left - 1;
+        for kind in self.kinds_by_rank.iter().filter(|kind| offered.kinds >> kind.0 & 1 == 1) {
+            pen = pen.piece(&self.kinds[kind.at()]);
+            left &= !(1 << kind.0);
             pen = if left != 0 { pen.put(b",") } else { pen };
         }
         pen.put(b"],\"message\":{\"position\":\"").position(offered.message).put(b"\"}")

@@ -303,6 +303,11 @@ impl Key {
         u128::from(self.high) << 64 | u128::from(self.low)
     }
 
+    /// Its kind.
+    pub fn kind(self) -> KindId {
+        KindId((self.high & 15) as u8)
+    }
+
     /// The key that has this number.
     pub fn of_number(number: u128) -> Key {
         Key { low: number as u64, high: (number >> 64) as u32 }

@@ -21,7 +21,7 @@ mod resolve;
 
 use crate::collections::AgeingSet;
 use crate::rules::keys::founding_bits;
-use crate::rules::{DedupRules, IdentityRules, Rules};
+use crate::rules::{DedupRules, IdentityRules, Renumbering, Rules};
 use crate::types::decision::{IdentityBatch, IdentityDecision};
 use crate::types::event::{Event, Events, Identifier, List};
 use crate::types::operation::{Forgotten, Merge, Resolutions, Resolved};
@@ -128,6 +128,21 @@ impl Identify {
         }
     }
 
+    /// Adds the identifiers owned, by kind.
+    pub fn count_kinds(&self, kinds: &mut [u64]) {
+        self.registry.identifiers.owners().for_each(|(kind, _)| kinds[kind.at()] += 1);
+    }
+
+    /// Goes on by other rules, whose kinds keep their numbers. What is remembered of a kind that is gone is forgotten. When
+    /// somebody is to be looked at stays what it was.
+    pub fn adopt(&mut self, rules: &Rules, numbers: &Renumbering) {
+        for kind in numbers.kinds_gone() {
+            self.registry.forget_kind(kind);
+        }
+        self.dedup = rules.dedup.clone();
+        self.limits = Limits::new(&rules.identity);
+    }
+
     /// Customers founded so far.
     pub fn customers(&self) -> u32 {
         self.registry.customers.founded() as u32
@@ -214,7 +229,7 @@ impl Identify {
         let known = &self.known[identifiers.range()];
         let identifiers = &self.flat[identifiers.range()];
         match event.event_type {
-            EventType::RulesChanged => Resolved::Ignored(IgnoreReason::Unsupported),
+            EventType::RulesChanged => Resolved::Told,
             EventType::AgentUpdated | EventType::AgentState => Resolved::NoCustomer,
             EventType::AgentWrapped if event.conversation.is_some() || !event.has_from => {
                 Resolved::NoCustomer

@@ -188,6 +188,23 @@ impl Registry {
         self.changes += 1;
     }
 
+    /// Nobody owns an identifier of this kind: nothing is remembered of any.
+    pub fn forget_kind(&mut self, kind: KindId) {
+        let is_of_kind = |key: &u128| Key::of_number(*key).kind() == kind;
+        let unowned: Vec<u128> = self.unowned.keys().filter(is_of_kind).collect();
+        for key in unowned {
+            self.unowned.take(key);
+            self.identifiers.remove(Key::of_number(key));
+        }
+        self.bans.keys().filter(is_of_kind).collect::<Vec<_>>().into_iter().for_each(|key| {
+            self.bans.take(key);
+        });
+        self.refusals.keys().filter(is_of_kind).collect::<Vec<_>>().into_iter().for_each(|key| {
+            self.refusals.take(key);
+        });
+        self.changes += 1;
+    }
+
     fn own(&mut self, customer: u32, identifier: Identifier) {
         let ring = self.owned.add(self.customers.owned(customer), Key::of(identifier));
         self.customers.set_owned(customer, ring);

@@ -41,7 +41,7 @@ impl Division {
         self.part(slot, Parting::Free);
         let conversation = &mut self.book[slot];
         conversation.held_pause = false;
-        conversation.settle_resolution(self.clock, &self.rules);
+        conversation.settle_resolution(self.clock, &self.targets);
         self.enter_queue(slot, Entry::Return);
     }
 

@@ -6,7 +6,8 @@ use crate::types::operation::{Operation, Operations, WrappedBy};
 use crate::types::{DivisionId, IgnoreReason};
 
 use super::Division;
-use super::staff::{Profile, Serves, WrapUp};
+use super::profile::{Profile, Serves};
+use super::staff::WrapUp;
 
 impl Division {
     pub(super) fn agent_updated(&mut self, events: &Events, event: &Event) -> Result<(), IgnoreReason> {
@@ -22,6 +23,7 @@ impl Division {
         self.scratch.profile = profile;
         self.staff.take_profile(number, place);
         let agent = &mut self.staff.agents[number as usize];
+        agent.own_budget = event.budget.is_some();
         agent.budget = event.budget.unwrap_or(self.rules.divisions[self.id.at()].agents_budget);
         agent.define_capacity(events.capacities[event.capacity.range()].iter().copied());
         self.free(number);
@@ -86,6 +88,7 @@ fn fill_profile(profile: &mut Profile, events: &Events, event: &Event, rules: &R
     profile.langs.sort_unstable();
     profile.langs.dedup();
     profile.queues.clear();
+    profile.all = event.queues.is_none();
     match event.queues {
         Some(list) => {
             let own = events.queues[list.range()].iter();
@@ -95,14 +98,7 @@ fn fill_profile(profile: &mut Profile, events: &Events, event: &Event, rules: &R
                 delay: own.delay,
             }));
         }
-        None => {
-            let all = rules.divisions[division.at()].queues.iter();
-            profile.queues.extend(all.map(|queue| Serves {
-                rank: 1,
-                queue: *queue,
-                delay: Default::default(),
-            }));
-        }
+        None => profile.serve_all(rules, division),
     }
     profile.queues.sort_unstable_by_key(|serves| (serves.rank, serves.queue));
 }

@@ -3,6 +3,9 @@
 //! A cycle starts, may stand still and run on, and ends as met, breached or cancelled, exactly once. Open time is
 //! the calendar's; what is left when a clock stands is kept, and the due time is found anew when it runs on.
 
+use std::sync::Arc;
+
+use crate::rules::calendar::Calendar;
 use crate::rules::{Rules, Target};
 use crate::types::tally::ObjectiveTally;
 use crate::types::{DurationMs, Millis, Objective, QueueId};
@@ -31,8 +34,10 @@ pub struct ServiceClock {
     pub due: Millis,
     /// From when the open time that is left counts.
     anchor: Millis,
-    /// The queue in which the cycle began.
+    /// The queue in which the cycle began, by its number now.
     pub queue: QueueId,
+    /// By which of the former targets it runs; `OWN`: by the queue's.
+    former: u16,
     /// Place of the next warning.
     pub next_warning: u8,
     /// Whether it runs.
@@ -45,12 +50,64 @@ pub struct ServiceClock {
 
 const _: () = assert!(size_of::<ServiceClock>() == 24);
 
+/// Runs by the target of its queue.
+const OWN: u16 = u16::MAX;
+
+/// By what clocks run: the rules in force, and, of cycles that began by former ones, what these said.
+#[derive(Debug)]
+pub struct Targets {
+    rules: Arc<Rules>,
+    former: Vec<(Target, Calendar)>,
+}
+
+impl Targets {
+    /// No rules before these.
+    pub fn new(rules: &Arc<Rules>) -> Targets {
+        Targets { rules: rules.clone(), former: Vec::new() }
+    }
+
+    /// Target and calendar by which a cycle runs.
+    fn of(&self, service: &ServiceClock, objective: Objective) -> (&Target, &Calendar) {
+        if let Some((target, calendar)) = self.former.get(usize::from(service.former)) {
+            return (target, calendar);
+        }
+        let target = self.rules.queues[service.queue.at()].sla[objective as usize].as_ref();
+        let target = target.expect("a clock has a target");
+        (target, self.rules.calendar(target.calendar))
+    }
+
+    /// A cycle under way goes on by what it began by, under other rules in which its queue has another number. `into`: what
+    /// such cycles go on by, kept once each.
+    pub fn keep(&self, service: &mut ServiceClock, objective: Objective, queue: QueueId, into: &mut Targets) {
+        let (target, calendar) = self.of(service, objective);
+        let own = into.rules.queues[queue.at()].sla[objective as usize].as_ref();
+        service.queue = queue;
+        if own.is_some_and(|own| is_same((own, into.rules.calendar(own.calendar)), (target, calendar))) {
+            service.former = OWN;
+            return;
+        }
+        let is_it = |(other, of): &(Target, Calendar)| is_same((other, of), (target, calendar));
+        let place = into.former.iter().position(is_it).unwrap_or_else(|| {
+            into.former.push((target.clone(), calendar.clone()));
+            into.former.len() - 1
+        });
+        service.former =
+            u16::try_from(place).expect("fewer than 65,535 targets of former rules are under way");
+    }
+}
+
+/// Whether two say the same, whatever the calendars are called.
+fn is_same((target, calendar): (&Target, &Calendar), (other, of): (&Target, &Calendar)) -> bool {
+    target.target == other.target && target.warn == other.warn && calendar.is_same(of)
+}
+
 impl ServiceClock {
     /// No cycle.
     pub const IDLE: ServiceClock = ServiceClock {
         due: Millis::MAX,
         anchor: Millis(0),
         queue: QueueId(0),
+        former: OWN,
         next_warning: 0,
         running: Running::No,
         breached: false,
@@ -64,11 +121,16 @@ impl ServiceClock {
 
     /// Finds the instant of the next warning, when all but the rest of the target has passed, not before `clock` and
     /// never after the due time; else of the breach: `max(due + 1 ms, clock)`.
-    fn next_alarm(&mut self, rules: &Rules, target: &Target, left: DurationMs, clock: Millis) -> Millis {
+    fn next_alarm(
+        &mut self,
+        (target, calendar): (&Target, &Calendar),
+        left: DurationMs,
+        clock: Millis,
+    ) -> Millis {
         if let Some(percent) = target.warn.get(usize::from(self.next_warning)) {
             let rest = DurationMs(target.target.0 - warning_point(target.target, *percent).0);
             let until = DurationMs((left.0 - rest.0).max(0));
-            let at = rules.calendar(target.calendar).add(self.anchor, until).max(clock);
+            let at = calendar.add(self.anchor, until).max(clock);
             if at <= self.due {
                 self.warns = true;
                 return at;
@@ -108,16 +170,16 @@ impl Conversation {
         if objective == Objective::Resolution {
             self.resolution_left = target.target;
         }
-        self.arm(objective, rules, target, clock);
+        self.arm(objective, (target, rules.calendar(target.calendar)), clock);
         tally[queue.at()][objective as usize].started += 1;
     }
 
     /// Finds due time and alarm of a clock that begins to run, or runs on.
-    fn arm(&mut self, objective: Objective, rules: &Rules, target: &Target, clock: Millis) {
-        let left = self.left(objective, target);
+    fn arm(&mut self, objective: Objective, target: (&Target, &Calendar), clock: Millis) {
+        let left = self.left(objective, target.0);
         let service = &mut self.clocks[objective as usize];
-        service.due = rules.calendar(target.calendar).add(service.anchor, left);
-        self.alarms[objective as usize] = service.next_alarm(rules, target, left, clock);
+        service.due = target.1.add(service.anchor, left);
+        self.alarms[objective as usize] = service.next_alarm(target, left, clock);
     }
 
     /// Open time left at a clock's anchor: only a resolution ever stands still.
@@ -126,15 +188,14 @@ impl Conversation {
     }
 
     /// A warning is told; gives its percentage and when the clock is due.
-    pub fn warn(&mut self, objective: Objective, clock: Millis, rules: &Rules) -> (u8, Millis) {
+    pub fn warn(&mut self, objective: Objective, clock: Millis, targets: &Targets) -> (u8, Millis) {
         let service = &mut self.clocks[objective as usize];
-        let target =
-            rules.queues[service.queue.at()].sla[objective as usize].as_ref().expect("a clock has a target");
-        let percent = target.warn[usize::from(service.next_warning)];
+        let target = targets.of(service, objective);
+        let percent = target.0.warn[usize::from(service.next_warning)];
         service.next_warning += 1;
-        let left = self.left(objective, target);
+        let left = self.left(objective, target.0);
         let service = &mut self.clocks[objective as usize];
-        self.alarms[objective as usize] = service.next_alarm(rules, target, left, clock);
+        self.alarms[objective as usize] = service.next_alarm(target, left, clock);
         (percent, service.due)
     }
 
@@ -181,7 +242,7 @@ impl Conversation {
         other: &mut Conversation,
         objective: Objective,
         clock: Millis,
-        rules: &Rules,
+        targets: &Targets,
         tally: &mut ObjectiveTallies,
     ) {
         let at = objective as usize;
@@ -189,7 +250,7 @@ impl Conversation {
             return;
         }
         if self.clocks[at].running != Running::No {
-            if self.due_now(objective, clock, rules) <= other.due_now(objective, clock, rules) {
+            if self.due_now(objective, clock, targets) <= other.due_now(objective, clock, targets) {
                 other.cancel(objective, tally);
                 return;
             }
@@ -203,18 +264,16 @@ impl Conversation {
     }
 
     /// When a cycle is due; of one that stands still, if it ran on now.
-    fn due_now(&self, objective: Objective, clock: Millis, rules: &Rules) -> Millis {
+    fn due_now(&self, objective: Objective, clock: Millis, targets: &Targets) -> Millis {
         let service = &self.clocks[objective as usize];
-        let target = rules.queues[service.queue.at()].sla[objective as usize].as_ref();
-        let target = target.expect("a clock has a target");
         match service.running {
-            Running::Stands => rules.calendar(target.calendar).add(clock, self.resolution_left),
+            Running::Stands => targets.of(service, objective).1.add(clock, self.resolution_left),
             Running::Yes | Running::No => service.due,
         }
     }
 
     /// The resolution clock stands or runs as the pauses say.
-    pub fn settle_resolution(&mut self, clock: Millis, rules: &Rules) {
+    pub fn settle_resolution(&mut self, clock: Millis, targets: &Targets) {
         const RESOLUTION: usize = Objective::Resolution as usize;
         let stands = self.held_pause || self.customer_pause;
         let service = &mut self.clocks[RESOLUTION];
@@ -226,15 +285,15 @@ impl Conversation {
         if !changes {
             return;
         }
-        let target = rules.queues[service.queue.at()].sla[RESOLUTION].as_ref().expect("a clock has a target");
+        let target = targets.of(service, Objective::Resolution);
         if stands {
-            self.resolution_left = rules.calendar(target.calendar).open_between(clock, service.due);
+            self.resolution_left = target.1.open_between(clock, service.due);
             service.running = Running::Stands;
             self.alarms[RESOLUTION] = Millis::MAX;
         } else {
             service.anchor = clock;
             service.running = Running::Yes;
-            self.arm(Objective::Resolution, rules, target, clock);
+            self.arm(Objective::Resolution, target, clock);
         }
     }
 }

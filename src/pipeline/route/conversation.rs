@@ -284,6 +284,11 @@ impl Book {
         self.free.push(slot);
     }
 
+    /// Slots that are or were in use.
+    pub fn bound(&self) -> u32 {
+        self.slots.len()
+    }
+
     /// Conversations held.
     pub fn len(&self) -> usize {
         self.slots.len() as usize - self.free.len()

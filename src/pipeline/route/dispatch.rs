@@ -1,7 +1,7 @@
 //! Which queue a free agent serves where priority does not say it: costs of waiting (`gcmu`) or a share of all that waits
 //! (`ratio`), after Gurvich and Whitt (2009), each with a share of the offers that no queue falls below.
 
-use crate::rules::Dispatch;
+use crate::rules::{Dispatch, Renumbering};
 use crate::types::QueueId;
 
 use super::Division;
@@ -20,6 +20,14 @@ impl Served {
     /// None yet.
     pub(super) fn new(queues: usize) -> Served {
         Served { by_queue: vec![0; queues], sum: 0 }
+    }
+
+    /// Queues have other numbers; offers from those that are gone count no more.
+    pub(super) fn carry(&mut self, queues: usize, numbers: &Renumbering) {
+        let before = std::mem::take(&mut self.by_queue);
+        let all: u64 = before.iter().sum();
+        self.by_queue = numbers.carry_queues(before, queues, || 0);
+        self.sum -= all - self.by_queue.iter().sum::<u64>();
     }
 
     /// Counts an offer.

@@ -147,6 +147,11 @@ impl Extras {
         conversation.extra_ends = extra.earliest();
     }
 
+    /// When something of a kind is due; `Millis::MAX`: never.
+    pub fn armed(&self, conversation: &Conversation, kind: TimerKind) -> Millis {
+        self.of(conversation).map_or(Millis::MAX, |extra| extra.deadlines[slot(kind)])
+    }
+
     /// Whether a conversation may wait for an agent or an opening.
     #[inline]
     pub fn holds_back(&self, slot: u32) -> bool {

@@ -120,20 +120,20 @@ impl Division {
     /// The clocks of a pair become the first one's. With an agent who has accepted one of them nobody waits in a queue any
     /// more. Gives what else the second has.
     fn fold_clocks(&mut self, pair: [u32; 2], accepted: bool, keeps: u32) -> Conversation {
-        let (clock, rules, tally) = (self.clock, &*self.rules, &mut self.objectives);
+        let (clock, targets, tally) = (self.clock, &self.targets, &mut self.objectives);
         let held_pause = accepted && self.book[keeps].held_pause;
         let customer_pause = pair.iter().all(|slot| self.book[*slot].customer_pause);
         for slot in pair {
             let conversation = &mut self.book[slot];
             (conversation.held_pause, conversation.customer_pause) = (held_pause, customer_pause);
-            conversation.settle_resolution(clock, rules);
+            conversation.settle_resolution(clock, targets);
             if accepted {
                 conversation.cancel(Objective::QueueWait, tally);
             }
         }
         let mut other = self.book[pair[1]].clone();
         for objective in Objective::ALL {
-            self.book[pair[0]].fold_clock(&mut other, *objective, clock, rules, tally);
+            self.book[pair[0]].fold_clock(&mut other, *objective, clock, targets, tally);
         }
         other
     }

@@ -39,7 +39,7 @@ impl Division {
             }
             return;
         }
-        conversation.settle_resolution(self.clock, &self.rules);
+        conversation.settle_resolution(self.clock, &self.targets);
         self.enter_queue(slot, Entry::Ordinary);
         self.note_left(slot, before);
         if let Some(agent) = to.filter(|_| self.book[slot].id.is_some()) {
@@ -129,7 +129,7 @@ impl Division {
         }
         let conversation = &mut self.book[slot];
         conversation.held_pause = false;
-        conversation.settle_resolution(clock, &self.rules);
+        conversation.settle_resolution(clock, &self.targets);
         let priority = priority.unwrap_or_else(|| self.priority_of_one_that_does_not_wait(slot));
         self.give(slot, agent, AcceptMode::Ordered, candidates, priority);
         Ok(())

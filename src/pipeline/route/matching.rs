@@ -11,7 +11,7 @@ use crate::types::{AcceptMode, Affinity, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
-use super::staff::{Profile, Serves};
+use super::profile::{Profile, Serves};
 use super::wait_key::WaitKey;
 use super::waiting::{Head, Line, Served, points_shown, priority_at, priority_of};
 use super::{Division, NONE};

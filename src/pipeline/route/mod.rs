@@ -10,6 +10,7 @@
 //! exactly one heap; a conversation's or agent's earliest deadline is in the wheel.
 
 mod absence;
+mod adopt;
 mod agents;
 mod clocks;
 mod ahead;
@@ -25,6 +26,7 @@ mod matching;
 mod operations;
 mod order;
 mod orders;
+mod profile;
 mod queueing;
 mod ramp;
 mod relaxation;
@@ -47,7 +49,9 @@ use crate::types::operation::Operations;
 use crate::types::tally::ObjectiveTally;
 use crate::types::{Cause, DivisionId, IgnoreReason, Millis, Tally, TraceParent};
 
+pub use adopt::ChangedBy;
 use ahead::Ahead;
+use clocks::Targets;
 use conversation::{Book, NONE};
 use dispatch::Served;
 use exclusions::Exclusions;
@@ -63,6 +67,7 @@ use waiting::Waiting;
 #[derive(Debug)]
 pub struct Division {
     rules: Arc<Rules>,
+    targets: Targets,
     id: DivisionId,
     clock: Millis,
     /// The leader's wall clock of the epoch in hand, if there is one.
@@ -140,6 +145,7 @@ impl Division {
             batch: DecisionBatch { first_number: 1, ..DecisionBatch::default() },
             ignored: Default::default(),
             objectives: vec![Default::default(); rules.queues.len()],
+            targets: Targets::new(&rules),
             rules,
         }
     }

@@ -246,7 +246,7 @@ impl Division {
         let state = self.book[slot].state;
         let conversation = &mut self.book[slot];
         let elsewhere = routed.filter(|queue| *queue != conversation.queue);
-        conversation.settle_resolution(clock, &self.rules);
+        conversation.settle_resolution(clock, &self.targets);
         if state == State::Offered && elsewhere.is_some() {
             self.withdraw(slot, WithdrawReason::Superseded);
             self.part(slot, Parting::Free);
@@ -316,7 +316,7 @@ impl Division {
         conversation.answered = true;
         conversation.replied = true;
         conversation.customer_pause = true;
-        conversation.settle_resolution(clock, &self.rules);
+        conversation.settle_resolution(clock, &self.targets);
     }
 
     fn held(&mut self, slot: u32, from: State, to: State) -> Result<(), IgnoreReason> {
@@ -326,7 +326,7 @@ impl Division {
         }
         conversation.state = to;
         conversation.held_pause = to == State::Held;
-        conversation.settle_resolution(self.clock, &self.rules);
+        conversation.settle_resolution(self.clock, &self.targets);
         Ok(())
     }
 

@@ -31,6 +31,12 @@ impl Ramp {
         Ramp { most: most.map(|most| most as usize), offers: Vec::new() }
     }
 
+    /// The same offers under another bound; where there was none, none have been counted.
+    pub fn carried(self, most: Option<u32>) -> Ramp {
+        let offers = if self.most.is_some() && most.is_some() { self.offers } else { Vec::new() };
+        Ramp { most: most.map(|most| most as usize), offers }
+    }
+
     /// Counts an offer, if there is a bound; says whether there is.
     pub fn count(&mut self, number: u32, clock: Millis) -> bool {
         if self.most.is_none() {

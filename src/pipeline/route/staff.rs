@@ -11,12 +11,13 @@ use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
 use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
-use crate::rules::{Rules, StepAction, Strategy};
+use crate::rules::{Renumbering, Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
-use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, Millis, QueueId};
+use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, Millis, QueueId};
 
 use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
+use super::profile::{Mixer, Profile};
 use super::ramp::Ramp;
 
 /// Presence, as route sees it.
@@ -85,6 +86,8 @@ pub struct Agent {
     load: [u16; CHANNELS_MAX],
     /// Most of each.
     capacity: [u16; CHANNELS_MAX],
+    /// Whether its definition names a budget; else it is the division's.
+    pub own_budget: bool,
     /// Slots of the conversations that it has or was offered.
     pub holds: Few<u32, HOLDS>,
     /// Its wrap-ups.
@@ -117,6 +120,7 @@ impl Agent {
             known_idle: false,
             load: [0; CHANNELS_MAX],
             capacity: [0; CHANNELS_MAX],
+            own_budget: false,
             holds: Few::default(),
             wrap_ups: Few::default(),
             offline_since: Millis::MAX,
@@ -128,6 +132,22 @@ impl Agent {
         self.capacity = Default::default();
         for (channel, most) in named {
             self.capacity[channel.at()] = most.min(u32::from(u16::MAX)) as u16;
+        }
+        (0..CHANNELS_MAX).for_each(|channel| self.note_load(channel));
+    }
+
+    /// Channels have other numbers; what it could do on one that is gone, it can no more.
+    fn carry_channels(&mut self, numbers: &Renumbering) {
+        let (load, capacity) = (std::mem::take(&mut self.load), std::mem::take(&mut self.capacity));
+        for (from, (load, capacity)) in load.into_iter().zip(capacity).enumerate() {
+            if let Some(to) = numbers.channel_at(from) {
+                (self.load[to.at()], self.capacity[to.at()]) = (load, capacity);
+            } else {
+                assert!(load == 0, "a channel in use stays");
+            }
+        }
+        for wrap_up in self.wrap_ups.iter_mut() {
+            wrap_up.channel = numbers.channel(wrap_up.channel).expect("a channel in use stays");
         }
         (0..CHANNELS_MAX).for_each(|channel| self.note_load(channel));
     }
@@ -162,66 +182,6 @@ impl Agent {
 /// Levels are the profile's, and the last offer is the queue's.
 fn is_order(strategy: Strategy) -> bool {
     !matches!(strategy, Strategy::BestSkill | Strategy::RoundRobin)
-}
-
-/// A queue that agents of a profile serve.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Serves {
-    /// 1 is served first.
-    pub rank: u32,
-    /// The queue.
-    pub queue: QueueId,
-    /// What waits shorter is not for them.
-    pub delay: DurationMs,
-}
-
-/// What a definition says besides capacity; equal ones are shared.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Profile {
-    /// Keyed name and level, ascending by name.
-    pub skills: Vec<(u64, u8)>,
-    /// Keyed languages, ascending.
-    pub langs: Vec<u64>,
-    /// Ascending by (rank, queue).
-    pub queues: Vec<Serves>,
-}
-
-impl Profile {
-    /// How it serves a queue, if it does.
-    #[inline]
-    pub fn serves(&self, queue: QueueId) -> Option<Serves> {
-        self.queues.iter().find(|serves| serves.queue == queue).copied()
-    }
-
-    /// Its level of a skill; 0 if it has none.
-    #[inline]
-    pub fn level(&self, skill: u64) -> u8 {
-        self.skills.binary_search_by_key(&skill, |(key, _)| *key).map_or(0, |at| self.skills[at].1)
-    }
-
-    fn hash(&self) -> u64 {
-        let mut hash = Mixer::default();
-        self.skills.iter().for_each(|(key, level)| hash.add(key ^ u64::from(*level) << 56));
-        self.langs.iter().for_each(|key| hash.add(*key));
-        self.queues.iter().for_each(|s| {
-            hash.add(u64::from(s.queue.0) | u64::from(s.rank) << 16 | (s.delay.0 as u64) << 40)
-        });
-        hash.0
-    }
-}
-
-/// Mixes words into a hash of contents that only serves to find equal ones; equality is decided by comparison.
-#[derive(Default, Debug)]
-pub struct Mixer(pub u64);
-
-impl Mixer {
-    /// Adds a word (the finaliser of SplitMix64, Steele, Lea and Flood 2014).
-    pub fn add(&mut self, word: u64) {
-        let mut mixed = (self.0 ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        self.0 = mixed ^ mixed >> 31;
-    }
 }
 
 /// Available agents of one profile with room for the same channels.
@@ -327,6 +287,35 @@ impl Staff {
             group_table: IndexTable::with_segment_bits(0),
             ..Staff::default()
         }
+    }
+
+    /// The same agents under other rules, in no group yet. What they have used is for the caller to add up.
+    pub fn adopt(&mut self, before: &Rules, rules: &Rules, division: DivisionId, numbers: &Renumbering) {
+        let former = std::mem::replace(self, Staff::new(rules, division));
+        (self.names, self.by_name, self.agents) = (former.names, former.by_name, former.agents);
+        let goes_round = |at: usize| before.queues[at].strategy == Strategy::RoundRobin;
+        let offers = former.last_offers.into_iter().enumerate();
+        let offers = offers.map(|(at, offers)| if goes_round(at) { offers } else { Pages::new() }).collect();
+        self.last_offers = numbers.carry_queues(offers, rules.queues.len(), Pages::new);
+        self.ramp = former.ramp.carried(rules.divisions[division.at()].ramp);
+        let budget = rules.divisions[division.at()].agents_budget;
+        for number in 0..self.agents.len() {
+            let agent = &mut self.agents[number];
+            agent.carry_channels(numbers);
+            agent.group = NONE;
+            agent.budget = if agent.own_budget { agent.budget } else { budget };
+            let profile = std::mem::replace(&mut agent.profile, NONE);
+            if profile != NONE {
+                let carried = former.profiles[profile as usize].carried(rules, division, numbers);
+                let (profile, _) = self.intern(&carried);
+                self.take_profile(number as u32, profile);
+            }
+        }
+    }
+
+    /// What an agent has used of its budget, from nothing.
+    pub fn count_used(&mut self, agent: u32, held: impl Iterator<Item = ChannelId>) {
+        self.agents[agent as usize].used = held.map(|channel| self.weights[channel.at()]).sum();
     }
 
     /// The number of an agent that is known.

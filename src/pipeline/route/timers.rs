@@ -12,7 +12,8 @@ use crate::types::{
 use super::conversation::{Conversation, State};
 use super::operations::Parting;
 use super::orders::Moved;
-use super::staff::{Agent, Presence, Profile};
+use super::profile::Profile;
+use super::staff::{Agent, Presence};
 use super::{Division, NONE, Unit};
 
 /// Kinds of deadlines in the order in which they fire. `Knee` has no effect outside: what passes a knee of its
@@ -317,7 +318,7 @@ impl Division {
     fn warn(&mut self, slot: u32) {
         let conversation = &mut self.book[slot];
         let objective = conversation.alarmed(self.clock, true).expect("a warning is due");
-        let (percent, due) = conversation.warn(objective, self.clock, &self.rules);
+        let (percent, due) = conversation.warn(objective, self.clock, &self.targets);
         self.decide(slot, Body::Warning { objective, due, percent });
     }
 

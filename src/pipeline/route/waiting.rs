@@ -18,8 +18,9 @@ use crate::rules::{Curve, Rules, Segment, Strategy};
 use crate::types::{ChannelId, DurationMs, Millis, QueueId};
 
 use super::conversation::{Conversation, NONE};
+use super::profile::{Mixer, Profile, Serves};
 use super::relaxation::Relaxation;
-use super::staff::{Mixer, Profile, Serves, Staff};
+use super::staff::Staff;
 use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.
@@ -148,6 +149,12 @@ impl Waiting {
             skill_sets: Vec::new(),
             skill_table: IndexTable::with_segment_bits(0),
         }
+    }
+
+    /// Nothing waits, under other rules; sets of skills keep their numbers.
+    pub fn adopt(&mut self, rules: &Rules, skill_key: impl Fn(&str) -> u64) {
+        let former = std::mem::replace(self, Waiting::new(rules, skill_key));
+        (self.skill_sets, self.skill_table) = (former.skill_sets, former.skill_table);
     }
 
     /// The number of a set of skills; `NONE` for the empty set. `skills` is sorted in place.

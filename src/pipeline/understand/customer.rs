@@ -206,6 +206,43 @@ impl Customer {
                 kept += 1;
             }
         }
+        self.set_count(kept, blocks);
+    }
+
+    /// Channels have other numbers; attempts on one that is gone are forgotten, and those that are too many.
+    pub fn carry_attempts(
+        &mut self,
+        to: impl Fn(ChannelId) -> Option<ChannelId>,
+        kept: usize,
+        blocks: &mut Blocks<KeptAttempt>,
+    ) {
+        let attempts = self.attempts_mut(blocks);
+        let mut left = 0;
+        for place in 0..attempts.len() {
+            if let Some(channel) = to(attempts[place].channel) {
+                attempts[left] = KeptAttempt { channel, ..attempts[place] };
+                left += 1;
+            }
+        }
+        let too_many = left.saturating_sub(kept);
+        attempts.copy_within(too_many..left, 0);
+        self.set_count(left - too_many, blocks);
+    }
+
+    /// Tiers have other places.
+    pub fn carry_tier(&mut self, to: impl Fn(u16) -> Option<u16>) {
+        if let Some(tier) = self.tier().filter(|tier| *tier != u16::MAX) {
+            self.tier = to(tier).unwrap_or(u16::MAX);
+        }
+    }
+
+    /// The profile prefers nobody from now on.
+    pub fn prefer_nobody(&mut self) {
+        self.told &= !PREFERS;
+    }
+
+    /// So many attempts are left, the first ones.
+    fn set_count(&mut self, kept: usize, blocks: &mut Blocks<KeptAttempt>) {
         self.count = kept as u8;
         if let Attempts::Many(block) = self.attempts
             && kept <= FEW

@@ -13,6 +13,7 @@
 //! Invariants: an open conversation is in its customer's list; an attempt refers to a conversation only while that is
 //! in the list.
 
+mod adopt;
 mod customer;
 mod erase;
 mod latest;
@@ -34,7 +35,7 @@ use crate::types::event::{Event, Events};
 use crate::types::operation::{
     Action, Forgotten, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy,
 };
-use crate::types::{ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason, Millis};
+use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
 
 use parcel::Parcel;
 use shard::Shard;
@@ -161,7 +162,7 @@ impl Understand {
             context: Context {
                 rules: rules.clone(),
                 appraiser: Appraiser::new(rules, keys),
-                has_affinity: rules.queues.iter().any(|queue| queue.affinity > DurationMs::ZERO),
+                has_affinity: rules.has_affinity(),
             },
             parcel: Parcel::default(),
             shards: PartOfShards {
@@ -265,9 +266,9 @@ impl Context {
         let local = local_of(index);
         shard.meet(local, place.clock);
         match place.event.event_type {
-            EventType::ContactReceived | EventType::CallbackRequested => shard
-                .contact(place, local, (id, kinds), self, texts, out)
-                .map_err(|()| IgnoreReason::Unsupported),
+            EventType::ContactReceived | EventType::CallbackRequested => {
+                shard.contact(place, local, (id, kinds), self, texts, out).map_err(|()| IgnoreReason::NoQueue)
+            }
             EventType::CustomerUpdated => {
                 shard.update_profile(place, local, self, texts);
                 Ok(())

@@ -72,6 +72,15 @@ impl Shard {
         }
     }
 
+    /// Spans and bounds of other rules.
+    pub(super) fn set_spans(&mut self, rules: &Rules) {
+        self.kept = rules.conversation.attempts_kept as usize;
+        self.window = rules.conversation.attempts_window;
+        self.continuity = rules.conversation.continuity;
+        self.idle_close = rules.conversation.idle_close;
+        self.max_late = rules.clock.max_late;
+    }
+
     /// Begins a batch of which no event has an earlier clock.
     #[inline]
     pub fn begin(&mut self, clock: Millis) {

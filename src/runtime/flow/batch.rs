@@ -43,6 +43,8 @@ pub struct Front {
     pub now: Option<Millis>,
     /// Behind the last record the clock moves on to this.
     pub tick: Option<Millis>,
+    /// It has: to this.
+    pub ticked: Option<Millis>,
     pub jump: Option<Jump>,
 }
 
@@ -76,6 +78,12 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// The same for another thread.
+    pub fn twin(&self, rules: &Arc<Rules>) -> Tools {
+        let decoder = Decoder::new(rules.clone(), self.decoder.keys().clone(), Limits::default());
+        Tools { decoder, emitter: self.emitter.under(rules) }
+    }
+
     pub fn new(rules: &Arc<Rules>, key: &HashKey, tenant: &str) -> Tools {
         Tools {
             decoder: Decoder::new(rules.clone(), Keys::new(key, rules), Limits::default()),
@@ -117,7 +125,7 @@ impl Batch {
             std::mem::swap(decisions, &mut back.decisions);
         }
         let mut front = self.front.write().expect(UNLOCKED);
-        into.clock = front.sequenced.clock.max(front.tick);
+        into.clock = front.sequenced.clock.max(front.ticked);
         front.jump.take().map_or(Ok(()), Err)
     }
 }
@@ -181,11 +189,9 @@ impl States {
     fn sequence(&self, batch: &Batch) -> Done {
         let mut sequencer = self.sequencer.lock().expect(UNLOCKED);
         let mut front = batch.front.write().expect(UNLOCKED);
-        let Front { events, sequenced, now, tick, jump } = &mut *front;
+        let Front { events, sequenced, now, tick, ticked, jump } = &mut *front;
         *jump = sequencer.apply(events, *now, sequenced).err();
-        if let Some(clock) = *tick {
-            *tick = Some(sequencer.advance(clock));
-        }
+        *ticked = tick.filter(|_| !sequencer.is_held()).map(|clock| sequencer.advance(clock));
         Done { joins: !sequenced.joint.is_empty(), events: events.rows.len() }
     }
 
@@ -213,7 +219,7 @@ impl States {
 
     fn route(&self, at: usize, batch: &Batch) -> usize {
         let front = batch.front.read().expect(UNLOCKED);
-        let Front { events, sequenced, now, tick, .. } = &*front;
+        let Front { events, sequenced, now, ticked, .. } = &*front;
         let joined = usize::from(!sequenced.joint.is_empty());
         let parts: Vec<_> = batch.operations[..self.understand.len() + joined]
             .iter()
@@ -226,7 +232,7 @@ impl States {
         if let Some(clock) = sequenced.clock {
             division.advance(clock);
         }
-        if let Some(clock) = *tick {
+        if let Some(clock) = *ticked {
             division.tick(clock, *now);
         }
         division.hand_over(&mut batch.back[at].lock().expect(UNLOCKED).decisions);

@@ -9,6 +9,7 @@
 //! meets nothing under way goes through on the calling thread without being handed over to anybody: at low load that
 //! is every batch. A thread with nothing to do parks, after looking for work a little longer if it is told to spin.
 
+mod barrier;
 mod batch;
 mod plan;
 mod shuffled;
@@ -54,7 +55,7 @@ impl Threads {
 }
 
 /// Is told what each thread works at; every thread has one of its own.
-pub trait Meter: Send {
+pub trait Meter: Send + 'static {
     /// A step of a batch begins.
     fn begin(&mut self);
 
@@ -73,7 +74,7 @@ impl Meter for () {
 pub struct Finished {
     /// What it put out.
     pub output: Output,
-    /// What was decided, by division.
+    /// What was decided, by division; if rules changed in it, behind that.
     pub decisions: Vec<DecisionBatch>,
     /// The clock behind its last entry, or its tick.
     pub clock: Option<Millis>,
@@ -84,7 +85,8 @@ pub struct Flow<M> {
     shared: Arc<Shared>,
     tools: Tools,
     meter: M,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<M>>,
+    threads: Threads,
     rules: Arc<Rules>,
     record_bytes: usize,
     small: usize,
@@ -132,10 +134,7 @@ impl<M: Meter> Flow<M> {
         tenant: &str,
         threads: Threads,
         mut meter: impl FnMut(usize) -> M,
-    ) -> Flow<M>
-    where
-        M: 'static,
-    {
+    ) -> Flow<M> {
         let count = threads.count.max(1);
         let parts = if count == 1 { 1 } else { count.next_power_of_two().min(PARTS_MAX) };
         let divisions = rules.divisions.len();
@@ -155,28 +154,68 @@ impl<M: Meter> Flow<M> {
             through: AtomicBool::new(false),
             spin: threads.spin,
         });
-        let tools = || Tools::new(&rules, key, tenant);
-        let caller = (tools(), meter(0));
-        let worker = |number: usize| {
-            let (shared, tools, meter) = (shared.clone(), tools(), meter(number));
-            let thread = thread::Builder::new().name(format!("trunkline-{number}"));
-            let life = move || {
-                (threads.start)(number);
-                shared.work(number, tools, meter);
-            };
-            thread.spawn(life).expect("the system gives a thread")
-        };
-        let workers = (1..count).map(worker).collect();
+        let caller = (Tools::new(&rules, key, tenant), meter(0));
         (threads.start)(0);
-        Flow {
+        let mut flow = Flow {
             shared,
             tools: caller.0,
             meter: caller.1,
-            workers,
+            workers: Vec::new(),
+            threads,
             record_bytes: Limits::default().record_bytes,
             small: threads.small,
             rules,
+        };
+        flow.begin((1..count).map(meter).collect());
+        flow
+    }
+
+    /// A thread for each of these meters.
+    fn begin(&mut self, meters: Vec<M>) {
+        for (number, meter) in (1..).zip(meters) {
+            let (shared, tools, threads) = (self.shared.clone(), self.tools.twin(&self.rules), self.threads);
+            let thread = thread::Builder::new().name(format!("trunkline-{number}"));
+            let life = move || {
+                (threads.start)(number);
+                shared.work(number, tools, meter)
+            };
+            self.workers.push(thread.spawn(life).expect("the system gives a thread"));
         }
+    }
+
+    /// Ends the threads; their meters.
+    fn end(&mut self) -> Vec<Result<M, Box<dyn std::any::Any + Send>>> {
+        let parked = {
+            let mut desk = self.shared.desk();
+            desk.closing = true;
+            std::mem::take(&mut desk.parked)
+        };
+        parked.into_iter().for_each(|thread| thread.unpark());
+        self.workers.drain(..).map(JoinHandle::join).collect()
+    }
+
+    /// The oldest batch asks for other rules, and every batch under way has come as far as it may: the threads end, the
+    /// states change, what stands behind the change is done on this thread, and others begin.
+    #[cold]
+    fn change_rules(&mut self) {
+        let meters =
+            self.end().into_iter().map(|meter| meter.expect("a thread at rest ends in peace")).collect();
+        let Flow { shared, tools, meter, .. } = self;
+        let shared = Arc::get_mut(shared).expect("no other thread is left");
+        let desk = shared.desk.get_mut().expect(UNLOCKED);
+        let mut batches = barrier::in_order(&mut shared.batches, desk.plan.numbers());
+        shared.states.finish(&mut batches, tools, |states, task, batch, tools| {
+            meter.begin();
+            let Done { joins, events } = states.run(task, batch, tools);
+            meter.end(stage_of(task), events);
+            joins
+        });
+        let divisions = shared.states.divisions.len();
+        shared.batches.iter_mut().for_each(|batch| batch.widen(divisions));
+        desk.plan.widen(divisions);
+        desk.closing = false;
+        self.rules = shared.states.sequencer.get_mut().expect(UNLOCKED).rules().clone();
+        self.begin(meters);
     }
 
     /// How far the time of a plain file may jump forward from one event to the next; `None`: as far as it likes.
@@ -281,8 +320,15 @@ impl<M: Meter> Flow<M> {
                 return None;
             }
             if desk.plan.is_through() {
-                drop(desk);
-                return Some(self.take(into));
+                let cut = shared.batch(desk.plan.numbers().start).cut().is_some();
+                if !cut || desk.plan.is_idle() {
+                    drop(desk);
+                    drop(shared);
+                    if cut {
+                        self.change_rules();
+                    }
+                    return Some(self.take(into));
+                }
             }
             if let Some(step) = desk.plan.begin(0) {
                 let woken = shared.change(&mut desk, |_| ());
@@ -461,7 +507,7 @@ impl Shared {
     }
 
     /// The life of a worker.
-    fn work(&self, number: usize, mut tools: Tools, mut meter: impl Meter) {
+    fn work<M: Meter>(&self, number: usize, mut tools: Tools, mut meter: M) -> M {
         let mut looks = 0;
         let mut desk = self.desk();
         while !desk.closing && !desk.broken {
@@ -494,6 +540,7 @@ impl Shared {
             wake(self.change(&mut desk, |plan| plan.done(step, joins)));
             looks = 0;
         }
+        meter
     }
 }
 

@@ -119,6 +119,19 @@ impl Plan {
         batch
     }
 
+    /// There are more divisions from now on; every batch under way is through.
+    pub fn widen(&mut self, divisions: usize) {
+        assert!(self.is_idle(), "divisions come between batches");
+        self.divisions = divisions;
+        self.route_next.resize(divisions, self.next());
+        self.route_last.resize(divisions, None);
+    }
+
+    /// Numbers of the batches under way.
+    pub fn numbers(&self) -> std::ops::Range<u64> {
+        self.first..self.next()
+    }
+
     /// Whether every batch under way is through.
     pub fn is_idle(&self) -> bool {
         self.ways.iter().all(|way| way.emits_left == 0)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::rules::Rules;
 use crate::rules::keys::HashKey;
 use crate::runtime::flow::Finished;
+use crate::runtime::flow::barrier::in_order;
 use crate::runtime::flow::batch::{Batch, States, Tools, UNLOCKED};
 use crate::runtime::flow::plan::{Plan, Task};
 use crate::types::record::{Limits, Record};
@@ -17,6 +18,7 @@ pub struct Shuffled<C> {
     batches: Vec<Batch>,
     plan: Plan,
     tools: Tools,
+    rules: Arc<Rules>,
     choose: C,
 }
 
@@ -37,6 +39,7 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
             batches: (0..room.max(1)).map(|_| Batch::new(parts, divisions)).collect(),
             plan: Plan::new(parts, divisions),
             tools: Tools::new(rules, key, tenant),
+            rules: rules.clone(),
             choose,
         }
     }
@@ -67,13 +70,37 @@ impl<C: FnMut(usize) -> usize> Shuffled<C> {
         true
     }
 
-    /// The oldest batch under way, if it is through.
+    /// The oldest batch under way, if it is through; where rules change in it, when all are.
     ///
     /// # Errors
     /// As `Flow::collect`.
     pub fn collect(&mut self, into: &mut Finished) -> Option<Result<(), Jump>> {
+        if !self.plan.is_through() {
+            return None;
+        }
+        let room = self.batches.len();
+        let numbers = self.plan.numbers();
+        if self.batches[numbers.start as usize % room].cut().is_some() {
+            if !self.plan.is_idle() {
+                return None;
+            }
+            let mut batches = in_order(&mut self.batches, numbers);
+            let run = |states: &States, task, batch: &Batch, tools: &mut Tools| {
+                states.run(task, batch, tools).joins
+            };
+            self.states.finish(&mut batches, &mut self.tools, run);
+            let divisions = self.states.divisions.len();
+            self.batches.iter_mut().for_each(|batch| batch.widen(divisions));
+            self.plan.widen(divisions);
+            self.rules = self.states.sequencer.get_mut().expect(UNLOCKED).rules().clone();
+        }
         let batch = self.plan.leave()?;
         Some(self.batches[batch as usize % self.batches.len()].take(into))
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// What was counted so far, no batch being under way.

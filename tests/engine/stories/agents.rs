@@ -282,18 +282,3 @@ fn a_transfer_enters_the_queue_anew_without_wrap_up_and_excludes_the_agent() {
     ",
     );
 }
-
-#[test]
-fn what_this_version_does_not_carry_out_has_no_effect_at_all() {
-    let rules = PLAIN.replacen("[[routes]]", "[conversation]\nidle_close = \"1m\"\n[[routes]]", 1);
-    tell(
-        &rules,
-        "
-    +0s   contact chat id:1
-          -> opened c1
-    +10s  raw {\"specversion\":\"1.0\",\"id\":\"r\",\"source\":\"story\",\"time\":\"2026-03-02T09:00:10Z\",\"type\":\"trunkline.rules.changed\",\"data\":{\"text\":\"\"}}
-    +1m   -> closed c1 idle transfers=0
-    until +1m
-    ",
-    );
-}

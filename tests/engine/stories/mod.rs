@@ -3,6 +3,7 @@
 mod ageing;
 mod agents;
 mod callbacks;
+mod changing_rules;
 mod clock;
 mod conversations;
 mod dedup;

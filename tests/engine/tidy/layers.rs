@@ -26,6 +26,9 @@ const STAGES: [&str; 5] = ["decode", "identify", "understand", "route", "emit"];
 /// What joins the first stages to the others.
 const SEQUENCE: &str = "sequence";
 
+/// What lets all of them go on by other rules.
+const CHANGE: &str = "change";
+
 /// The last layer of the deterministic core.
 const CORE: u32 = 2;
 
@@ -167,12 +170,12 @@ fn stages(source: &Source) -> Vec<Finding> {
     let Some(stage) = home.get(1).filter(|_| home[0] == "pipeline" && source.path.starts_with("src/")) else {
         return Vec::new();
     };
-    // The sequencer joins identify to the rest; no stage may know it.
-    if *stage == SEQUENCE {
+    // The sequencer joins identify to the rest, and a change of rules concerns all; no stage may know them.
+    if [SEQUENCE, CHANGE].contains(stage) {
         return Vec::new();
     }
     let other = |path: &[String]| {
-        let known = STAGES.contains(&path[1].as_str()) || path[1] == SEQUENCE;
+        let known = STAGES.contains(&path[1].as_str()) || [SEQUENCE, CHANGE].contains(&path[1].as_str());
         path[0] == "pipeline" && path[1] != *stage && known
     };
     let uses = named(source).into_iter().filter(|(_, path)| path.len() > 1 && other(path));

@@ -184,7 +184,7 @@ fn what_is_ignored_or_needs_no_customer() {
         expected.push(ignored(IgnoreReason::UnknownCustomer));
     }
     log.push(0, 10, RulesChanged, &[]);
-    expected.push(ignored(IgnoreReason::Unsupported));
+    expected.push(Resolved::Told);
     for (key, event_type) in
         [(11, ConversationTransferred), (12, ConversationAssigned), (13, ConversationUpdated)]
     {
@@ -214,7 +214,7 @@ fn a_duplicate_is_dropped_whatever_it_is() {
     log.push(600, 1, EventType::ContactReceived, &[(PHONE, 1)]);
     log.push(601, 1, EventType::ContactReceived, &[(PHONE, 1)]);
     let story = story(&log);
-    assert_eq!(story.rows[..2], [ignored(IgnoreReason::Unsupported), Resolved::Duplicate]);
+    assert_eq!(story.rows[..2], [Resolved::Told, Resolved::Duplicate]);
     assert_eq!((indices(&story)[2], story.duplicates, story.customers), (Some(0), 1, 1));
 }
 

@@ -60,7 +60,7 @@ impl Twin {
         let ranked = self.ranked(identifiers);
         let by_id = event.conversation.is_some().then(|| self.by_id(event.conversation.customer));
         let found = match event.event_type {
-            RulesChanged => Err(IgnoreReason::Unsupported),
+            RulesChanged => return Resolved::Told,
             AgentUpdated | AgentState => return Resolved::NoCustomer,
             AgentWrapped if by_id.is_some() || !event.has_from => return Resolved::NoCustomer,
             ContactReceived | CallbackRequested | CustomerUpdated | IdentityLinked if !ranked.is_empty() => {
