@@ -14,6 +14,7 @@ mod agents;
 mod clocks;
 mod ahead;
 mod callbacks;
+mod class;
 mod conversation;
 mod dispatch;
 mod exclusions;

@@ -188,7 +188,7 @@ impl AgentOrder {
             return Some(head).filter(|head| head.agent != NONE);
         }
         let heap = &self.heaps[group as usize];
-        let agent = heap.best_where(fits, frontier)?;
+        let agent = heap.best_where(|_, agent| fits(agent), frontier)?;
         heap.key(&self.positions, agent).map(|key| Foremost { key: *key, agent, behind: 0 })
     }
 

@@ -249,6 +249,8 @@ pub struct Staff {
     /// By profile number: agents who have it.
     pub users: Vec<u32>,
     profile_table: IndexTable,
+    /// By profile number: its groups.
+    pub groups_of: Vec<Vec<u32>>,
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
     group_table: IndexTable,
@@ -368,6 +370,7 @@ impl Staff {
         let number = self.profiles.len() as u32;
         self.profiles.push(profile.clone());
         self.users.push(0);
+        self.groups_of.push(Vec::new());
         self.profile_table.insert(hash, number);
         (number, true)
     }
@@ -537,6 +540,7 @@ impl Staff {
         let queues = self.profiles[profile as usize].queues.iter();
         let orders = queues.fold(0, |bits, serves| bits | self.asking[serves.queue.at()]);
         self.groups.push(Group { profile, room, size: 0, orders });
+        self.groups_of[profile as usize].push(number);
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {
             if room >> channel & 1 == 1 {

@@ -11,47 +11,17 @@
 //! of its queues fits it. So an agent who looks for work asks the classes of a queue in the order of their heads until one
 //! fits, and passes over a queue whose best is not better than what it has found.
 
-use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
+use crate::collections::prefetch::prefetch;
 use crate::rules::{Curve, Rules, Segment, Strategy};
-use crate::types::{ChannelId, DurationMs, Millis, QueueId};
+use crate::types::{DurationMs, Millis, QueueId};
 
+use super::class::Class;
 use super::conversation::{Conversation, NONE};
 use super::relaxation::Relaxation;
 use super::staff::{Mixer, Profile, Serves, Staff};
-use super::wait_key::WaitKey;
-
-/// Conversations of one queue that ask for the same.
-#[derive(Debug, Default)]
-pub struct Class {
-    /// Its queue.
-    pub queue: QueueId,
-    /// Its channel.
-    pub channel: ChannelId,
-    /// Its place among the classes of its queue.
-    place: u32,
-    /// Language that an agent must speak; 0: any.
-    lang_key: u64,
-    /// Number of the set of skills that its contacts ask for.
-    set: u32,
-    /// Steps of relaxation that its conversations have passed.
-    relaxed: u8,
-    /// Queues whose agents may take them too.
-    added: Vec<QueueId>,
-    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's, relaxed.
-    skills: Vec<(u64, u8)>,
-    /// Profiles that serve the queue and meet the rest.
-    pub profiles: Bits,
-    /// By profile, if the queue's strategy asks for it: sum of its levels over the skills asked for.
-    levels: Vec<u32>,
-    /// Whether it does.
-    compares_levels: bool,
-    /// Groups of those profiles.
-    pub groups: Bits,
-    /// By segment of the curve.
-    heaps: Vec<Heap<WaitKey>>,
-}
+use super::wait_key::{FrontKey, WaitKey};
 
 /// Something that waits.
 #[derive(Copy, Clone, Debug)]
@@ -63,26 +33,61 @@ pub struct Head {
 }
 
 /// The heads of all classes of a queue in one segment of its curve.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Front {
     /// 2⁻³² points a millisecond.
     pub slope: i64,
     /// The classes in which something waits, by place, in the order of their heads.
-    pub heads: Heap<WaitKey>,
+    pub heads: Heap<FrontKey>,
     positions: Positions,
 }
+
+/// What of a queue an agent looks at first, in one line: what the best of it could be.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub struct Top {
+    /// The first of its fronts; the others stand behind it.
+    pub front: u32,
+    /// How many fronts: segments of its curve.
+    pub segments: u32,
+    /// Segments in which something waits.
+    occupied: u32,
+    /// Bit by segment, of the first three: something waits there.
+    held: u32,
+    /// Key of the best of each of these.
+    keys: [i64; FIRST],
+    /// And slope.
+    slopes: [i64; FIRST],
+}
+
+/// Segments of which the best stands in `Top`.
+const FIRST: usize = 3;
+
+const _: () = assert!(size_of::<Top>() == 64);
+
+/// A way in which agents serve a queue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// The queue's rank with them.
+    pub rank: u32,
+    /// What waits shorter is not for them.
+    pub delay: DurationMs,
+}
+
+/// The way of who serves a queue through a step of relaxation alone.
+pub const THROUGH_A_STEP: u16 = u16::MAX;
 
 /// One queue.
 #[derive(Debug, Default)]
 pub struct Line {
     /// Its classes, by place.
     pub classes: Vec<u32>,
-    /// By place: the channel.
-    pub channels: Vec<ChannelId>,
-    /// By segment.
-    pub fronts: Vec<Front>,
-    /// Profiles that serve it.
+    /// Profiles that serve it, ascending.
     profiles: Vec<u32>,
+    /// In which way each of these does.
+    ways_of: Vec<u16>,
+    /// The ways in which agents serve it.
+    pub ways: Vec<Way>,
     /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
     /// nobody.
     pub delays: Vec<DurationMs>,
@@ -93,16 +98,21 @@ pub struct Line {
     relaxation: Relaxation,
 }
 
-/// A queue that agents of a profile serve.
+/// A queue that agents of a profile serve: one line, because an agent who looks for work looks at all of its own.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Served {
     /// How.
     pub serves: Serves,
+    /// Bit by place of one of the first 64 classes of the queue: agents of the profile fit it.
+    fits: u64,
+    /// The same of the others, 64 a word.
+    more: Vec<u64>,
     /// Steps of relaxation after which; 0: the queue is one of the profile's own.
-    from: u8,
-    /// Bit by place of a class in the queue, 64 a word: agents of the profile fit it.
-    fits: Vec<u64>,
+    pub from: u8,
 }
+
+const _: () = assert!(size_of::<Served>() == 64);
 
 /// All classes of a division.
 pub struct Waiting {
@@ -113,8 +123,12 @@ pub struct Waiting {
     positions: Positions,
     /// By queue of all divisions.
     pub lines: Vec<Line>,
-    /// By queue: segments of its curve in which something waits, side by side because an agent asks them all.
-    occupied: Vec<u32>,
+    /// By queue of all divisions.
+    pub tops: Vec<Top>,
+    /// Of all queues, those of one side by side.
+    pub fronts: Vec<Front>,
+    /// Queues of which a step of relaxation adds the agents of another.
+    adding: Vec<QueueId>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
@@ -134,12 +148,22 @@ impl Waiting {
         let line = |queue: &crate::rules::Queue| Line {
             skills: skills_of(queue),
             relaxation: Relaxation::of(queue, &skill_key),
-            fronts: queue.curve.segments.iter().map(Front::of).collect(),
             ..Line::default()
         };
+        let lines: Vec<Line> = rules.queues.iter().map(line).collect();
+        let ids = (0..rules.queues.len()).map(|at| QueueId(at as u16));
+        let adds = |queue: &QueueId| lines[queue.at()].relaxation.added(u8::MAX).next().is_some();
+        let mut fronts = Vec::new();
+        let mut top = |queue: &crate::rules::Queue| {
+            let front = fronts.len() as u32;
+            fronts.extend(queue.curve.segments.iter().map(Front::of));
+            Top::of(front, &queue.curve)
+        };
         Waiting {
-            lines: rules.queues.iter().map(line).collect(),
-            occupied: vec![0; rules.queues.len()],
+            tops: rules.queues.iter().map(&mut top).collect(),
+            fronts,
+            adding: ids.filter(adds).collect(),
+            lines,
             served: Vec::new(),
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
@@ -202,7 +226,7 @@ impl Waiting {
             added: relaxation.added(relaxed).map(|(_, queue)| queue).collect(),
             skills: relaxation.skills(relaxed, self.merged_skills(queue, set)),
             compares_levels: rules.queues[queue.at()].strategy == Strategy::BestSkill,
-            heaps: self.lines[queue.at()].fronts.iter().map(|_| Heap::default()).collect(),
+            heaps: rules.queues[queue.at()].curve.segments.iter().map(|_| Heap::default()).collect(),
             ..Class::default()
         };
         let number = self.classes.len() as u32;
@@ -216,32 +240,27 @@ impl Waiting {
         let line = &mut self.lines[class.queue.at()];
         class.place = line.classes.len() as u32;
         line.classes.push(number);
-        line.channels.push(class.channel);
         for profile in &line.profiles {
             let at = *profile as usize;
             class.meet(*profile, &staff.profiles[at], &mut self.served[at]);
         }
-        for (group, members) in (0..).zip(&staff.groups) {
-            if class.profiles.get(members.profile) {
-                class.groups.set(group);
-            }
+        let of = |profile: u32| staff.groups_of[profile as usize].iter().copied();
+        let mut groups: Vec<u32> = class.profiles.iter().flat_map(of).collect();
+        groups.sort_unstable();
+        for group in groups {
+            class.meet_group(group, &staff.groups[group as usize], &staff.profiles, line);
         }
         self.classes.push(class);
     }
 
     /// A new profile: the classes of its queues learn whether it fits.
     pub fn meet_profile(&mut self, number: u32, profile: &Profile) {
-        let own = |serves: &Serves| Served { serves: *serves, from: 0, fits: Vec::new() };
-        let mut served: Vec<Served> = profile.queues.iter().map(own).collect();
-        for (at, line) in self.lines.iter().enumerate() {
-            let queue = QueueId(at as u16);
-            if profile.serves(queue).is_some() {
-                continue;
-            }
+        let mut served: Vec<Served> = profile.queues.iter().map(|own| Served::new(*own, 0)).collect();
+        for queue in self.adding.iter().copied().filter(|queue| profile.serves(*queue).is_none()) {
             // By a step that adds a queue of the profile's own; a queue may be added more than once.
-            for (from, added) in line.relaxation.added(u8::MAX) {
+            for (from, added) in self.lines[queue.at()].relaxation.added(u8::MAX) {
                 let by = profile.serves(added);
-                served.extend(by.map(|by| Served { serves: Serves { queue, ..by }, from, fits: Vec::new() }));
+                served.extend(by.map(|by| Served::new(Serves { queue, ..by }, from)));
             }
         }
         served.sort_by_key(|served| {
@@ -253,7 +272,7 @@ impl Waiting {
             if line.profiles.last() == Some(&number) {
                 continue;
             }
-            line.profiles.push(number);
+            line.meet_profile(number, profile.serves(queue));
             for class in &line.classes {
                 self.classes[*class as usize].meet(number, profile, &mut served);
             }
@@ -282,13 +301,13 @@ impl Waiting {
     }
 
     /// A new group: the classes that fit its profile learn of it.
-    pub fn meet_group(&mut self, number: u32, profile: u32) {
-        for served in &self.served[profile as usize] {
-            for class in &self.lines[served.serves.queue.at()].classes {
-                let class = &mut self.classes[*class as usize];
-                if class.profiles.get(profile) {
-                    class.groups.set(number);
-                }
+    pub fn meet_group(&mut self, number: u32, staff: &Staff) {
+        let group = &staff.groups[number as usize];
+        for served in &self.served[group.profile as usize] {
+            let line = &self.lines[served.serves.queue.at()];
+            for place in served.places() {
+                let class = &mut self.classes[line.classes[place as usize] as usize];
+                class.meet_group(number, group, &staff.profiles, line);
             }
         }
     }
@@ -328,25 +347,29 @@ impl Waiting {
     /// A class's heap of a segment has changed.
     fn note(&mut self, class: u32, segment: u32) {
         let class = &self.classes[class as usize];
-        let front = &mut self.lines[class.queue.at()].fronts[segment as usize];
+        let top = &mut self.tops[class.queue.at()];
+        let front = &mut self.fronts[(top.front + segment) as usize];
         let before = u32::from(!front.heads.is_empty());
         front.note(class, segment);
-        let after = u32::from(!front.heads.is_empty());
-        let occupied = &mut self.occupied[class.queue.at()];
-        *occupied = *occupied + after - before;
+        let best = front.heads.peek().map(|(key, _)| key.key.key);
+        top.occupied = top.occupied + u32::from(best.is_some()) - before;
+        top.note(segment, best);
     }
 
-    /// Whether anything waits in a queue.
+    /// Asks for the best of a front ahead of its use.
     #[inline]
-    pub fn is_occupied(&self, queue: QueueId) -> bool {
-        self.occupied[queue.at()] > 0
+    pub fn prefetch_front(&self, front: u32) {
+        prefetch(&self.fronts, front as usize);
     }
 
-    /// The first of a class in a segment in which something waits.
+    /// The best that a queue's segment could have for anybody, in 2⁻³² points at an instant, if something waits there.
     #[inline]
-    pub fn first(&self, class: u32, segment: usize) -> Head {
-        let first = self.classes[class as usize].heaps[segment].peek();
-        first.map(|(key, slot)| Head { key: *key, slot }).expect("a class in a front has a head")
+    pub fn bound(&self, top: &Top, segment: u32, at: Millis) -> Option<i64> {
+        if let (Some(key), Some(slope)) = (top.keys.get(segment as usize), top.slopes.get(segment as usize)) {
+            return (top.held >> segment & 1 == 1).then(|| key.wrapping_add(slope.wrapping_mul(at.0)));
+        }
+        let front = &self.fronts[(top.front + segment) as usize];
+        front.heads.peek().map(|(key, _)| priority_at(key.key, front.slope, at))
     }
 
     /// The first of a class in a segment for which `fits` holds.
@@ -354,11 +377,11 @@ impl Waiting {
         &self,
         class: u32,
         segment: usize,
-        fits: impl FnMut(u32) -> bool,
+        mut fits: impl FnMut(u32) -> bool,
         frontier: &mut Vec<u32>,
     ) -> Option<Head> {
         let heap = &self.classes[class as usize].heaps[segment];
-        let slot = heap.best_where(fits, frontier)?;
+        let slot = heap.best_where(|_, slot| fits(slot), frontier)?;
         heap.key(&self.positions, slot).map(|key| Head { key: *key, slot })
     }
 
@@ -397,16 +420,71 @@ impl Waiting {
     }
 }
 
+impl Top {
+    /// Of a queue in which nothing waits.
+    fn of(front: u32, curve: &Curve) -> Top {
+        let mut top = Top {
+            front,
+            segments: curve.segments.len() as u32,
+            occupied: 0,
+            held: 0,
+            keys: [0; FIRST],
+            slopes: [0; FIRST],
+        };
+        top.slopes.iter_mut().zip(&curve.segments).for_each(|(slope, segment)| *slope = segment.slope);
+        top
+    }
+
+    /// Whether anything waits in the queue.
+    #[inline]
+    pub fn is_occupied(&self) -> bool {
+        self.occupied > 0
+    }
+
+    /// The best of a segment has this key now.
+    #[inline]
+    fn note(&mut self, segment: u32, best: Option<i64>) {
+        let Some(key) = self.keys.get_mut(segment as usize) else { return };
+        let bit = 1 << segment;
+        match best {
+            Some(best) => (*key, self.held) = (best, self.held | bit),
+            None => self.held &= !bit,
+        }
+    }
+}
+
+impl Line {
+    /// A profile serves it, by itself or by a step; profiles come in ascending order.
+    fn meet_profile(&mut self, number: u32, own: Option<Serves>) {
+        let way = own.map_or(THROUGH_A_STEP, |Serves { rank, delay, .. }| {
+            let way = Way { rank, delay };
+            let known = self.ways.iter().position(|known| *known == way);
+            known.unwrap_or_else(|| {
+                self.ways.push(way);
+                self.ways.len() - 1
+            }) as u16
+        });
+        self.profiles.push(number);
+        self.ways_of.push(way);
+    }
+
+    /// The way in which a profile serves it.
+    pub fn way_of(&self, profile: u32) -> u16 {
+        self.profiles.binary_search(&profile).map_or(THROUGH_A_STEP, |place| self.ways_of[place])
+    }
+}
+
 impl Front {
     /// Of a segment in which nothing waits.
     fn of(segment: &Segment) -> Front {
-        Front { slope: segment.slope, ..Front::default() }
+        Front { slope: segment.slope, heads: Heap::default(), positions: Positions::default() }
     }
 
     /// A class's heap of this segment has changed.
     fn note(&mut self, class: &Class, segment: u32) {
         let Front { heads, positions, .. } = self;
-        let first = class.heaps[segment as usize].peek().map(|(key, _)| *key);
+        let first = class.heaps[segment as usize].peek();
+        let first = first.map(|(key, slot)| FrontKey { key: *key, slot, channel: class.channel });
         match (first, heads.key(positions, class.place).copied()) {
             (Some(first), Some(known)) if first != known => {
                 heads.change(positions, first, class.place);
@@ -421,51 +499,39 @@ impl Front {
 }
 
 impl Served {
+    fn new(serves: Serves, from: u8) -> Served {
+        Served { serves, fits: 0, more: Vec::new(), from }
+    }
+
     /// Whether the class at a place in the queue is for agents of the profile.
     #[inline]
     pub fn fits(&self, place: u32) -> bool {
-        let word = self.fits.get(place as usize / 64);
+        if place < 64 {
+            return self.fits >> place & 1 == 1;
+        }
+        let word = self.more.get(place as usize / 64 - 1);
         word.is_some_and(|word| word >> (place % 64) & 1 == 1)
     }
-}
 
-impl Class {
-    /// Conversations that wait in it.
-    pub fn waiting(&self) -> usize {
-        self.heaps.iter().map(Heap::len).sum()
-    }
-
-    /// Learns of a profile, and the profile of it.
-    fn meet(&mut self, number: u32, profile: &Profile, served: &mut [Served]) {
-        if !self.fits(profile) {
-            return;
-        }
-        if self.compares_levels {
-            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
-            self.levels.resize(self.levels.len().max(number as usize + 1), 0);
-            self.levels[number as usize] = levels.sum();
-        }
-        self.profiles.set(number);
-        let queue = |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
-        for served in served.iter_mut().filter(queue) {
-            let word = self.place as usize / 64;
-            served.fits.resize(served.fits.len().max(word + 1), 0);
-            served.fits[word] |= 1 << (self.place % 64);
+    /// It is.
+    pub fn fit(&mut self, place: u32) {
+        let bit = 1 << (place % 64);
+        match (place as usize / 64).checked_sub(1) {
+            None => self.fits |= bit,
+            Some(word) => {
+                self.more.resize(self.more.len().max(word + 1), 0);
+                self.more[word] |= bit;
+            }
         }
     }
 
-    /// Sum of a fitting profile's levels over the skills asked for; kept where the strategy compares them.
-    #[inline]
-    pub fn levels(&self, profile: u32) -> i64 {
-        i64::from(self.levels[profile as usize])
-    }
-
-    /// Whether agents of a profile serve the queue and meet skills and language.
-    fn fits(&self, profile: &Profile) -> bool {
-        let serves = |queue: QueueId| profile.serves(queue).is_some();
-        (serves(self.queue) || self.added.iter().any(|added| serves(*added)))
-            && (self.lang_key == 0 || profile.langs.binary_search(&self.lang_key).is_ok())
-            && self.skills.iter().all(|(skill, level)| profile.level(*skill) >= *level)
+    /// The places of the classes that are.
+    fn places(&self) -> impl Iterator<Item = u32> {
+        let words = [&self.fits].into_iter().chain(&self.more).enumerate();
+        words.flat_map(|(word, bits)| {
+            let bits = *bits;
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word as u32 * 64 + bit)
+        })
     }
 }
 
