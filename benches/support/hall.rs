@@ -49,6 +49,8 @@ pub struct Size {
     pub decisions: usize,
     /// Every so many decisions one is compared with a scan over everybody.
     pub compared: usize,
+    /// What of its queues an agent serves first, in the rules' word.
+    pub dispatch: &'static str,
 }
 
 /// A definition.
@@ -140,6 +142,7 @@ pub fn rules(size: &Size) -> Arc<Rules> {
         "version = \"hall\"\n[identity.kinds.customer]\nrank = 1\nform = \"opaque\"\n[channels.chat]\nweight = 30\n\
          [channels.mail]\nweight = 20\n[divisions.care]\n",
     );
+    let _ = writeln!(text, "dispatch = \"{}\"", size.dispatch);
     for queue in 0..size.queues {
         let strategy = STRATEGIES[queue % STRATEGIES.len()];
         let _ = write!(

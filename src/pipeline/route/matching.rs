@@ -7,7 +7,7 @@
 use crate::rules::{Dispatch, StepAction, Strategy};
 use crate::types::decision::{Body, Offered};
 use crate::types::event::List;
-use crate::types::{AcceptMode, Affinity, DurationMs, Millis, QueueId};
+use crate::types::{AcceptMode, Affinity, Cause, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
@@ -76,17 +76,48 @@ impl Division {
             self.who_gets(slot);
         }
         let several = takeable.len() > 1;
-        takeable.clear();
-        self.takeable = takeable;
-        if several {
+        let by_event = matches!(self.unit.cause, Cause::Event(_));
+        if several && by_event {
+            self.all_take(&takeable);
+        } else if several {
             self.staff.takers(&mut self.freed);
         } else if self.freed.len() > 1 {
             let agents = &self.staff.agents;
             self.freed.sort_unstable_by_key(|agent| agents[*agent as usize].label);
             self.freed.dedup();
         }
+        takeable.clear();
+        self.takeable = takeable;
         for place in 0..self.freed.len() {
             while self.take_one(self.freed[place]) {}
+        }
+        self.freed.clear();
+    }
+
+    /// Every agent takes, in the order of names, because an event made several conversations takeable. Nothing was left to
+    /// take before it, so whoever is neither freer nor able to take one of these is passed over: of a hundred thousand
+    /// idle agents as many are asked as there is something to take for.
+    fn all_take(&mut self, takeable: &[u32]) {
+        let mut after = None;
+        loop {
+            let mut next: Option<(u64, u32)> = None;
+            let mut ask = |label: u64, agent: u32| {
+                let is_later = after.is_none_or(|after| after < label);
+                if is_later && next.is_none_or(|(least, _)| label < least) {
+                    next = Some((label, agent));
+                }
+            };
+            self.freed.iter().for_each(|agent| ask(self.staff.agents[*agent as usize].label, *agent));
+            for slot in takeable.iter().filter(|slot| self.book[**slot].class != NONE) {
+                let strategy = self.rules.queues[self.book[*slot].queue.at()].strategy;
+                let order = self.staff.order_of(strategy);
+                self.candidates(*slot, |able| {
+                    order.members(able.group).for_each(|(key, agent)| ask(key.label, agent));
+                });
+            }
+            let Some((label, agent)) = next else { break };
+            after = Some(label);
+            while self.take_one(agent) {}
         }
         self.freed.clear();
     }
@@ -110,7 +141,7 @@ impl Division {
                 let order = self.staff.order_of(Strategy::LongestIdle);
                 best_head(order, &groups, skilled, self.who_fits(slot), frontier)
             }
-            Strategy::RoundRobin => self.longest_without_offer(slot, &groups),
+            Strategy::RoundRobin => self.longest_without_offer(slot, &groups, frontier),
             strategy => {
                 let order = self.staff.order_of(strategy);
                 best_head(order, &groups, |_| 0, self.who_fits(slot), frontier)
@@ -219,17 +250,26 @@ impl Division {
         count.min(CANDIDATES_MAX)
     }
 
-    /// Of some groups, the agent longest without an offer from the conversation's queue: looks at each.
-    fn longest_without_offer(&self, slot: u32, groups: &[Able]) -> Option<u32> {
+    /// Of some groups, the agent longest without an offer from the conversation's queue.
+    fn longest_without_offer(&self, slot: u32, groups: &[Able], frontier: &mut Vec<u32>) -> Option<u32> {
         let queue = self.book[slot].queue;
         let fits = self.who_fits(slot);
-        let order = self.staff.order_of(Strategy::LongestIdle);
         let mut best: Option<(OrderKey, u32)> = None;
-        for (key, number) in groups.iter().flat_map(|able| order.members(able.group)) {
-            let key = OrderKey { merit: self.staff.last_offer(queue, number).0, ..*key };
-            if best.is_none_or(|(least, _)| key < least) && fits(number) {
-                best = Some((key, number));
-            }
+        for Able { group, .. } in groups {
+            let profile = self.staff.groups[*group as usize].profile;
+            let heap = self.staff.turns.of(queue, *group, profile);
+            let heap = heap.expect("who may take something from a queue has a turn in it");
+            heap.best_where(
+                |key, agent| {
+                    let is_behind = best.is_some_and(|(least, _)| *key >= least);
+                    let is_next = !is_behind && fits(agent);
+                    if is_next {
+                        best = Some((*key, agent));
+                    }
+                    is_behind || is_next
+                },
+                frontier,
+            );
         }
         best.map(|(_, agent)| agent)
     }

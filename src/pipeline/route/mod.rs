@@ -31,6 +31,7 @@ mod ramp;
 mod relaxation;
 mod staff;
 mod timers;
+mod turns;
 mod wait_key;
 mod waiting;
 

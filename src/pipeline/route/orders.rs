@@ -155,6 +155,9 @@ impl AgentOrder {
         let key = agent.key(self.strategy);
         let head = &mut self.heads[group as usize];
         if head.agent == number {
+            if head.key == key {
+                return;
+            }
             head.key = key;
         } else {
             self.heaps[group as usize].change(&mut self.positions, key, number);
