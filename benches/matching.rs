@@ -10,13 +10,13 @@ mod support;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use support::answer::of_model;
 use support::hall::{Hall, PROFILES, STRATEGIES, Size, rules};
 use support::options::Options;
 use support::report::{Goal, rounded, tell};
+use support::stopwatch::wall_nanos;
 use trunkline::io::memory;
 use trunkline::rules::Rules;
 use trunkline::types::record::Record;
@@ -136,8 +136,8 @@ fn main() -> ExitCode {
 fn floor() -> u64 {
     let mut taken: Vec<u64> = (0..1_001)
         .map(|_| {
-            let begun = Instant::now();
-            begun.elapsed().as_nanos() as u64
+            let begun = wall_nanos();
+            wall_nanos() - begun
         })
         .collect();
     taken.sort_unstable();

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Instant;
 
 use trunkline::pipeline::{Pipeline, Stage, Watch};
 use trunkline::rules::Rules;
@@ -13,6 +12,7 @@ use trunkline::types::record::Record;
 use trunkline::types::{Cause, ConversationId, Millis, Output};
 
 use super::answer::{Answer, pipeline};
+use super::stopwatch::wall_nanos;
 
 /// Instant of the first event.
 const BEGIN: i64 = 1_795_000_000_000;
@@ -161,15 +161,15 @@ pub fn rules(size: &Size) -> Arc<Rules> {
 /// is left to the rounds, of which the least counts.
 #[derive(Default)]
 struct RouteOnly {
-    begun: Option<Instant>,
+    begun: u64,
     nanos: u64,
 }
 
 impl Watch for RouteOnly {
     fn done(&mut self, stage: Stage) {
         match stage {
-            Stage::Understand => self.begun = Some(Instant::now()),
-            Stage::Route => self.nanos = self.begun.map_or(0, |begun| begun.elapsed().as_nanos() as u64),
+            Stage::Understand => self.begun = wall_nanos(),
+            Stage::Route => self.nanos = wall_nanos() - self.begun,
             _ => {}
         }
     }

@@ -2,6 +2,8 @@
 //! hold a member are kept. Made for sets that are walked often and of which there are many thousands. Each member has a
 //! place, its number among the members, so that lists beside the set can say more about it.
 
+use crate::collections::prefetch::prefetch;
+
 /// One run of 64 numbers that has a member.
 #[derive(Copy, Clone, Debug)]
 pub struct SparseWord {
@@ -60,6 +62,12 @@ impl SparseBits {
     #[inline]
     pub fn get(&self, number: u32) -> bool {
         self.place(number).is_some()
+    }
+
+    /// Asks for the line in which the next number will be noted.
+    #[inline]
+    pub fn prefetch_end(&self) {
+        prefetch(&self.words, self.words.len().saturating_sub(1));
     }
 
     /// The words that hold a member, ascending.

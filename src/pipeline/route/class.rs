@@ -1,12 +1,13 @@
 //! What waits and asks for the same, and who is able to take it.
 
 use crate::collections::heap::Heap;
+use crate::collections::prefetch::prefetch;
 use crate::collections::sparse_bits::SparseBits;
 use crate::types::{ChannelId, QueueId};
 
+use super::line::{Line, Served};
 use super::staff::{Group, Profile};
 use super::wait_key::WaitKey;
-use super::waiting::{Line, Served};
 
 /// Conversations of one queue that ask for the same.
 #[derive(Debug, Default)]
@@ -70,6 +71,14 @@ impl Class {
             let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
             self.levels.push(levels.sum());
         }
+    }
+
+    /// Asks for the places at which the next group will be noted.
+    #[inline]
+    pub fn prefetch_groups(&self) {
+        self.groups.prefetch_end();
+        prefetch(&self.ways, self.ways.len().saturating_sub(1));
+        prefetch(&self.levels, self.levels.len().saturating_sub(1));
     }
 
     /// The way in which a group, by its place, serves the queue.

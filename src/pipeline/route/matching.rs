@@ -10,10 +10,11 @@ use crate::types::event::List;
 use crate::types::{AcceptMode, Affinity, Cause, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
+use super::line::{Served, THROUGH_A_STEP, Top};
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
 use super::staff::{Profile, Serves};
 use super::wait_key::WaitKey;
-use super::waiting::{Head, Served, THROUGH_A_STEP, Top, points_shown, priority_at, priority_of};
+use super::waiting::{Head, points_shown, priority_at, priority_of};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.
@@ -342,7 +343,8 @@ impl Division {
                 self.add_bounds(next, place, &mut bounds);
                 place += 1;
             }
-            bounds.sort_unstable_by_key(|bound| (std::cmp::Reverse(bound.priority), bound.front, bound.place));
+            bounds
+                .sort_unstable_by_key(|bound| (std::cmp::Reverse(bound.priority), bound.front, bound.place));
             for (next, bound) in bounds.iter().enumerate() {
                 if best.is_some_and(|best| bound.priority < best.priority) {
                     break;

@@ -22,6 +22,7 @@ mod extras;
 mod floor;
 mod folding;
 mod handover;
+mod line;
 mod matching;
 mod operations;
 mod order;
@@ -126,7 +127,7 @@ impl Division {
             extras: Extras::default(),
             callbacks: IndexTable::with_segment_bits(0),
             gaps: vec![Gaps::NONE; rules.queues.len()],
-            served: Served::new(rules.queues.len()),
+            served: Served::new(&rules, id),
             contacted: NONE,
             wheel: Wheel::default(),
             due: Due::default(),

@@ -13,15 +13,16 @@
 
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::collections::prefetch::prefetch;
-use crate::rules::{Curve, Rules, Segment, Strategy};
+use crate::collections::prefetch::{lines_of, prefetch};
+use crate::rules::{Curve, Rules, Strategy};
 use crate::types::{DurationMs, Millis, QueueId};
 
 use super::class::Class;
 use super::conversation::{Conversation, NONE};
+use super::line::{FIRST, Front, Line, Served, Top};
 use super::relaxation::Relaxation;
 use super::staff::{Mixer, Profile, Serves, Staff};
-use super::wait_key::{FrontKey, WaitKey};
+use super::wait_key::WaitKey;
 
 /// Something that waits.
 #[derive(Copy, Clone, Debug)]
@@ -32,93 +33,13 @@ pub struct Head {
     pub slot: u32,
 }
 
-/// The heads of all classes of a queue in one segment of its curve.
-#[derive(Debug)]
-pub struct Front {
-    /// 2⁻³² points a millisecond.
-    pub slope: i64,
-    /// The classes in which something waits, by place, in the order of their heads.
-    pub heads: Heap<FrontKey>,
-    positions: Positions,
-}
-
-/// What of a queue an agent looks at first, in one line: what the best of it could be.
-#[derive(Clone, Debug)]
-#[repr(C, align(64))]
-pub struct Top {
-    /// The first of its fronts; the others stand behind it.
-    pub front: u32,
-    /// How many fronts: segments of its curve.
-    pub segments: u32,
-    /// Segments in which something waits.
-    occupied: u32,
-    /// Bit by segment, of the first three: something waits there.
-    held: u32,
-    /// Key of the best of each of these.
-    keys: [i64; FIRST],
-    /// And slope.
-    slopes: [i64; FIRST],
-}
-
-/// Segments of which the best stands in `Top`.
-const FIRST: usize = 3;
-
-const _: () = assert!(size_of::<Top>() == 64);
-
-/// A way in which agents serve a queue.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Way {
-    /// The queue's rank with them.
-    pub rank: u32,
-    /// What waits shorter is not for them.
-    pub delay: DurationMs,
-}
-
-/// The way of who serves a queue through a step of relaxation alone.
-pub const THROUGH_A_STEP: u16 = u16::MAX;
-
-/// One queue.
-#[derive(Debug, Default)]
-pub struct Line {
-    /// Its classes, by place.
-    pub classes: Vec<u32>,
-    /// Profiles that serve it, ascending.
-    profiles: Vec<u32>,
-    /// In which way each of these does.
-    ways_of: Vec<u16>,
-    /// The ways in which agents serve it.
-    pub ways: Vec<Way>,
-    /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
-    /// nobody.
-    pub delays: Vec<DurationMs>,
-    /// Conversations that wait.
-    pub waiting: u32,
-    /// Keyed skills that it requires, ascending.
-    skills: Vec<(u64, u8)>,
-    relaxation: Relaxation,
-}
-
-/// A queue that agents of a profile serve: one line, because an agent who looks for work looks at all of its own.
-#[derive(Debug)]
-#[repr(C, align(64))]
-pub struct Served {
-    /// How.
-    pub serves: Serves,
-    /// Bit by place of one of the first 64 classes of the queue: agents of the profile fit it.
-    fits: u64,
-    /// The same of the others, 64 a word.
-    more: Vec<u64>,
-    /// Steps of relaxation after which; 0: the queue is one of the profile's own.
-    pub from: u8,
-}
-
-const _: () = assert!(size_of::<Served>() == 64);
-
 /// All classes of a division.
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,
     table: IndexTable,
+    /// Conversations that wait in all queues.
+    pub all: u32,
     /// Places of conversations in their class's heap.
     positions: Positions,
     /// By queue of all divisions.
@@ -131,10 +52,15 @@ pub struct Waiting {
     adding: Vec<QueueId>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
+    /// Classes that a new group meets; kept for its memory.
+    meeting: Vec<u32>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
 }
+
+/// Classes that are asked for ahead of a group's meeting them.
+const AHEAD: usize = 8;
 
 impl Waiting {
     /// Nothing waits. `skill_key` gives the keyed hash of a skill's name.
@@ -165,9 +91,11 @@ impl Waiting {
             adding: ids.filter(adds).collect(),
             lines,
             served: Vec::new(),
+            all: 0,
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
+            meeting: Vec::new(),
             skill_sets: Vec::new(),
             skill_table: IndexTable::with_segment_bits(0),
         }
@@ -290,9 +218,15 @@ impl Waiting {
 
     /// Whether an agent serves a queue, by itself or by a step, with exactly this delay. `users`: agents by profile.
     pub fn has_delay(&self, queue: QueueId, delay: DurationMs, users: &[u32]) -> bool {
-        let has = |served: &Served| served.serves.queue == queue && served.serves.delay == delay;
-        let profiles = self.lines[queue.at()].profiles.iter().map(|profile| *profile as usize);
-        profiles.into_iter().any(|profile| users[profile] > 0 && self.served[profile].iter().any(has))
+        let line = &self.lines[queue.at()];
+        let by_step = |served: &Served| served.serves.queue == queue && served.serves.delay == delay;
+        line.profiles.iter().zip(&line.ways_of).any(|(profile, way)| {
+            let has = match line.ways.get(usize::from(*way)) {
+                Some(way) => way.delay == delay,
+                None => self.served[*profile as usize].iter().any(by_step),
+            };
+            has && users[*profile as usize] > 0
+        })
     }
 
     /// Points that steps have added to the priority of a conversation.
@@ -303,12 +237,22 @@ impl Waiting {
     /// A new group: the classes that fit its profile learn of it.
     pub fn meet_group(&mut self, number: u32, staff: &Staff) {
         let group = &staff.groups[number as usize];
-        for served in &self.served[group.profile as usize] {
-            let line = &self.lines[served.serves.queue.at()];
-            for place in served.places() {
-                let class = &mut self.classes[line.classes[place as usize] as usize];
-                class.meet_group(number, group, &staff.profiles, line);
+        let Waiting { classes, lines, served, meeting, .. } = self;
+        meeting.clear();
+        for served in &served[group.profile as usize] {
+            let line = &lines[served.serves.queue.at()];
+            meeting.extend(served.places().map(|place| line.classes[place as usize]));
+        }
+        // Hundreds of classes that lie anywhere: each is asked for ahead, and then where it grows.
+        for place in 0..meeting.len() {
+            if let Some(later) = meeting.get(place + 2 * AHEAD) {
+                lines_of(&classes[*later as usize]);
             }
+            if let Some(later) = meeting.get(place + AHEAD) {
+                classes[*later as usize].prefetch_groups();
+            }
+            let class = &mut classes[meeting[place] as usize];
+            class.meet_group(number, group, &staff.profiles, &lines[class.queue.at()]);
         }
     }
 
@@ -327,6 +271,7 @@ impl Waiting {
         let raised = self.raised(conversation.queue, conversation.relaxed);
         let key = place_in_curve(conversation, curve, raised, at);
         self.lines[conversation.queue.at()].waiting += 1;
+        self.all += 1;
         let class = &mut self.classes[number as usize];
         class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
         self.note(number, conversation.segment);
@@ -338,6 +283,7 @@ impl Waiting {
         conversation.turn = Millis::MAX;
         conversation.delay_ends = Millis::MAX;
         self.lines[conversation.queue.at()].waiting -= 1;
+        self.all -= 1;
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
@@ -365,8 +311,8 @@ impl Waiting {
     /// The best that a queue's segment could have for anybody, in 2⁻³² points at an instant, if something waits there.
     #[inline]
     pub fn bound(&self, top: &Top, segment: u32, at: Millis) -> Option<i64> {
-        if let (Some(key), Some(slope)) = (top.keys.get(segment as usize), top.slopes.get(segment as usize)) {
-            return (top.held >> segment & 1 == 1).then(|| key.wrapping_add(slope.wrapping_mul(at.0)));
+        if (segment as usize) < FIRST {
+            return top.bound(segment as usize, at);
         }
         let front = &self.fronts[(top.front + segment) as usize];
         front.heads.peek().map(|(key, _)| priority_at(key.key, front.slope, at))
@@ -417,121 +363,6 @@ impl Waiting {
             }
         }
         merged
-    }
-}
-
-impl Top {
-    /// Of a queue in which nothing waits.
-    fn of(front: u32, curve: &Curve) -> Top {
-        let mut top = Top {
-            front,
-            segments: curve.segments.len() as u32,
-            occupied: 0,
-            held: 0,
-            keys: [0; FIRST],
-            slopes: [0; FIRST],
-        };
-        top.slopes.iter_mut().zip(&curve.segments).for_each(|(slope, segment)| *slope = segment.slope);
-        top
-    }
-
-    /// Whether anything waits in the queue.
-    #[inline]
-    pub fn is_occupied(&self) -> bool {
-        self.occupied > 0
-    }
-
-    /// The best of a segment has this key now.
-    #[inline]
-    fn note(&mut self, segment: u32, best: Option<i64>) {
-        let Some(key) = self.keys.get_mut(segment as usize) else { return };
-        let bit = 1 << segment;
-        match best {
-            Some(best) => (*key, self.held) = (best, self.held | bit),
-            None => self.held &= !bit,
-        }
-    }
-}
-
-impl Line {
-    /// A profile serves it, by itself or by a step; profiles come in ascending order.
-    fn meet_profile(&mut self, number: u32, own: Option<Serves>) {
-        let way = own.map_or(THROUGH_A_STEP, |Serves { rank, delay, .. }| {
-            let way = Way { rank, delay };
-            let known = self.ways.iter().position(|known| *known == way);
-            known.unwrap_or_else(|| {
-                self.ways.push(way);
-                self.ways.len() - 1
-            }) as u16
-        });
-        self.profiles.push(number);
-        self.ways_of.push(way);
-    }
-
-    /// The way in which a profile serves it.
-    pub fn way_of(&self, profile: u32) -> u16 {
-        self.profiles.binary_search(&profile).map_or(THROUGH_A_STEP, |place| self.ways_of[place])
-    }
-}
-
-impl Front {
-    /// Of a segment in which nothing waits.
-    fn of(segment: &Segment) -> Front {
-        Front { slope: segment.slope, heads: Heap::default(), positions: Positions::default() }
-    }
-
-    /// A class's heap of this segment has changed.
-    fn note(&mut self, class: &Class, segment: u32) {
-        let Front { heads, positions, .. } = self;
-        let first = class.heaps[segment as usize].peek();
-        let first = first.map(|(key, slot)| FrontKey { key: *key, slot, channel: class.channel });
-        match (first, heads.key(positions, class.place).copied()) {
-            (Some(first), Some(known)) if first != known => {
-                heads.change(positions, first, class.place);
-            }
-            (Some(first), None) => heads.push(positions, first, class.place),
-            (None, Some(_)) => {
-                heads.remove(positions, class.place);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Served {
-    fn new(serves: Serves, from: u8) -> Served {
-        Served { serves, fits: 0, more: Vec::new(), from }
-    }
-
-    /// Whether the class at a place in the queue is for agents of the profile.
-    #[inline]
-    pub fn fits(&self, place: u32) -> bool {
-        if place < 64 {
-            return self.fits >> place & 1 == 1;
-        }
-        let word = self.more.get(place as usize / 64 - 1);
-        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
-    }
-
-    /// It is.
-    pub fn fit(&mut self, place: u32) {
-        let bit = 1 << (place % 64);
-        match (place as usize / 64).checked_sub(1) {
-            None => self.fits |= bit,
-            Some(word) => {
-                self.more.resize(self.more.len().max(word + 1), 0);
-                self.more[word] |= bit;
-            }
-        }
-    }
-
-    /// The places of the classes that are.
-    fn places(&self) -> impl Iterator<Item = u32> {
-        let words = [&self.fits].into_iter().chain(&self.more).enumerate();
-        words.flat_map(|(word, bits)| {
-            let bits = *bits;
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word as u32 * 64 + bit)
-        })
     }
 }
 
