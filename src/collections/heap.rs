@@ -27,6 +27,11 @@ impl Positions {
         self.of(handle).is_some()
     }
 
+    /// Makes room for the handles below `bound`, so that the first of them need not.
+    pub fn grow(&mut self, bound: u32) {
+        self.0.grow(bound, ABSENT);
+    }
+
     /// Asks for the handle's line.
     #[inline]
     pub fn prefetch(&self, handle: u32) {

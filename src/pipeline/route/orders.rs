@@ -113,6 +113,11 @@ impl AgentOrder {
         self.heads.push(NOBODY);
     }
 
+    /// There are so many agents now.
+    pub fn grow(&mut self, agents: u32) {
+        self.positions.grow(agents);
+    }
+
     /// An agent comes into a group.
     pub fn enter(&mut self, group: u32, number: u32, agent: &Agent) {
         let key = agent.key(self.strategy);

@@ -345,6 +345,9 @@ impl Staff {
         let place = self.by_name.partition_point(|other| self.names.get(*other) < name);
         self.by_name.insert(place, agent);
         self.agents.push(Agent::new());
+        let agents = self.agents.len() as u32;
+        self.orders.iter_mut().for_each(|order| order.grow(agents));
+        self.turns.grow(agents);
         self.label(place);
         agent
     }

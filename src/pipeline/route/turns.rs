@@ -45,6 +45,12 @@ impl Turns {
         Turns { reached, ..Turns::default() }
     }
 
+    /// There are so many agents now.
+    pub fn grow(&mut self, agents: u32) {
+        self.last.grow(agents, Vec::new());
+        self.positions.iter_mut().for_each(|positions| positions.grow(agents));
+    }
+
     /// One more profile.
     pub fn add_profile(&mut self, profile: &Profile) {
         let reached = |queue: QueueId| self.reached[queue.at()].iter().copied();
@@ -53,6 +59,7 @@ impl Turns {
         queues.dedup();
         self.positions.resize_with(self.positions.len().max(queues.len()), Positions::default);
         self.queues.push(queues);
+        self.grow(self.last.len());
     }
 
     /// One more group.
@@ -96,7 +103,6 @@ impl Turns {
 
     /// An agent, whose `group` may be none, is offered something from a queue that goes round robin.
     pub fn offered(&mut self, queue: QueueId, number: u32, agent: &Agent, group: Option<u32>, clock: Millis) {
-        self.last.grow(number + 1, Vec::new());
         let last = &mut self.last[number];
         match last.iter_mut().find(|(known, _)| *known == queue) {
             Some((_, at)) => *at = clock,

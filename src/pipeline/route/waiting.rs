@@ -403,7 +403,7 @@ pub fn points_shown(priority: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::CURVE_AGE_MAX;
+    use crate::rules::{CURVE_AGE_MAX, Segment};
 
     fn naive(curve: &Curve, value: i64, arrived: Millis, at: Millis) -> i128 {
         let age = at.since(arrived).max(DurationMs::ZERO).min(CURVE_AGE_MAX);
