@@ -27,6 +27,11 @@ impl Positions {
         self.of(handle).is_some()
     }
 
+    /// Makes room for the handles below `bound`, so that the first of them need not.
+    pub fn grow(&mut self, bound: u32) {
+        self.0.grow(bound, ABSENT);
+    }
+
     /// Asks for the handle's line.
     #[inline]
     pub fn prefetch(&self, handle: u32) {
@@ -134,16 +139,16 @@ impl<K: Ord + Copy> Heap<K> {
 
     /// The smallest member for which `fits` holds. Members are asked in ascending order, so the cost is that of
     /// those refused before it, each times the logarithm of the frontier. `scratch` only lends its memory.
-    pub fn best_where(&self, mut fits: impl FnMut(u32) -> bool, scratch: &mut Vec<u32>) -> Option<u32> {
+    pub fn best_where(&self, mut fits: impl FnMut(&K, u32) -> bool, scratch: &mut Vec<u32>) -> Option<u32> {
         scratch.clear();
         if self.items.is_empty() {
             return None;
         }
         scratch.push(0);
         while let Some(at) = self.pop_frontier(scratch) {
-            let handle = self.items[at].1;
-            if fits(handle) {
-                return Some(handle);
+            let (key, handle) = &self.items[at];
+            if fits(key, *handle) {
+                return Some(*handle);
             }
             let first = at * ARITY + 1;
             for child in first..(first + ARITY).min(self.items.len()) {
@@ -333,7 +338,7 @@ mod tests {
                 let expected = sorted.iter().position(|item| fits(item.1));
                 let mut asked = Vec::new();
                 let found = heap.best_where(
-                    |handle| {
+                    |_, handle| {
                         asked.push(handle);
                         fits(handle)
                     },

@@ -15,6 +15,7 @@ pub mod recent;
 #[cfg(test)]
 pub(crate) mod seeded;
 pub mod slots;
+pub mod sparse_bits;
 pub mod wheel;
 
 pub use ageing_set::AgeingSet;
@@ -27,4 +28,5 @@ pub use names::Names;
 pub use pages::Pages;
 pub use recent::Recent;
 pub use slots::Slots;
+pub use sparse_bits::SparseBits;
 pub use wheel::Wheel;

@@ -64,7 +64,7 @@ impl Division {
         self.gaps = numbers.carry_queues(std::mem::take(&mut self.gaps), queues, || super::Gaps::NONE);
         let objectives = std::mem::take(&mut self.objectives);
         self.objectives = numbers.carry_queues(objectives, queues, Default::default);
-        self.served.carry(queues, numbers);
+        self.served.carry(rules, self.id, numbers);
         self.carry_attempts(numbers);
         let former = std::mem::replace(&mut self.targets, Targets::new(rules));
         for slot in self.slots() {

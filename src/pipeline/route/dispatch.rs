@@ -1,8 +1,8 @@
 //! Which queue a free agent serves where priority does not say it: costs of waiting (`gcmu`) or a share of all that waits
 //! (`ratio`), after Gurvich and Whitt (2009), each with a share of the offers that no queue falls below.
 
-use crate::rules::{Dispatch, Renumbering};
-use crate::types::QueueId;
+use crate::rules::{Dispatch, Renumbering, Rules};
+use crate::types::{DivisionId, QueueId};
 
 use super::Division;
 
@@ -14,20 +14,23 @@ const SERVED_MAX: u64 = 1_000;
 pub(super) struct Served {
     by_queue: Vec<u64>,
     sum: u64,
+    /// Sum of the ratios of the division's queues.
+    ratios: i128,
 }
 
 impl Served {
     /// None yet.
-    pub(super) fn new(queues: usize) -> Served {
-        Served { by_queue: vec![0; queues], sum: 0 }
+    pub(super) fn new(rules: &Rules, division: DivisionId) -> Served {
+        Served { by_queue: vec![0; rules.queues.len()], sum: 0, ratios: ratios(rules, division) }
     }
 
     /// Queues have other numbers; offers from those that are gone count no more.
-    pub(super) fn carry(&mut self, queues: usize, numbers: &Renumbering) {
+    pub(super) fn carry(&mut self, rules: &Rules, division: DivisionId, numbers: &Renumbering) {
         let before = std::mem::take(&mut self.by_queue);
         let all: u64 = before.iter().sum();
-        self.by_queue = numbers.carry_queues(before, queues, || 0);
+        self.by_queue = numbers.carry_queues(before, rules.queues.len(), || 0);
         self.sum -= all - self.by_queue.iter().sum::<u64>();
+        self.ratios = ratios(rules, division);
     }
 
     /// Counts an offer.
@@ -39,6 +42,11 @@ impl Served {
             self.sum /= 2;
         }
     }
+}
+
+fn ratios(rules: &Rules, division: DivisionId) -> i128 {
+    let queues = rules.divisions[division.at()].queues.iter();
+    queues.map(|queue| i128::from(rules.queues[queue.at()].dispatch.ratio)).sum()
 }
 
 impl Division {
@@ -75,11 +83,8 @@ impl Division {
 
     /// `Q_k − p_k ΣQ`, times the sum of all ratios of the division.
     fn excess(&self, queue: QueueId) -> i128 {
-        let queues = &self.rules.divisions[self.id.at()].queues;
-        let ratio = |queue: &QueueId| i128::from(self.rules.queues[queue.at()].dispatch.ratio);
-        let waiting = |queue: &QueueId| i128::from(self.waiting.lines[queue.at()].waiting);
-        let (ratios, all): (i128, i128) =
-            queues.iter().fold((0, 0), |(ratios, all), queue| (ratios + ratio(queue), all + waiting(queue)));
-        waiting(&queue) * ratios - ratio(&queue) * all
+        let ratio = i128::from(self.rules.queues[queue.at()].dispatch.ratio);
+        let waiting = i128::from(self.waiting.lines[queue.at()].waiting);
+        waiting * self.served.ratios - ratio * i128::from(self.waiting.all)
     }
 }

@@ -7,13 +7,14 @@
 use crate::rules::{Dispatch, StepAction, Strategy};
 use crate::types::decision::{Body, Offered};
 use crate::types::event::List;
-use crate::types::{AcceptMode, Affinity, DurationMs, Millis, QueueId};
+use crate::types::{AcceptMode, Affinity, Cause, DurationMs, Millis, QueueId};
 
 use super::conversation::State;
+use super::line::{Served, THROUGH_A_STEP, Top};
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
 use super::profile::{Profile, Serves};
 use super::wait_key::WaitKey;
-use super::waiting::{Head, Line, Served, points_shown, priority_at, priority_of};
+use super::waiting::{Head, points_shown, priority_at, priority_of};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.
@@ -29,7 +30,27 @@ pub struct Scratch {
     heads: Vec<(QueueId, u32)>,
     found: Vec<(QueueId, Found)>,
     frontiers: [Vec<u32>; 2],
-    groups: Vec<u32>,
+    groups: Vec<Able>,
+    bounds: Vec<Bound>,
+}
+
+/// A group whose agents may take a conversation.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Able {
+    /// Its number.
+    group: u32,
+    /// Its place among the groups of the conversation's class.
+    place: u32,
+}
+
+/// What the best of a queue's segment could be.
+#[derive(Copy, Clone, Debug)]
+struct Bound {
+    priority: i64,
+    /// Place of the queue among those that the profile serves.
+    place: u32,
+    /// Which of all fronts.
+    front: u32,
 }
 
 /// What an agent found to take.
@@ -56,17 +77,48 @@ impl Division {
             self.who_gets(slot);
         }
         let several = takeable.len() > 1;
-        takeable.clear();
-        self.takeable = takeable;
-        if several {
+        let by_event = matches!(self.unit.cause, Cause::Event(_));
+        if several && by_event {
+            self.all_take(&takeable);
+        } else if several {
             self.staff.takers(&mut self.freed);
         } else if self.freed.len() > 1 {
             let agents = &self.staff.agents;
             self.freed.sort_unstable_by_key(|agent| agents[*agent as usize].label);
             self.freed.dedup();
         }
+        takeable.clear();
+        self.takeable = takeable;
         for place in 0..self.freed.len() {
             while self.take_one(self.freed[place]) {}
+        }
+        self.freed.clear();
+    }
+
+    /// Every agent takes, in the order of names, because an event made several conversations takeable. Nothing was left to
+    /// take before it, so whoever is neither freer nor able to take one of these is passed over: of a hundred thousand
+    /// idle agents as many are asked as there is something to take for.
+    fn all_take(&mut self, takeable: &[u32]) {
+        let mut after = None;
+        loop {
+            let mut next: Option<(u64, u32)> = None;
+            let mut ask = |label: u64, agent: u32| {
+                let is_later = after.is_none_or(|after| after < label);
+                if is_later && next.is_none_or(|(least, _)| label < least) {
+                    next = Some((label, agent));
+                }
+            };
+            self.freed.iter().for_each(|agent| ask(self.staff.agents[*agent as usize].label, *agent));
+            for slot in takeable.iter().filter(|slot| self.book[**slot].class != NONE) {
+                let strategy = self.rules.queues[self.book[*slot].queue.at()].strategy;
+                let order = self.staff.order_of(strategy);
+                self.candidates(*slot, |able| {
+                    order.members(able.group).for_each(|(key, agent)| ask(key.label, agent));
+                });
+            }
+            let Some((label, agent)) = next else { break };
+            after = Some(label);
+            while self.take_one(agent) {}
         }
         self.freed.clear();
     }
@@ -75,7 +127,7 @@ impl Division {
     fn who_gets(&mut self, slot: u32) {
         let mut groups = std::mem::take(&mut self.scratch.groups);
         groups.clear();
-        let candidates = self.candidates(slot, |group| groups.push(group));
+        let candidates = self.candidates(slot, |able| groups.push(able));
         if candidates == 0 {
             self.scratch.groups = groups;
             return;
@@ -86,11 +138,11 @@ impl Division {
         let best = match self.rules.queues[conversation.queue.at()].strategy {
             Strategy::BestSkill => {
                 let class = &self.waiting.classes[conversation.class as usize];
-                let skilled = |group: u32| -class.levels(self.staff.groups[group as usize].profile);
+                let skilled = |place: u32| -class.levels(place as usize);
                 let order = self.staff.order_of(Strategy::LongestIdle);
                 best_head(order, &groups, skilled, self.who_fits(slot), frontier)
             }
-            Strategy::RoundRobin => self.longest_without_offer(slot, &groups),
+            Strategy::RoundRobin => self.longest_without_offer(slot, &groups, frontier),
             strategy => {
                 let order = self.staff.order_of(strategy);
                 best_head(order, &groups, |_| 0, self.who_fits(slot), frontier)
@@ -116,22 +168,22 @@ impl Division {
             && self.extras.of(&self.book[slot]).is_some_and(|extra| extra.opening > self.clock)
     }
 
-    /// The lowest rank by which agents of a profile serve a queued conversation, delays considered.
-    fn rank_of_profile(&self, profile: u32, slot: u32) -> Option<u32> {
+    /// The lowest rank by which agents of a profile serve a queued conversation, delays considered. `way`: how they do.
+    fn rank_of_profile(&self, profile: u32, way: u16, slot: u32) -> Option<u32> {
         let conversation = &self.book[slot];
-        let profile = &self.staff.profiles[profile as usize];
         let waited = self.clock.since(conversation.queued);
-        let rank = |serves: Serves| (serves.delay <= waited).then_some(serves.rank);
-        if let Some(own) = profile.serves(conversation.queue) {
-            return rank(own);
+        if way != THROUGH_A_STEP {
+            let way = self.waiting.lines[conversation.queue.at()].ways[usize::from(way)];
+            return (way.delay <= waited).then_some(way.rank);
         }
+        let profile = &self.staff.profiles[profile as usize];
         let steps = &self.rules.queues[conversation.queue.at()].steps;
         let added =
             steps.iter().take_while(|step| step.after <= waited).filter_map(|step| match step.action {
                 StepAction::Add(queue) => profile.serves(queue),
                 _ => None,
             });
-        added.filter_map(rank).min()
+        added.filter(|serves| serves.delay <= waited).map(|serves| serves.rank).min()
     }
 
     /// Priority of a queued conversation now, in units of 2⁻³² point.
@@ -151,7 +203,7 @@ impl Division {
 
     /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
     /// ones left out, up to 1,000.
-    pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(u32)) -> u32 {
+    pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(Able)) -> u32 {
         let conversation = &self.book[slot];
         let class = &self.waiting.classes[conversation.class as usize];
         if self.is_shut(slot) {
@@ -159,50 +211,66 @@ impl Division {
         }
         let delays = !self.waiting.lines[conversation.queue.at()].delays.is_empty();
         let roomy = &self.staff.roomy[conversation.channel.at()];
-        let may = |group: u32| {
-            !delays || self.rank_of_profile(self.staff.groups[group as usize].profile, slot).is_some()
+        let may = |group: u32, place: usize| {
+            let profile = || self.staff.groups[group as usize].profile;
+            !delays || self.rank_of_profile(profile(), class.way(place), slot).is_some()
+        };
+        // The place among the class's groups of one whose agents may, if it is one.
+        let able = |group: u32| {
+            let fits = group != NONE && roomy.get(group);
+            fits.then(|| class.groups.place(group)).flatten().filter(|place| may(group, *place))
         };
         if let Some(agent) = self.waits_for(slot) {
             let group = self.staff.agents[agent as usize].group;
-            let excluded = self.exclusions.excludes(conversation, agent, self.clock);
-            let counted = class.groups.get(group) && roomy.get(group) && may(group) && !excluded;
-            if counted {
-                tell(group);
+            let place = able(group).filter(|_| !self.exclusions.excludes(conversation, agent, self.clock));
+            if let Some(place) = place {
+                tell(Able { group, place: place as u32 });
             }
-            return u32::from(counted);
+            return u32::from(place.is_some());
         }
         let mut count = 0;
-        let words = class.groups.words().iter().zip(self.staff.staffed.words()).zip(roomy.words());
-        for (word, ((fitting, staffed), roomy)) in words.enumerate() {
-            let mut bits = fitting & staffed & roomy;
+        let (staffed, roomy) = (self.staff.staffed.words(), roomy.words());
+        for word in class.groups.words() {
+            let at = word.at as usize;
+            let (Some(staffed), Some(roomy)) = (staffed.get(at), roomy.get(at)) else { break };
+            let mut bits = word.bits & staffed & roomy;
             while bits != 0 {
-                let group = word as u32 * 64 + bits.trailing_zeros();
+                let bit = bits.trailing_zeros();
+                let (group, place) = (word.at * 64 + bit, word.place(bit));
                 bits &= bits - 1;
-                if may(group) {
-                    tell(group);
+                if may(group, place) {
+                    tell(Able { group, place: place as u32 });
                     count += self.staff.groups[group as usize].size;
                 }
             }
         }
         for (agent, until) in self.exclusions.of(conversation) {
-            let group = self.staff.agents[*agent as usize].group;
-            let counted = class.groups.get(group) && roomy.get(group) && may(group);
+            let counted = able(self.staff.agents[*agent as usize].group).is_some();
             count -= u32::from(counted && self.clock < *until);
         }
         count.min(CANDIDATES_MAX)
     }
 
-    /// Of some groups, the agent longest without an offer from the conversation's queue: looks at each.
-    fn longest_without_offer(&self, slot: u32, groups: &[u32]) -> Option<u32> {
+    /// Of some groups, the agent longest without an offer from the conversation's queue.
+    fn longest_without_offer(&self, slot: u32, groups: &[Able], frontier: &mut Vec<u32>) -> Option<u32> {
         let queue = self.book[slot].queue;
         let fits = self.who_fits(slot);
-        let order = self.staff.order_of(Strategy::LongestIdle);
         let mut best: Option<(OrderKey, u32)> = None;
-        for (key, number) in groups.iter().flat_map(|group| order.members(*group)) {
-            let key = OrderKey { merit: self.staff.last_offer(queue, number).0, ..*key };
-            if best.is_none_or(|(least, _)| key < least) && fits(number) {
-                best = Some((key, number));
-            }
+        for Able { group, .. } in groups {
+            let profile = self.staff.groups[*group as usize].profile;
+            let heap = self.staff.turns.of(queue, *group, profile);
+            let heap = heap.expect("who may take something from a queue has a turn in it");
+            heap.best_where(
+                |key, agent| {
+                    let is_behind = best.is_some_and(|(least, _)| *key >= least);
+                    let is_next = !is_behind && fits(agent);
+                    if is_next {
+                        best = Some((*key, agent));
+                    }
+                    is_behind || is_next
+                },
+                frontier,
+            );
         }
         best.map(|(_, agent)| agent)
     }
@@ -232,17 +300,16 @@ impl Division {
         let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
         let mut found = std::mem::take(&mut self.scratch.found);
         found.clear();
-        let (profile, mut least) = (group.profile as usize, None);
-        for served in &self.waiting.served[profile] {
+        let mut least = None;
+        for served in &self.waiting.served[group.profile as usize] {
             let Serves { rank, queue, .. } = served.serves;
             if least.is_some_and(|least| least < rank) {
                 break;
             }
-            let line = &self.waiting.lines[queue.at()];
-            for (segment, front) in line.fronts.iter().enumerate() {
-                let head = self.best_of(line, segment, served, group.room, number, &mut frontiers);
-                let Some(Head { key, slot }) = head else { continue };
-                let first = Found { slot, key, priority: priority_at(key, front.slope, self.clock) };
+            let top = &self.waiting.tops[queue.at()];
+            for front in top.front..top.front + top.segments {
+                let head = self.best_of(top, front, served, group.room, number, &mut frontiers);
+                let Some(first) = head else { continue };
                 least = Some(rank);
                 match found.iter_mut().find(|(known, _)| *known == queue) {
                     Some((_, best)) if first.goes_before(best) => *best = first,
@@ -259,56 +326,72 @@ impl Division {
         slot
     }
 
-    /// What an agent takes by priority: its lowest queue rank, then highest priority, then earliest arrived, then id.
+    /// What an agent takes by priority: its lowest queue rank, then highest priority, then earliest arrived, then id. Of one
+    /// rank the fronts are asked in the order of what the best of each could be.
     fn best_by_priority(&mut self, number: u32) -> Option<u32> {
         let agent = &self.staff.agents[number as usize];
         let group = self.staff.groups.get(agent.group as usize)?;
-        let mut best: Option<(u32, Found)> = None;
-        let mut frontiers = std::mem::take(&mut self.scratch.frontiers);
-        for served in &self.waiting.served[group.profile as usize] {
-            let Serves { rank, queue, .. } = served.serves;
-            if best.is_some_and(|(least, _)| least < rank) {
-                break;
+        let (mut frontiers, mut bounds) =
+            (std::mem::take(&mut self.scratch.frontiers), std::mem::take(&mut self.scratch.bounds));
+        let served = &self.waiting.served[group.profile as usize];
+        let mut best: Option<Found> = None;
+        let mut place = 0;
+        while place < served.len() && best.is_none() {
+            bounds.clear();
+            let rank = served[place].serves.rank;
+            while let Some(next) = served.get(place).filter(|next| next.serves.rank == rank) {
+                self.add_bounds(next, place, &mut bounds);
+                place += 1;
             }
-            if !self.waiting.is_occupied(queue) {
-                continue;
-            }
-            let line = &self.waiting.lines[queue.at()];
-            for (segment, front) in line.fronts.iter().enumerate() {
-                let Some((first, _)) = front.heads.peek() else { continue };
-                let bound = priority_at(*first, front.slope, self.clock);
-                if best.is_some_and(|(_, best)| bound < best.priority) {
-                    continue;
+            bounds
+                .sort_unstable_by_key(|bound| (std::cmp::Reverse(bound.priority), bound.front, bound.place));
+            for (next, bound) in bounds.iter().enumerate() {
+                if best.is_some_and(|best| bound.priority < best.priority) {
+                    break;
                 }
-                let head = self.best_of(line, segment, served, group.room, number, &mut frontiers);
-                let found = head.map(|Head { key, slot }| Found {
-                    slot,
-                    key,
-                    priority: priority_at(key, front.slope, self.clock),
-                });
+                if let Some(next) = bounds.get(next + 1) {
+                    self.waiting.prefetch_front(next.front);
+                }
+                let served = &served[bound.place as usize];
+                let top = &self.waiting.tops[served.serves.queue.at()];
+                let found = self.best_of(top, bound.front, served, group.room, number, &mut frontiers);
                 if let Some(found) = found
-                    && best.is_none_or(|(_, best)| found.goes_before(&best))
+                    && best.is_none_or(|best| found.goes_before(&best))
                 {
-                    best = Some((rank, found));
+                    best = Some(found);
                 }
             }
         }
-        self.scratch.frontiers = frontiers;
-        best.map(|(_, found)| found.slot)
+        (self.scratch.frontiers, self.scratch.bounds) = (frontiers, bounds);
+        best.map(|found| found.slot)
+    }
+
+    /// What the best of each segment of a queue could be.
+    fn add_bounds(&self, served: &Served, place: usize, bounds: &mut Vec<Bound>) {
+        let top = &self.waiting.tops[served.serves.queue.at()];
+        if !top.is_occupied() {
+            return;
+        }
+        for segment in 0..top.segments {
+            if let Some(priority) = self.waiting.bound(top, segment, self.clock) {
+                bounds.push(Bound { priority, place: place as u32, front: top.front + segment });
+            }
+        }
     }
 
     /// The best of a queue's segment that an agent may take: the classes are asked in the order of their heads until
     /// the head of one is for this agent. Of a class whose head is not, though the class is, the best behind it counts.
     fn best_of(
         &self,
-        line: &Line,
-        segment: usize,
+        top: &Top,
+        number_of_front: u32,
         served: &Served,
         room: u16,
         number: u32,
         [outer, inner]: &mut [Vec<u32>; 2],
-    ) -> Option<Head> {
-        let delay = served.serves.delay;
+    ) -> Option<Found> {
+        let Serves { delay, queue, .. } = served.serves;
+        let front = &self.waiting.fronts[number_of_front as usize];
         let may_take = |slot: u32| {
             let waits = delay > DurationMs::ZERO || self.exclusions.any(slot) || self.extras.holds_back(slot);
             !waits || {
@@ -319,22 +402,23 @@ impl Division {
                     && self.waits_for(slot).is_none_or(|wanted| wanted == number)
             }
         };
-        let mut best: Option<Head> = None;
-        line.fronts[segment].heads.best_where(
-            |place| {
-                if !served.fits(place) || room >> line.channels[place as usize].0 & 1 == 0 {
+        let mut best: Option<(WaitKey, u32)> = None;
+        front.heads.best_where(
+            |head, place| {
+                if !served.fits(place) || room >> head.channel.0 & 1 == 0 {
                     return false;
                 }
-                let class = line.classes[place as usize];
-                let head = self.waiting.first(class, segment);
                 let is_for_it = may_take(head.slot);
                 let found = if is_for_it {
-                    Some(head)
+                    Some((head.key, head.slot))
                 } else {
-                    self.waiting.best_where(class, segment, may_take, inner)
+                    let class = self.waiting.lines[queue.at()].classes[place as usize];
+                    let segment = (number_of_front - top.front) as usize;
+                    let behind = self.waiting.best_where(class, segment, may_take, inner);
+                    behind.map(|Head { key, slot }| (key, slot))
                 };
                 if let Some(found) = found
-                    && best.is_none_or(|best| found.key < best.key)
+                    && best.is_none_or(|best| found.0 < best.0)
                 {
                     best = Some(found);
                 }
@@ -342,7 +426,7 @@ impl Division {
             },
             outer,
         );
-        best
+        best.map(|(key, slot)| Found { slot, key, priority: priority_at(key, front.slope, self.clock) })
     }
 
     /// Offers a queued conversation to an agent who may take it, or gives it straight away.
@@ -423,7 +507,9 @@ impl Division {
         expires: Option<Millis>,
     ) {
         let conversation = &self.book[slot];
-        let rank = self.rank_of_profile(self.staff.agents[number as usize].profile, slot);
+        let profile = self.staff.agents[number as usize].profile;
+        let way = self.waiting.lines[conversation.queue.at()].way_of(profile);
+        let rank = self.rank_of_profile(profile, way, slot);
         let relaxed = u32::from(self.steps_passed(slot));
         let mut due = [None; 4];
         for (due, clock) in due.iter_mut().zip(&conversation.clocks) {
@@ -479,14 +565,14 @@ impl Found {
 /// Of some groups, those with the least merit, and of them the agent who is first in an order and for whom `fits` holds.
 fn best_head(
     order: &AgentOrder,
-    groups: &[u32],
+    groups: &[Able],
     merit: impl Fn(u32) -> i64,
     fits: impl Fn(u32) -> bool,
     frontier: &mut Vec<u32>,
 ) -> Option<u32> {
     let mut best: Option<(i64, Foremost)> = None;
-    for group in groups {
-        let merit = merit(*group);
+    for Able { group, place } in groups {
+        let merit = merit(*place);
         if best.is_some_and(|(least, _)| merit > least) {
             continue;
         }

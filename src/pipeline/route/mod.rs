@@ -15,6 +15,7 @@ mod agents;
 mod clocks;
 mod ahead;
 mod callbacks;
+mod class;
 mod conversation;
 mod dispatch;
 mod exclusions;
@@ -22,6 +23,7 @@ mod extras;
 mod floor;
 mod folding;
 mod handover;
+mod line;
 mod matching;
 mod operations;
 mod order;
@@ -32,6 +34,7 @@ mod ramp;
 mod relaxation;
 mod staff;
 mod timers;
+mod turns;
 mod wait_key;
 mod waiting;
 
@@ -130,7 +133,7 @@ impl Division {
             extras: Extras::default(),
             callbacks: IndexTable::with_segment_bits(0),
             gaps: vec![Gaps::NONE; rules.queues.len()],
-            served: Served::new(rules.queues.len()),
+            served: Served::new(&rules, id),
             contacted: NONE,
             wheel: Wheel::default(),
             due: Due::default(),

@@ -528,7 +528,7 @@ impl Division {
     /// An agent stands where it belongs now.
     pub(super) fn settle(&mut self, agent: u32, moved: Moved) {
         if let Some(group) = self.staff.settle(agent, moved) {
-            self.waiting.meet_group(group, self.staff.groups[group as usize].profile);
+            self.waiting.meet_group(group, &self.staff);
         }
     }
 }

@@ -113,6 +113,11 @@ impl AgentOrder {
         self.heads.push(NOBODY);
     }
 
+    /// There are so many agents now.
+    pub fn grow(&mut self, agents: u32) {
+        self.positions.grow(agents);
+    }
+
     /// An agent comes into a group.
     pub fn enter(&mut self, group: u32, number: u32, agent: &Agent) {
         let key = agent.key(self.strategy);
@@ -155,6 +160,9 @@ impl AgentOrder {
         let key = agent.key(self.strategy);
         let head = &mut self.heads[group as usize];
         if head.agent == number {
+            if head.key == key {
+                return;
+            }
             head.key = key;
         } else {
             self.heaps[group as usize].change(&mut self.positions, key, number);
@@ -188,7 +196,7 @@ impl AgentOrder {
             return Some(head).filter(|head| head.agent != NONE);
         }
         let heap = &self.heaps[group as usize];
-        let agent = heap.best_where(fits, frontier)?;
+        let agent = heap.best_where(|_, agent| fits(agent), frontier)?;
         heap.key(&self.positions, agent).map(|key| Foremost { key: *key, agent, behind: 0 })
     }
 

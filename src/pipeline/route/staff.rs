@@ -9,7 +9,6 @@ use crate::collections::bits::Bits;
 use crate::collections::few::Few;
 use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
-use crate::collections::pages::Pages;
 use crate::collections::prefetch::{line_of, lines_of};
 use crate::rules::{Renumbering, Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
@@ -19,6 +18,7 @@ use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
 use super::profile::{Mixer, Profile};
 use super::ramp::Ramp;
+use super::turns::Turns;
 
 /// Presence, as route sees it.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -209,12 +209,13 @@ pub struct Staff {
     /// By profile number: agents who have it.
     pub users: Vec<u32>,
     profile_table: IndexTable,
+    /// By profile number: its groups.
+    pub groups_of: Vec<Vec<u32>>,
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
     group_table: IndexTable,
-    /// By queue of all divisions, for those that go round robin: by agent, when it was last offered something from it;
-    /// `Millis::MIN`: never.
-    last_offers: Vec<Pages<Millis>>,
+    /// The orders of the queues that go round robin.
+    pub turns: Turns,
     /// The orders that queues of the division ask for; first by longest idle.
     pub orders: Vec<AgentOrder>,
     /// By queue of all divisions, bit by place among these: the order of the queue, and of those with a step of relaxation
@@ -276,7 +277,7 @@ impl Staff {
         }
         Staff {
             ramp: Ramp::new(rules.divisions[division.at()].ramp),
-            last_offers: rules.queues.iter().map(|_| Pages::new()).collect(),
+            turns: Turns::new(rules),
             by_weight,
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
@@ -293,10 +294,7 @@ impl Staff {
     pub fn adopt(&mut self, before: &Rules, rules: &Rules, division: DivisionId, numbers: &Renumbering) {
         let former = std::mem::replace(self, Staff::new(rules, division));
         (self.names, self.by_name, self.agents) = (former.names, former.by_name, former.agents);
-        let goes_round = |at: usize| before.queues[at].strategy == Strategy::RoundRobin;
-        let offers = former.last_offers.into_iter().enumerate();
-        let offers = offers.map(|(at, offers)| if goes_round(at) { offers } else { Pages::new() }).collect();
-        self.last_offers = numbers.carry_queues(offers, rules.queues.len(), Pages::new);
+        self.turns.carry(former.turns, before, numbers);
         self.ramp = former.ramp.carried(rules.divisions[division.at()].ramp);
         let budget = rules.divisions[division.at()].agents_budget;
         for number in 0..self.agents.len() {
@@ -333,6 +331,9 @@ impl Staff {
         let place = self.by_name.partition_point(|other| self.names.get(*other) < name);
         self.by_name.insert(place, agent);
         self.agents.push(Agent::new());
+        let agents = self.agents.len() as u32;
+        self.orders.iter_mut().for_each(|order| order.grow(agents));
+        self.turns.grow(agents);
         self.label(place);
         agent
     }
@@ -357,21 +358,17 @@ impl Staff {
         let number = self.profiles.len() as u32;
         self.profiles.push(profile.clone());
         self.users.push(0);
+        self.turns.add_profile(profile);
+        self.groups_of.push(Vec::new());
         self.profile_table.insert(hash, number);
         (number, true)
     }
 
-    /// When an agent was last offered something from a queue that goes round robin.
-    #[inline]
-    pub fn last_offer(&self, queue: QueueId, number: u32) -> Millis {
-        self.last_offers[queue.at()].get(number).copied().unwrap_or(Millis::MIN)
-    }
-
     /// Notes that an agent is offered something from a queue that goes round robin.
     pub fn offered_at(&mut self, queue: QueueId, number: u32, clock: Millis) {
-        let last = &mut self.last_offers[queue.at()];
-        last.grow(number + 1, Millis::MIN);
-        last[number] = clock;
+        let agent = &self.agents[number as usize];
+        let group = Some(agent.group).filter(|group| *group != NONE);
+        self.turns.offered(queue, number, agent, group, clock);
     }
 
     /// Adds an item of a channel to an agent's load.
@@ -440,6 +437,7 @@ impl Staff {
         for order in asked_for(&mut self.orders, group.orders) {
             order.leave(from, number);
         }
+        self.turns.leave(from, group.profile, number);
         group.size -= 1;
         if group.size == 0 {
             self.staffed.clear(from);
@@ -453,6 +451,7 @@ impl Staff {
         for order in asked_for(&mut self.orders, group.orders) {
             order.enter(to, number, agent);
         }
+        self.turns.enter(to, number, agent);
         group.size += 1;
         if group.size == 1 {
             self.staffed.set(to);
@@ -474,6 +473,9 @@ impl Staff {
         }
         for order in asked_for(&mut self.orders, self.groups[agent.group as usize].orders) {
             order.reorder(agent.group, number, agent, moved);
+        }
+        if moved == Moved::All {
+            self.turns.reorder(agent.group, number, agent);
         }
     }
 
@@ -526,6 +528,8 @@ impl Staff {
         let queues = self.profiles[profile as usize].queues.iter();
         let orders = queues.fold(0, |bits, serves| bits | self.asking[serves.queue.at()]);
         self.groups.push(Group { profile, room, size: 0, orders });
+        self.groups_of[profile as usize].push(number);
+        self.turns.add_group(profile);
         self.group_table.insert(hash.0, number);
         for (channel, groups) in self.roomy.iter_mut().enumerate() {
             if room >> channel & 1 == 1 {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::types::{ConversationId, Millis};
+use crate::types::{ChannelId, ConversationId, Millis};
 
 /// Order within a heap: highest static key, then earliest arrived, then id.
 #[derive(Copy, Clone, Debug)]
@@ -64,3 +64,54 @@ impl PartialEq for WaitKey {
 }
 
 impl Eq for WaitKey {}
+
+/// The first of a class: its key, and what whoever looks for work asks before anything else.
+#[derive(Copy, Clone, Debug)]
+pub struct FrontKey {
+    /// Its key.
+    pub key: WaitKey,
+    /// Its slot.
+    pub slot: u32,
+    /// The class's channel.
+    pub channel: ChannelId,
+}
+
+impl Ord for FrontKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl PartialOrd for FrontKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        self.key < other.key
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        self.key <= other.key
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        self.key > other.key
+    }
+
+    #[inline]
+    fn ge(&self, other: &Self) -> bool {
+        self.key >= other.key
+    }
+}
+
+impl PartialEq for FrontKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for FrontKey {}

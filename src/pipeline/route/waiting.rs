@@ -11,48 +11,19 @@
 //! of its queues fits it. So an agent who looks for work asks the classes of a queue in the order of their heads until one
 //! fits, and passes over a queue whose best is not better than what it has found.
 
-use crate::collections::bits::Bits;
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::rules::{Curve, Rules, Segment, Strategy};
-use crate::types::{ChannelId, DurationMs, Millis, QueueId};
+use crate::collections::prefetch::{lines_of, prefetch};
+use crate::rules::{Curve, Rules, Strategy};
+use crate::types::{DurationMs, Millis, QueueId};
 
+use super::class::Class;
 use super::conversation::{Conversation, NONE};
+use super::line::{FIRST, Front, Line, Served, Top};
 use super::profile::{Mixer, Profile, Serves};
 use super::relaxation::Relaxation;
 use super::staff::Staff;
 use super::wait_key::WaitKey;
-
-/// Conversations of one queue that ask for the same.
-#[derive(Debug, Default)]
-pub struct Class {
-    /// Its queue.
-    pub queue: QueueId,
-    /// Its channel.
-    pub channel: ChannelId,
-    /// Its place among the classes of its queue.
-    place: u32,
-    /// Language that an agent must speak; 0: any.
-    lang_key: u64,
-    /// Number of the set of skills that its contacts ask for.
-    set: u32,
-    /// Steps of relaxation that its conversations have passed.
-    relaxed: u8,
-    /// Queues whose agents may take them too.
-    added: Vec<QueueId>,
-    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's, relaxed.
-    skills: Vec<(u64, u8)>,
-    /// Profiles that serve the queue and meet the rest.
-    pub profiles: Bits,
-    /// By profile, if the queue's strategy asks for it: sum of its levels over the skills asked for.
-    levels: Vec<u32>,
-    /// Whether it does.
-    compares_levels: bool,
-    /// Groups of those profiles.
-    pub groups: Bits,
-    /// By segment of the curve.
-    heaps: Vec<Heap<WaitKey>>,
-}
 
 /// Something that waits.
 #[derive(Copy, Clone, Debug)]
@@ -63,66 +34,35 @@ pub struct Head {
     pub slot: u32,
 }
 
-/// The heads of all classes of a queue in one segment of its curve.
-#[derive(Debug, Default)]
-pub struct Front {
-    /// 2⁻³² points a millisecond.
-    pub slope: i64,
-    /// The classes in which something waits, by place, in the order of their heads.
-    pub heads: Heap<WaitKey>,
-    positions: Positions,
-}
-
-/// One queue.
-#[derive(Debug, Default)]
-pub struct Line {
-    /// Its classes, by place.
-    pub classes: Vec<u32>,
-    /// By place: the channel.
-    pub channels: Vec<ChannelId>,
-    /// By segment.
-    pub fronts: Vec<Front>,
-    /// Profiles that serve it.
-    profiles: Vec<u32>,
-    /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
-    /// nobody.
-    pub delays: Vec<DurationMs>,
-    /// Conversations that wait.
-    pub waiting: u32,
-    /// Keyed skills that it requires, ascending.
-    skills: Vec<(u64, u8)>,
-    relaxation: Relaxation,
-}
-
-/// A queue that agents of a profile serve.
-#[derive(Debug)]
-pub struct Served {
-    /// How.
-    pub serves: Serves,
-    /// Steps of relaxation after which; 0: the queue is one of the profile's own.
-    from: u8,
-    /// Bit by place of a class in the queue, 64 a word: agents of the profile fit it.
-    fits: Vec<u64>,
-}
-
 /// All classes of a division.
 #[derive(Debug)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,
     table: IndexTable,
+    /// Conversations that wait in all queues.
+    pub all: u32,
     /// Places of conversations in their class's heap.
     positions: Positions,
     /// By queue of all divisions.
     pub lines: Vec<Line>,
-    /// By queue: segments of its curve in which something waits, side by side because an agent asks them all.
-    occupied: Vec<u32>,
+    /// By queue of all divisions.
+    pub tops: Vec<Top>,
+    /// Of all queues, those of one side by side.
+    pub fronts: Vec<Front>,
+    /// Queues of which a step of relaxation adds the agents of another.
+    adding: Vec<QueueId>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
+    /// Classes that a new group meets; kept for its memory.
+    meeting: Vec<u32>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
 }
+
+/// Classes that are asked for ahead of a group's meeting them.
+const AHEAD: usize = 8;
 
 impl Waiting {
     /// Nothing waits. `skill_key` gives the keyed hash of a skill's name.
@@ -136,16 +76,28 @@ impl Waiting {
         let line = |queue: &crate::rules::Queue| Line {
             skills: skills_of(queue),
             relaxation: Relaxation::of(queue, &skill_key),
-            fronts: queue.curve.segments.iter().map(Front::of).collect(),
             ..Line::default()
         };
+        let lines: Vec<Line> = rules.queues.iter().map(line).collect();
+        let ids = (0..rules.queues.len()).map(|at| QueueId(at as u16));
+        let adds = |queue: &QueueId| lines[queue.at()].relaxation.added(u8::MAX).next().is_some();
+        let mut fronts = Vec::new();
+        let mut top = |queue: &crate::rules::Queue| {
+            let front = fronts.len() as u32;
+            fronts.extend(queue.curve.segments.iter().map(Front::of));
+            Top::of(front, &queue.curve)
+        };
         Waiting {
-            lines: rules.queues.iter().map(line).collect(),
-            occupied: vec![0; rules.queues.len()],
+            tops: rules.queues.iter().map(&mut top).collect(),
+            fronts,
+            adding: ids.filter(adds).collect(),
+            lines,
             served: Vec::new(),
+            all: 0,
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
+            meeting: Vec::new(),
             skill_sets: Vec::new(),
             skill_table: IndexTable::with_segment_bits(0),
         }
@@ -210,7 +162,7 @@ impl Waiting {
             added: relaxation.added(relaxed).map(|(_, queue)| queue).collect(),
             skills: relaxation.skills(relaxed, self.merged_skills(queue, set)),
             compares_levels: rules.queues[queue.at()].strategy == Strategy::BestSkill,
-            heaps: self.lines[queue.at()].fronts.iter().map(|_| Heap::default()).collect(),
+            heaps: rules.queues[queue.at()].curve.segments.iter().map(|_| Heap::default()).collect(),
             ..Class::default()
         };
         let number = self.classes.len() as u32;
@@ -224,32 +176,27 @@ impl Waiting {
         let line = &mut self.lines[class.queue.at()];
         class.place = line.classes.len() as u32;
         line.classes.push(number);
-        line.channels.push(class.channel);
         for profile in &line.profiles {
             let at = *profile as usize;
             class.meet(*profile, &staff.profiles[at], &mut self.served[at]);
         }
-        for (group, members) in (0..).zip(&staff.groups) {
-            if class.profiles.get(members.profile) {
-                class.groups.set(group);
-            }
+        let of = |profile: u32| staff.groups_of[profile as usize].iter().copied();
+        let mut groups: Vec<u32> = class.profiles.iter().flat_map(of).collect();
+        groups.sort_unstable();
+        for group in groups {
+            class.meet_group(group, &staff.groups[group as usize], &staff.profiles, line);
         }
         self.classes.push(class);
     }
 
     /// A new profile: the classes of its queues learn whether it fits.
     pub fn meet_profile(&mut self, number: u32, profile: &Profile) {
-        let own = |serves: &Serves| Served { serves: *serves, from: 0, fits: Vec::new() };
-        let mut served: Vec<Served> = profile.queues.iter().map(own).collect();
-        for (at, line) in self.lines.iter().enumerate() {
-            let queue = QueueId(at as u16);
-            if profile.serves(queue).is_some() {
-                continue;
-            }
+        let mut served: Vec<Served> = profile.queues.iter().map(|own| Served::new(*own, 0)).collect();
+        for queue in self.adding.iter().copied().filter(|queue| profile.serves(*queue).is_none()) {
             // By a step that adds a queue of the profile's own; a queue may be added more than once.
-            for (from, added) in line.relaxation.added(u8::MAX) {
+            for (from, added) in self.lines[queue.at()].relaxation.added(u8::MAX) {
                 let by = profile.serves(added);
-                served.extend(by.map(|by| Served { serves: Serves { queue, ..by }, from, fits: Vec::new() }));
+                served.extend(by.map(|by| Served::new(Serves { queue, ..by }, from)));
             }
         }
         served.sort_by_key(|served| {
@@ -261,7 +208,7 @@ impl Waiting {
             if line.profiles.last() == Some(&number) {
                 continue;
             }
-            line.profiles.push(number);
+            line.meet_profile(number, profile.serves(queue));
             for class in &line.classes {
                 self.classes[*class as usize].meet(number, profile, &mut served);
             }
@@ -279,9 +226,15 @@ impl Waiting {
 
     /// Whether an agent serves a queue, by itself or by a step, with exactly this delay. `users`: agents by profile.
     pub fn has_delay(&self, queue: QueueId, delay: DurationMs, users: &[u32]) -> bool {
-        let has = |served: &Served| served.serves.queue == queue && served.serves.delay == delay;
-        let profiles = self.lines[queue.at()].profiles.iter().map(|profile| *profile as usize);
-        profiles.into_iter().any(|profile| users[profile] > 0 && self.served[profile].iter().any(has))
+        let line = &self.lines[queue.at()];
+        let by_step = |served: &Served| served.serves.queue == queue && served.serves.delay == delay;
+        line.profiles.iter().zip(&line.ways_of).any(|(profile, way)| {
+            let has = match line.ways.get(usize::from(*way)) {
+                Some(way) => way.delay == delay,
+                None => self.served[*profile as usize].iter().any(by_step),
+            };
+            has && users[*profile as usize] > 0
+        })
     }
 
     /// Points that steps have added to the priority of a conversation.
@@ -290,14 +243,24 @@ impl Waiting {
     }
 
     /// A new group: the classes that fit its profile learn of it.
-    pub fn meet_group(&mut self, number: u32, profile: u32) {
-        for served in &self.served[profile as usize] {
-            for class in &self.lines[served.serves.queue.at()].classes {
-                let class = &mut self.classes[*class as usize];
-                if class.profiles.get(profile) {
-                    class.groups.set(number);
-                }
+    pub fn meet_group(&mut self, number: u32, staff: &Staff) {
+        let group = &staff.groups[number as usize];
+        let Waiting { classes, lines, served, meeting, .. } = self;
+        meeting.clear();
+        for served in &served[group.profile as usize] {
+            let line = &lines[served.serves.queue.at()];
+            meeting.extend(served.places().map(|place| line.classes[place as usize]));
+        }
+        // Hundreds of classes that lie anywhere: each is asked for ahead, and then where it grows.
+        for place in 0..meeting.len() {
+            if let Some(later) = meeting.get(place + 2 * AHEAD) {
+                lines_of(&classes[*later as usize]);
             }
+            if let Some(later) = meeting.get(place + AHEAD) {
+                classes[*later as usize].prefetch_groups();
+            }
+            let class = &mut classes[meeting[place] as usize];
+            class.meet_group(number, group, &staff.profiles, &lines[class.queue.at()]);
         }
     }
 
@@ -316,6 +279,7 @@ impl Waiting {
         let raised = self.raised(conversation.queue, conversation.relaxed);
         let key = place_in_curve(conversation, curve, raised, at);
         self.lines[conversation.queue.at()].waiting += 1;
+        self.all += 1;
         let class = &mut self.classes[number as usize];
         class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
         self.note(number, conversation.segment);
@@ -327,6 +291,7 @@ impl Waiting {
         conversation.turn = Millis::MAX;
         conversation.delay_ends = Millis::MAX;
         self.lines[conversation.queue.at()].waiting -= 1;
+        self.all -= 1;
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
@@ -336,25 +301,29 @@ impl Waiting {
     /// A class's heap of a segment has changed.
     fn note(&mut self, class: u32, segment: u32) {
         let class = &self.classes[class as usize];
-        let front = &mut self.lines[class.queue.at()].fronts[segment as usize];
+        let top = &mut self.tops[class.queue.at()];
+        let front = &mut self.fronts[(top.front + segment) as usize];
         let before = u32::from(!front.heads.is_empty());
         front.note(class, segment);
-        let after = u32::from(!front.heads.is_empty());
-        let occupied = &mut self.occupied[class.queue.at()];
-        *occupied = *occupied + after - before;
+        let best = front.heads.peek().map(|(key, _)| key.key.key);
+        top.occupied = top.occupied + u32::from(best.is_some()) - before;
+        top.note(segment, best);
     }
 
-    /// Whether anything waits in a queue.
+    /// Asks for the best of a front ahead of its use.
     #[inline]
-    pub fn is_occupied(&self, queue: QueueId) -> bool {
-        self.occupied[queue.at()] > 0
+    pub fn prefetch_front(&self, front: u32) {
+        prefetch(&self.fronts, front as usize);
     }
 
-    /// The first of a class in a segment in which something waits.
+    /// The best that a queue's segment could have for anybody, in 2⁻³² points at an instant, if something waits there.
     #[inline]
-    pub fn first(&self, class: u32, segment: usize) -> Head {
-        let first = self.classes[class as usize].heaps[segment].peek();
-        first.map(|(key, slot)| Head { key: *key, slot }).expect("a class in a front has a head")
+    pub fn bound(&self, top: &Top, segment: u32, at: Millis) -> Option<i64> {
+        if (segment as usize) < FIRST {
+            return top.bound(segment as usize, at);
+        }
+        let front = &self.fronts[(top.front + segment) as usize];
+        front.heads.peek().map(|(key, _)| priority_at(key.key, front.slope, at))
     }
 
     /// The first of a class in a segment for which `fits` holds.
@@ -362,11 +331,11 @@ impl Waiting {
         &self,
         class: u32,
         segment: usize,
-        fits: impl FnMut(u32) -> bool,
+        mut fits: impl FnMut(u32) -> bool,
         frontier: &mut Vec<u32>,
     ) -> Option<Head> {
         let heap = &self.classes[class as usize].heaps[segment];
-        let slot = heap.best_where(fits, frontier)?;
+        let slot = heap.best_where(|_, slot| fits(slot), frontier)?;
         heap.key(&self.positions, slot).map(|key| Head { key: *key, slot })
     }
 
@@ -402,78 +371,6 @@ impl Waiting {
             }
         }
         merged
-    }
-}
-
-impl Front {
-    /// Of a segment in which nothing waits.
-    fn of(segment: &Segment) -> Front {
-        Front { slope: segment.slope, ..Front::default() }
-    }
-
-    /// A class's heap of this segment has changed.
-    fn note(&mut self, class: &Class, segment: u32) {
-        let Front { heads, positions, .. } = self;
-        let first = class.heaps[segment as usize].peek().map(|(key, _)| *key);
-        match (first, heads.key(positions, class.place).copied()) {
-            (Some(first), Some(known)) if first != known => {
-                heads.change(positions, first, class.place);
-            }
-            (Some(first), None) => heads.push(positions, first, class.place),
-            (None, Some(_)) => {
-                heads.remove(positions, class.place);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Served {
-    /// Whether the class at a place in the queue is for agents of the profile.
-    #[inline]
-    pub fn fits(&self, place: u32) -> bool {
-        let word = self.fits.get(place as usize / 64);
-        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
-    }
-}
-
-impl Class {
-    /// Conversations that wait in it.
-    pub fn waiting(&self) -> usize {
-        self.heaps.iter().map(Heap::len).sum()
-    }
-
-    /// Learns of a profile, and the profile of it.
-    fn meet(&mut self, number: u32, profile: &Profile, served: &mut [Served]) {
-        if !self.fits(profile) {
-            return;
-        }
-        if self.compares_levels {
-            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
-            self.levels.resize(self.levels.len().max(number as usize + 1), 0);
-            self.levels[number as usize] = levels.sum();
-        }
-        self.profiles.set(number);
-        let queue = |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
-        for served in served.iter_mut().filter(queue) {
-            let word = self.place as usize / 64;
-            served.fits.resize(served.fits.len().max(word + 1), 0);
-            served.fits[word] |= 1 << (self.place % 64);
-        }
-    }
-
-    /// Sum of a fitting profile's levels over the skills asked for; kept where the strategy compares them.
-    #[inline]
-    pub fn levels(&self, profile: u32) -> i64 {
-        i64::from(self.levels[profile as usize])
-    }
-
-    /// Whether agents of a profile serve the queue and meet skills and language.
-    fn fits(&self, profile: &Profile) -> bool {
-        let serves = |queue: QueueId| profile.serves(queue).is_some();
-        (serves(self.queue) || self.added.iter().any(|added| serves(*added)))
-            && (self.lang_key == 0 || profile.langs.binary_search(&self.lang_key).is_ok())
-            && self.skills.iter().all(|(skill, level)| profile.level(*skill) >= *level)
     }
 }
 
@@ -514,7 +411,7 @@ pub fn points_shown(priority: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::CURVE_AGE_MAX;
+    use crate::rules::{CURVE_AGE_MAX, Segment};
 
     fn naive(curve: &Curve, value: i64, arrived: Millis, at: Millis) -> i128 {
         let age = at.since(arrived).max(DurationMs::ZERO).min(CURVE_AGE_MAX);

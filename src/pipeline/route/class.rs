@@ -1,0 +1,104 @@
+//! What waits and asks for the same, and who is able to take it.
+
+use crate::collections::heap::Heap;
+use crate::collections::prefetch::prefetch;
+use crate::collections::sparse_bits::SparseBits;
+use crate::types::{ChannelId, QueueId};
+
+use super::line::{Line, Served};
+use super::profile::Profile;
+use super::staff::Group;
+use super::wait_key::WaitKey;
+
+/// Conversations of one queue that ask for the same.
+#[derive(Debug, Default)]
+pub struct Class {
+    /// Its queue.
+    pub queue: QueueId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Its place among the classes of its queue.
+    pub place: u32,
+    /// Language that an agent must speak; 0: any.
+    pub lang_key: u64,
+    /// Number of the set of skills that its contacts ask for.
+    pub set: u32,
+    /// Steps of relaxation that its conversations have passed.
+    pub relaxed: u8,
+    /// Queues whose agents may take them too.
+    pub added: Vec<QueueId>,
+    /// Keyed skills and levels that an agent must have, ascending by skill: the set's and the queue's, relaxed.
+    pub skills: Vec<(u64, u8)>,
+    /// Profiles that serve the queue and meet the rest.
+    pub profiles: SparseBits,
+    /// Whether the queue's strategy compares levels.
+    pub compares_levels: bool,
+    /// Groups of those profiles.
+    pub groups: SparseBits,
+    /// By place of a group among these: how its profile serves the queue, as the queue's line numbers the ways.
+    pub ways: Vec<u16>,
+    /// By place of a group, if the queue's strategy compares them: sum of its levels over the skills asked for.
+    pub levels: Vec<u32>,
+    /// By segment of the curve.
+    pub heaps: Vec<Heap<WaitKey>>,
+}
+
+impl Class {
+    /// Conversations that wait in it.
+    pub fn waiting(&self) -> usize {
+        self.heaps.iter().map(Heap::len).sum()
+    }
+
+    /// Learns of a profile, and the profile of it.
+    pub fn meet(&mut self, number: u32, profile: &Profile, served: &mut [Served]) {
+        if !self.fits(profile) {
+            return;
+        }
+        self.profiles.push(number);
+        let queue = |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
+        for served in served.iter_mut().filter(queue) {
+            served.fit(self.place);
+        }
+    }
+
+    /// Learns of a group of a profile that fits.
+    pub fn meet_group(&mut self, number: u32, group: &Group, profiles: &[Profile], line: &Line) {
+        if !self.groups.push(number) {
+            return;
+        }
+        self.ways.push(line.way_of(group.profile));
+        if self.compares_levels {
+            let profile = &profiles[group.profile as usize];
+            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
+            self.levels.push(levels.sum());
+        }
+    }
+
+    /// Asks for the places at which the next group will be noted.
+    #[inline]
+    pub fn prefetch_groups(&self) {
+        self.groups.prefetch_end();
+        prefetch(&self.ways, self.ways.len().saturating_sub(1));
+        prefetch(&self.levels, self.levels.len().saturating_sub(1));
+    }
+
+    /// The way in which a group, by its place, serves the queue.
+    #[inline]
+    pub fn way(&self, place: usize) -> u16 {
+        self.ways[place]
+    }
+
+    /// Sum of the levels of a group, by its place, over the skills asked for; kept where the strategy compares them.
+    #[inline]
+    pub fn levels(&self, place: usize) -> i64 {
+        i64::from(self.levels[place])
+    }
+
+    /// Whether agents of a profile serve the queue and meet skills and language.
+    fn fits(&self, profile: &Profile) -> bool {
+        let serves = |queue: QueueId| profile.serves(queue).is_some();
+        (serves(self.queue) || self.added.iter().any(|added| serves(*added)))
+            && (self.lang_key == 0 || profile.langs.binary_search(&self.lang_key).is_ok())
+            && self.skills.iter().all(|(skill, level)| profile.level(*skill) >= *level)
+    }
+}
