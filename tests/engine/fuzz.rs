@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use trunkline::io::machine::Stopwatch;
 use trunkline::model;
 use trunkline::model::decode::{Decoded, decode_record};
 use trunkline::model::event::Tier;
@@ -26,8 +27,8 @@ use crate::support::dice::Dice;
 fn seeds(least: u64) -> impl Iterator<Item = u64> {
     let seconds =
         std::env::var("TRUNKLINE_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let (start, budget) = (Instant::now(), Duration::from_secs(seconds));
-    (0..).take_while(move |seed| *seed < least || start.elapsed() < budget)
+    let (watch, budget) = (Stopwatch::start(), Duration::from_secs(seconds));
+    (0..).take_while(move |seed| *seed < least || watch.elapsed() < budget)
 }
 
 /// The small rules, with terms and somebody who asks for languages.

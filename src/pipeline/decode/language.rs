@@ -83,7 +83,7 @@ impl Detector {
         let kept = u128::MAX >> (128 - 8 * piece.len());
         let key = bytes & kept | u128::from(0x80 | run << 4 | piece.len() as u32) << 120;
         let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53;
-        let first = mixed as usize % PIECES & !1;
+        let first = (mixed as usize % PIECES) & !1;
         let place = first + usize::from(self.pieces[first].key != key);
         let mut found = &self.pieces[place];
         if found.key != key {

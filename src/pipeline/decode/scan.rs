@@ -62,7 +62,7 @@ pub struct Found {
 /// Looks at a block for the end of a string.
 #[inline(always)]
 pub fn look(block: &[u8; BLOCK]) -> Found {
-    let [low, high] = halves(block).map(Vector::load);
+    let [low, high] = halves(block);
     let special = |v: Vector| v.is(b'"').or(v.is(b'\\')).or(v.at_most(0x1f));
     Found { special: bits(special(low), special(high)), high: bits(low, high) }
 }
@@ -70,7 +70,7 @@ pub fn look(block: &[u8; BLOCK]) -> Found {
 /// The bytes that are not those of a plain string: `"`, `\`, below 0x20, above 0x7f.
 #[inline(always)]
 pub fn not_plain(block: &[u8; BLOCK]) -> u32 {
-    let [low, high] = halves(block).map(Vector::load);
+    let [low, high] = halves(block);
     let found = |v: Vector| v.is(b'"').or(v.is(b'\\')).or(v.outside_ascii_from(0x20));
     bits(found(low), found(high))
 }
@@ -78,7 +78,7 @@ pub fn not_plain(block: &[u8; BLOCK]) -> u32 {
 /// The bytes that are not printable ASCII, or are a space.
 #[inline(always)]
 pub fn not_graphic(block: &[u8; BLOCK]) -> u32 {
-    let [low, high] = halves(block).map(Vector::load);
+    let [low, high] = halves(block);
     let found = |v: Vector| v.outside_ascii_from(0x21).or(v.is(0x7f));
     bits(found(low), found(high))
 }
@@ -86,14 +86,14 @@ pub fn not_graphic(block: &[u8; BLOCK]) -> u32 {
 /// The bytes that are this one.
 #[inline(always)]
 pub fn equal(block: &[u8; BLOCK], byte: u8) -> u32 {
-    let [low, high] = halves(block).map(Vector::load);
+    let [low, high] = halves(block);
     bits(low.is(byte), high.is(byte))
 }
 
 /// The bytes from `least` to `least + more`.
 #[inline(always)]
 pub fn within(block: &[u8; BLOCK], least: u8, more: u8) -> u32 {
-    let [low, high] = halves(block).map(Vector::load);
+    let [low, high] = halves(block);
     bits(low.within(least, more), high.within(least, more))
 }
 
@@ -133,9 +133,9 @@ pub fn hex(text: &[u8; VECTOR]) -> (u64, bool) {
 }
 
 #[inline(always)]
-fn halves(block: &[u8; BLOCK]) -> [&[u8; VECTOR]; 2] {
-    let low = block.first_chunk().expect("half of a block");
-    [low, block.last_chunk().expect("half of a block")]
+fn halves(block: &[u8; BLOCK]) -> [Vector; 2] {
+    let low = Vector::load(block.first_chunk().expect("half of a block"));
+    [low, Vector::load(block.last_chunk().expect("half of a block"))]
 }
 
 #[inline(always)]
