@@ -274,6 +274,10 @@ impl Conversation {
         if change.from.channels[self.channel.at()].release_after.is_none() {
             self.agent_replied = None;
         }
+        // Missed offers count only where too many of them lead elsewhere.
+        if change.from.queues[self.queue.at()].max_offers_to.is_none() {
+            self.missed = 0;
+        }
         self.queue = numbers.queue(self.queue).expect("a queue in use stays");
         self.channel = numbers.channel(self.channel).expect("a channel in use stays");
         self.left = self.left.iter().filter_map(|queue| numbers.queue(*queue)).collect();

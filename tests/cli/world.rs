@@ -140,7 +140,7 @@ pub fn event(id: u32, seconds: i64, kind: &str, data: &str) -> String {
     )
 }
 
-/// A morning: an agent, some customers, a duplicate, a reject, a blank line, an event that is not carried out.
+/// A morning: an agent, some customers, a duplicate, a reject, a blank line, a change of rules that is refused.
 pub fn morning() -> String {
     let agent = r#"{"agent":"ann","division":"care","capacity":{"chat":2,"phone":1},"skills":{}}"#;
     let mut lines = vec![

@@ -122,6 +122,9 @@ impl Division {
         }
         conversation.channel = channel;
         conversation.class = NONE;
+        if before.queues[conversation.queue.at()].max_offers_to.is_none() && conversation.extra != NONE {
+            self.extras.of_mut(conversation).missed = 0;
+        }
         conversation.queue = numbers.queue(conversation.queue).expect("a queue in use stays");
         for (clock, objective) in conversation.clocks.iter_mut().zip(Objective::ALL) {
             if clock.running != Running::No {
