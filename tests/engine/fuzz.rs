@@ -183,7 +183,7 @@ impl Both {
             event.conversation,
             event.agent,
             event.preferred_agent,
-            event.outcome,
+            event.outcome.as_ref().or(event.text.as_ref()),
             event.skills,
             event.capacity,
             (key(&event.lang), key(&event.detected), tier),

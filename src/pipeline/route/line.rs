@@ -5,8 +5,8 @@ use crate::rules::{Curve, Segment};
 use crate::types::{DurationMs, Millis};
 
 use super::class::Class;
-use super::relaxation::Relaxation;
 use super::profile::Serves;
+use super::relaxation::Relaxation;
 use super::wait_key::FrontKey;
 
 /// The heads of all classes of a queue in one segment of its curve.

@@ -20,6 +20,10 @@ use super::{Division, NONE};
 /// Candidates are counted up to this.
 const CANDIDATES_MAX: u32 = 1_000;
 
+/// Of more conversations that became takeable at once, as by a change of rules, it costs less to ask every agent than to
+/// look for those who could take one of them.
+const FEW_TAKEABLE: usize = 16;
+
 /// Buffers that are used again and again.
 #[derive(Default, Debug)]
 pub struct Scratch {
@@ -77,7 +81,7 @@ impl Division {
             self.who_gets(slot);
         }
         let several = takeable.len() > 1;
-        let by_event = matches!(self.unit.cause, Cause::Event(_));
+        let by_event = matches!(self.unit.cause, Cause::Event(_)) && takeable.len() <= FEW_TAKEABLE;
         if several && by_event {
             self.all_take(&takeable);
         } else if several {

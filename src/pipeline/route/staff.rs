@@ -294,7 +294,7 @@ impl Staff {
     pub fn adopt(&mut self, before: &Rules, rules: &Rules, division: DivisionId, numbers: &Renumbering) {
         let former = std::mem::replace(self, Staff::new(rules, division));
         (self.names, self.by_name, self.agents) = (former.names, former.by_name, former.agents);
-        self.turns.carry(former.turns, before, numbers);
+        self.turns.carry(&former.turns, before, numbers);
         self.ramp = former.ramp.carried(rules.divisions[division.at()].ramp);
         let budget = rules.divisions[division.at()].agents_budget;
         for number in 0..self.agents.len() {

@@ -47,7 +47,7 @@ impl Turns {
     }
 
     /// Of the turns under former rules: what was offered last from queues that went round robin and are still there.
-    pub fn carry(&mut self, former: Turns, before: &Rules, numbers: &Renumbering) {
+    pub fn carry(&mut self, former: &Turns, before: &Rules, numbers: &Renumbering) {
         let goes_round = |queue: QueueId| before.queues[queue.at()].strategy == Strategy::RoundRobin;
         let carried = |(queue, at): &(QueueId, Millis)| {
             numbers.queue(*queue).filter(|_| goes_round(*queue)).map(|queue| (queue, *at))
