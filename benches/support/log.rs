@@ -58,7 +58,7 @@ impl Log {
     }
 }
 
-/// Rules whose queues all belong to their first division.
+/// Rules whose queues all belong to their first division, which goes by priority, so that queues need no costs or shares.
 fn one_division(text: &str) -> String {
     let (mut one, mut skips) = (String::new(), false);
     for line in text.lines() {
@@ -70,6 +70,7 @@ fn one_division(text: &str) -> String {
             (true, ..) => {}
             (_, true, _) => one.push_str("[divisions.all]\n"),
             (_, _, true) => one.push_str("division = \"all\"\n"),
+            _ if line.starts_with("dispatch = ") => {}
             _ => one.extend([line, "\n"]),
         }
     }
