@@ -206,10 +206,7 @@ impl Sequencer {
     ) -> Result<(), Jump> {
         out.clear(self.parts, self.rules.divisions.len());
         out.identities.first_number = self.next_identity;
-        if self.stopped {
-            cut(events, 0, 0, 0);
-        }
-        if self.held {
+        if self.stopped || self.held {
             cut(events, 0, 0, 0);
         }
         let jump = self.set_clocks(events, now, out);

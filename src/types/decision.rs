@@ -332,6 +332,8 @@ pub struct Closed {
     pub offers: u32,
     /// Bit `Objective as usize`: breached at least once.
     pub breached: u8,
+    /// Whether the entry that closes it opened it, too: then its opened goes first.
+    pub at_once: bool,
 }
 
 /// What identify decides besides whose event it is; in entry order, one stream for the tenant.

@@ -360,16 +360,8 @@ impl Events {
     pub fn clear(&mut self) {
         self.taken.clear();
         self.headers.clear();
-        self.entries.clear();
-        self.rows.clear();
         self.bytes.clear();
-        self.identifiers.clear();
-        self.skills.clear();
-        self.langs.clear();
-        self.hits.clear();
-        self.capacities.clear();
-        self.queues.clear();
-        self.rejected.clear();
+        self.forget_decoded();
     }
 
     /// Takes a copy of a record into the batch; of one above `max_bytes` only that it was there. Decode comes after the

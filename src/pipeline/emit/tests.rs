@@ -102,6 +102,7 @@ fn golden_lines_of_a_division() {
         transfers: 0,
         offers: 1,
         breached: 0b1001,
+        at_once: false,
     };
     for body in [
         body,
@@ -367,6 +368,7 @@ impl Seed {
                 transfers: self.small[1],
                 offers: self.small[2],
                 breached: self.bits as u8 & 15,
+                at_once: self.flags[3],
             }),
         };
         let [(hash, generation), second] = self.ids;

@@ -46,7 +46,7 @@ use crate::collections::names::Names;
 use crate::collections::wheel::Wheel;
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
-use crate::types::decision::{Attempt, Body, Decision, DecisionBatch};
+use crate::types::decision::{Attempt, Body, Closed, Decision, DecisionBatch};
 use crate::types::event::Events;
 use crate::types::operation::Operations;
 use crate::types::tally::ObjectiveTally;
@@ -269,29 +269,19 @@ impl Division {
     /// Puts the decisions of one entry or timer into their order: by kind, then by conversation.
     fn close_unit(&mut self) {
         let decisions = &mut self.batch.decisions[self.unit.start..];
-        let opened_before = |decisions: &[Decision], closed: usize| {
-            let opens = |d: &Decision| matches!(d.body, Body::Opened { .. });
-            decisions[..closed].iter().any(|d| opens(d) && d.conversation == decisions[closed].conversation)
-        };
         if decisions.len() < 2 {
             return;
         }
         let class = |decision: &Decision| match decision.body {
             Body::Withdrawn { .. } => 0,
+            Body::Closed(Closed { at_once: true, .. }) => 2,
             Body::Closed(_) | Body::Folded { .. } => 1,
             Body::Opened { .. } | Body::Pivoted { .. } => 2,
             Body::Warning { .. } | Body::Breached { .. } => 3,
             Body::Replied(_) => 4,
             Body::Offered(_) => 5,
         };
-        // What closes in the entry that opens it, opens first.
-        let closes = |at: &usize| matches!(decisions[*at].body, Body::Closed(_));
-        let both = (0..decisions.len()).find(|at| closes(at) && opened_before(decisions, *at));
-        let both = both.map(|both| decisions[both].conversation);
-        let order = |d: &Decision| {
-            let closes_at_once = Some(d.conversation) == both && matches!(d.body, Body::Closed(_));
-            (if closes_at_once { 2 } else { class(d) }, d.conversation)
-        };
+        let order = |d: &Decision| (class(d), d.conversation);
         if decisions.len() > INSERTION_SORT_MAX {
             decisions.sort_by_key(order);
             return;

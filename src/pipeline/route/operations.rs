@@ -1,7 +1,7 @@
 //! What each operation means for a division.
 
 use crate::rules::Leave;
-use crate::types::decision::{Body, Closed};
+use crate::types::decision::{Body, Closed, Decision};
 use crate::types::event::{Event, Events, Span};
 use crate::types::operation::{Action, Contact, Operation, Operations};
 use crate::types::{ChannelId, CloseOutcome, CustomerId, IgnoreReason, Millis, Objective, WithdrawReason};
@@ -499,9 +499,12 @@ impl Division {
         for objective in Objective::ALL {
             conversation.cancel(*objective, &mut self.objectives);
         }
+        let unit = &self.batch.decisions[self.unit.start..];
+        let opens = |d: &Decision| d.conversation == conversation.id && matches!(d.body, Body::Opened { .. });
         let closed = Closed {
             outcome,
             disposition,
+            at_once: unit.iter().any(opens),
             wait: Some(conversation.wait).filter(|wait| *wait != UNSET),
             first_response: Some(conversation.first_response).filter(|first| *first != UNSET),
             open: self.clock.since(conversation.opened),

@@ -569,3 +569,27 @@ fn an_acknowledgement_is_sent_once_for_both() {
     ",
     );
 }
+
+#[test]
+fn what_a_merge_ends_may_open_and_end_again_with_the_same_contact() {
+    let closed = "closed = { calendar = \"late\", then = \"expire\" }\n[queues.second]\ndivision = \"main\"\n\
+                  [calendars.late]\nzone = \"UTC\"\nopen = { mon = [\"20:00-22:00\"] }\n";
+    // Within a class it goes by id: c1 is before c2.
+    tell(
+        &desk(closed),
+        "
+    +1s   callback chat due=+1h mail:a
+          -> opened c1
+    +2s   contact chat mail:b queue=second
+          -> opened c2
+    +3s   resumed c1                         # so it is the one active later
+    +4s   contact mail mail:a mail:b thread=x
+          -> merged customer=@c1 absorbed=[@c2]
+          -> closed c1 expired
+          -> merged c2 into=c1
+          -> opened c1 reopened=true
+          -> closed c1 expired
+    until +5s
+    ",
+    );
+}
