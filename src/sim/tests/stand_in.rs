@@ -165,6 +165,7 @@ impl StandIn {
             transfers: 0,
             offers: 0,
             breached: 0,
+            at_once: false,
         };
         self.decide(id, cause, Body::Closed(closed));
         let talk = self.talks.remove(&id).expect("known");
