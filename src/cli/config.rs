@@ -40,10 +40,55 @@ pub struct Config {
     pub spin: bool,
     /// Whether each stays on a core of its own.
     pub pin: bool,
+    /// `[standby]`.
+    pub standby: Standby,
     /// `[http]`.
     pub http: Http,
     /// `[kafka]`.
     pub kafka: Kafka,
+}
+
+/// `[standby]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Standby {
+    /// Which tenants are followed while another instance leads them.
+    pub tenants: Tenants,
+}
+
+/// `"all"`, or a list of names.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"all\" or a list of tenants")]
+pub enum Tenants {
+    /// Every one.
+    All(All),
+    /// These.
+    Named(Vec<String>),
+}
+
+/// The word.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum All {
+    /// Every tenant.
+    #[default]
+    All,
+}
+
+impl Default for Tenants {
+    fn default() -> Tenants {
+        Tenants::All(All::All)
+    }
+}
+
+impl Standby {
+    /// Whether this tenant is followed.
+    pub fn follows(&self, tenant: &str) -> bool {
+        match &self.tenants {
+            Tenants::All(_) => true,
+            Tenants::Named(names) => names.iter().any(|name| name == tenant),
+        }
+    }
 }
 
 /// `[kafka]`.
@@ -91,6 +136,7 @@ impl Default for Config {
             threads: 0,
             spin: false,
             pin: false,
+            standby: Standby::default(),
             http: Http::default(),
             kafka: Kafka::default(),
         }
@@ -172,6 +218,12 @@ impl Config {
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
         unless(self.threads <= 256, "threads: up to 256; 0 for as many as the machine runs at once");
+        if let Tenants::Named(names) = &self.standby.tenants {
+            let strange = names.iter().find(|name| **name != self.tenant);
+            complaints.extend(strange.map(|name| {
+                format!("standby.tenants: {name:?} is not the tenant of this file: name {:?}, or none", self.tenant)
+            }));
+        }
         complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
         complaints
@@ -279,6 +331,7 @@ impl Config {
             output_prefix: self.kafka.output_prefix.clone(),
             epoch_topic: self.kafka.epoch_topic.clone(),
             properties: self.kafka.properties.clone(),
+            clock_off_max: crate::io::kafka::settings::CLOCK_OFF_MAX,
         }
     }
 }
@@ -313,6 +366,9 @@ mod tests {
             ("epoch_max_events = -1", "c.toml:1: "),
             ("epoch_max_bytes = 1", "epoch_max_bytes: "),
             ("epochs_in_flight = 0", "epochs_in_flight: "),
+            ("standby.tenants = \"none\"", "expected \"all\" or a list of tenants"),
+            ("standby.tenants = [\"other\"]", "standby.tenants: \"other\" is not the tenant"),
+            ("[standby]\ntenant = \"all\"", "unknown field `tenant`"),
             ("http.address = \"9464\"", "http.address: "),
             ("http.token_env = \"\"", "http.token_env: "),
             ("[http]\nport = 1", "unknown field `port`"),
@@ -337,6 +393,13 @@ mod tests {
             ["\"plugin.library.paths\" = \"x\"", "\"enable.auto.commit\" = \"true\"", "\"nonsense\" = \"x\""]
         {
             assert!(refused(&format!("[kafka.properties]\n{text}")).contains("kafka property"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_standby_follows_all_tenants_or_those_named() {
+        for (text, follows) in [("", true), ("standby.tenants = [\"main\"]", true), ("standby.tenants = []", false)] {
+            assert_eq!(parse(text, "c.toml").unwrap().standby.follows("main"), follows, "{text}");
         }
     }
 

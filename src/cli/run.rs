@@ -45,13 +45,14 @@ mod service {
     use super::{Failure, Outcome};
     use crate::cli::config::Config;
     use crate::io::clock::WallClock;
-    use crate::io::kafka;
+    use crate::io::kafka::{self, EpochTopic, KafkaLease, KafkaSink, KafkaSource};
     use crate::rules::Rules;
     use crate::rules::keys::HashKey;
     use crate::runtime::flow::Flow;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
-    use crate::runtime::{Error, FlowEngine, Gauges, Laps, Leader, Settings};
+    use crate::runtime::standby::{self, Standby, Turn};
+    use crate::runtime::{Engine, Error, FlowEngine, Gauges, Laps, Leader, Settings};
     use crate::types::DurationMs;
     use signal_hook::consts::{SIGINT, SIGTERM};
     use std::io::Read;
@@ -74,27 +75,61 @@ mod service {
         let settings = settings(config, &rules)?;
         // Ends with this function, whatever happens: whoever watches sees the engine until then.
         let _server = observed(config, &rules, &settings.gauges)?;
-        let stopwatch = Stopwatch::start();
-        let meter = |_| Laps::new(settings.gauges.recorder(), move || stopwatch.nanos());
-        let flow = Flow::new(Arc::new(rules), key, &config.tenant, config.threads(), meter);
-        let engine = FlowEngine::new(flow);
-        let (source, sink, epochs) = kafka::open(&config.kafka_settings()).map_err(|e| failed(&e))?;
-        tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
-        let started = Stopwatch::start();
-        let leader = Leader::start(engine, source, sink, epochs, WallClock, settings, &stop)
-            .map_err(|e| failed(&e))?;
-        let Some(mut leader) = leader else {
-            tracing::info!("stopped while reading the epoch log");
+        let (rules, kafka_settings) = (Arc::new(rules), config.kafka_settings());
+        let mut lease = KafkaLease::new(&kafka_settings).map_err(|e| failed(&e))?;
+        let hold = lease.hold();
+        let standby = || {
+            let stopwatch = Stopwatch::start();
+            let meter = |_| Laps::new(settings.gauges.recorder(), move || stopwatch.nanos());
+            let flow = Flow::new(rules.clone(), key, &config.tenant, config.threads(), meter);
+            let (source, sink, epochs) = kafka::open(&kafka_settings, &hold)?;
+            tracing::info!(tenant = config.tenant, brokers = config.kafka.brokers, "reading the epoch log");
+            Ok(Standby::new(FlowEngine::new(flow), source, sink, epochs, WallClock, settings.clone()))
+        };
+        let mut done = None;
+        let mut led = Stopwatch::start();
+        let lead = |leader: &mut KafkaLeader<_>| {
+            begun(&leader.progress());
+            led = Stopwatch::start();
+            let result = run_leader(leader, stop_at_end, &stop);
+            done = result.is_ok().then(|| leader.progress());
+            result
+        };
+        let follows = config.standby.follows(&config.tenant);
+        standby::serve(&mut lease, follows, &stop, standby, lead, tell).map_err(|e| failed(&e))?;
+        let Some(progress) = done else {
+            tracing::info!("stopped while another instance leads, or while reading the epoch log");
             return Ok(());
         };
-        let replayed = leader.progress();
+        tracing::info!(
+            epochs = progress.epochs,
+            records = progress.records,
+            sent = progress.sent,
+            seconds = led.elapsed().as_secs_f64(),
+            "ended cleanly"
+        );
+        if json {
+            crate::cli::print(&(result(&progress).to_string() + "\n"));
+        }
+        Ok(())
+    }
+
+    type KafkaLeader<E> = Leader<E, KafkaSource, KafkaSink, EpochTopic, WallClock>;
+
+    fn begun(replayed: &Progress) {
         tracing::info!(
             epochs = replayed.epochs_replayed,
             records = replayed.records_replayed,
             sent_again = replayed.sent_again,
-            seconds = started.elapsed().as_secs_f64(),
             "leading"
         );
+    }
+
+    fn run_leader<E: Engine>(
+        leader: &mut KafkaLeader<E>,
+        stop_at_end: bool,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
         let mut told = Stopwatch::start();
         let tell = |progress: &Progress| {
             if told.elapsed() >= TELL_EVERY {
@@ -107,19 +142,17 @@ mod service {
                 );
             }
         };
-        let done = if stop_at_end { leader.run_to_end(&stop, tell) } else { leader.run(&stop, tell) };
-        done.map_err(|e| failed(&e))?;
-        let progress = leader.progress();
-        tracing::info!(
-            epochs = progress.epochs,
-            records = progress.records,
-            sent = progress.sent,
-            "ended cleanly"
-        );
-        if json {
-            crate::cli::print(&(result(&progress).to_string() + "\n"));
+        if stop_at_end { leader.run_to_end(stop, tell) } else { leader.run(stop, tell) }
+    }
+
+    fn tell(turn: Turn<'_>) {
+        match turn {
+            Turn::StandsBy(found) => {
+                tracing::info!(epochs = found.epochs, "at the end of the log: standing by for the lease");
+            }
+            Turn::TakesOver(found) => tracing::info!(epochs = found.epochs, "the lease is held: taking over"),
+            Turn::SteppedDown(what) => tracing::warn!("following again: {what}"),
         }
-        Ok(())
     }
 
     /// Shows the readings where the configuration says.

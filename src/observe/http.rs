@@ -205,13 +205,14 @@ async fn metrics(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Respons
     ([(header::CONTENT_TYPE, form.content_type())], text).into_response()
 }
 
-/// Alive: not ended, and not silent for long while leading.
+/// Alive: not ended, and not silent for long while leading or standing by.
 async fn healthz(State(shown): State<Arc<Shown>>) -> Response {
     let silent = (shown.now)().since(shown.gauges.beat());
     match shown.gauges.phase() {
         Phase::Starting => "starting\n".into_response(),
+        Phase::Standby if silent <= BEAT_MAX => "standby\n".into_response(),
         Phase::Leading if silent <= BEAT_MAX => "leading\n".into_response(),
-        Phase::Leading => {
+        Phase::Standby | Phase::Leading => {
             let text = format!("the engine has said nothing for {} s\n", silent.0 / 1_000);
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
@@ -219,10 +220,11 @@ async fn healthz(State(shown): State<Arc<Shown>>) -> Response {
     }
 }
 
-/// Ready: the epoch log is read and events are taken.
+/// Ready: the epoch log is read, and events are taken, or would be if the leader ended.
 async fn readyz(State(shown): State<Arc<Shown>>) -> Response {
     match shown.gauges.phase() {
         Phase::Leading => "leading\n".into_response(),
+        Phase::Standby => "standby\n".into_response(),
         phase => (StatusCode::SERVICE_UNAVAILABLE, format!("{phase:?}\n").to_lowercase()).into_response(),
     }
 }

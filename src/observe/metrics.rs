@@ -93,6 +93,14 @@ fn process(text: &mut Text, snapshot: &Snapshot) {
     text.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.family("trunkline_leading", Kind::Gauge, "1 if this process leads its tenant.");
     text.sample(&[], u8::from(snapshot.phase == Phase::Leading));
+    text.family("trunkline_role", Kind::Gauge, "1 at what this process is to its tenant.");
+    for (role, phase) in
+        [("starting", Phase::Starting), ("standby", Phase::Standby), ("leader", Phase::Leading)]
+    {
+        text.sample(&[("role", role)], u8::from(snapshot.phase == phase));
+    }
+    text.family("trunkline_standby_lag_seconds", Kind::Gauge, "How far a standby is behind its leader's clock.");
+    text.sample(&[], format_args!("{:?}", snapshot.level(Level::LagMs) as f64 / 1_000.0));
 }
 
 fn events(text: &mut Text, tally: &Tally) {

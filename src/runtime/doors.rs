@@ -22,6 +22,9 @@ pub enum Error {
     /// The epoch log and what is configured, or what is found in the input, do not fit together.
     #[error("epoch log: {0}")]
     Log(String),
+    /// Another instance leads the tenant. What this one has in hand is not recorded, and the other does it.
+    #[error("{0}")]
+    Superseded(String),
     /// A recorded epoch came out otherwise than recorded.
     #[error(
         "epoch {epoch} comes out otherwise than recorded: {what}. The engine stops before it sends anything: look for \
@@ -113,16 +116,34 @@ pub struct Commit {
     pub output: Option<Arc<Outgoing>>,
 }
 
-/// What must survive: the epoch log. Whoever opened it is its only writer, or it fails.
+/// What must survive: the epoch log. Anybody may read it; whoever called `lead` last is its only writer, and fails when
+/// another one does.
 pub trait Store {
-    /// The next recorded epoch, oldest first; `None` after the last that was there when the store was opened.
+    /// The next recorded epoch, oldest first; `None` at the end. Others may write on: then there is more later.
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Begins to commit an epoch. Called after `read` gave `None`, epoch by epoch.
+    /// Becomes the only writer. What others had under way is recorded or not from now on, and `read` gives it until it
+    /// says `None`.
+    fn lead(&mut self) -> Result<(), Error>;
+
+    /// Begins to commit an epoch. Called after `lead`, when `read` gave `None`, epoch by epoch. The first is the claim.
     fn append(&mut self, commit: Commit) -> Result<(), Error>;
 
     /// The newest epoch that is safe; waits for at most `wait` while one is under way.
     fn recorded(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
+}
+
+/// Who of several instances may lead the tenant: at most one at a time, as far as clocks and networks let it. That it is
+/// never two is the store's affair, which lets only one write.
+pub trait Lease {
+    /// Asks for it from now on.
+    fn ask(&mut self) -> Result<(), Error>;
+
+    /// Whether this instance holds it now; if not, waits for at most `wait` until it does.
+    fn holds(&mut self, wait: Duration) -> Result<bool, Error>;
+
+    /// Gives it back, or stops asking for it: another may have it at once. Called when nothing is written any more.
+    fn give_back(&mut self);
 }
 
 /// What time it is outside.

@@ -18,8 +18,9 @@ use crate::runtime::doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
 use crate::runtime::inbox::Selection;
 use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
-use crate::runtime::recover::{Recovered, replay};
+use crate::runtime::recover::Recovered;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::standby::Standby;
 use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
@@ -80,25 +81,30 @@ pub struct Leader<E, S, K, J, C> {
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
-    /// Replays the epoch log, sends again what may not have arrived, and claims the tenant. `Ok(None)`: the stop flag
-    /// was set meanwhile.
+    /// Replays the epoch log, becomes its writer, sends again what may not have arrived, and claims the tenant.
+    /// `Ok(None)`: the stop flag was set meanwhile.
     ///
     /// # Errors
     /// As `replay`; or if inputs or outputs no longer fit the epoch log.
     pub fn start(
         engine: E,
-        mut source: S,
+        source: S,
         sink: K,
-        mut store: J,
+        store: J,
         clock: C,
         settings: Settings,
         stop: &AtomicBool,
     ) -> Result<Option<Self>, Error> {
-        let mut core = Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes);
-        let recovered = replay(&mut core, &mut source, &mut store, true, stop, |_, _| {})?;
-        if recovered.stopped {
-            return Ok(None);
-        }
+        Standby::new(engine, source, sink, store, clock, settings).lead(stop)
+    }
+
+    /// Goes on where a standby has come to, whose store this instance alone may write: sends again what may not have
+    /// arrived, and claims the tenant.
+    ///
+    /// # Errors
+    /// If inputs or outputs no longer fit the epoch log, or a door fails.
+    pub(super) fn take_over(standby: Standby<E, S, K, J, C>) -> Result<Self, Error> {
+        let Standby { core, source, sink, store, clock, settings, found: recovered, .. } = standby;
         let telling = Telling::new(&settings.gauges);
         let mut leader = Leader {
             core,
@@ -125,7 +131,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let inputs = leader.all_inputs()?;
         leader.claim(inputs)?;
         leader.telling.leads();
-        Ok(Some(leader))
+        Ok(leader)
     }
 
     /// What was done so far.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::runtime::doors::{Clock, Commit, Error, Sink, Source, Store};
+use crate::runtime::doors::{Clock, Commit, Error, Lease, Sink, Source, Store};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::OutputRecord;
@@ -48,6 +48,8 @@ pub struct World {
     pub seed: Seed,
     /// Number of the store that may write.
     writer: u64,
+    /// Instances that ask for the lease, in the order in which they came; the first holds it.
+    pub asking: Vec<u64>,
     storing: Vec<Commit>,
     sending: Vec<(u64, Stream, u32, Arrived)>,
     /// Output is taken and never acknowledged.
@@ -61,6 +63,13 @@ pub struct World {
 pub struct Shared(pub Rc<RefCell<World>>);
 
 impl World {
+    /// Of the transactions under way some are committed, in order; the others never will be.
+    fn end_transactions(&mut self) {
+        let kept = self.seed.below(self.storing.len() as u64 + 1) as usize;
+        let kept: Vec<Commit> = self.storing.drain(..).take(kept).collect();
+        kept.into_iter().for_each(|commit| self.keep(commit));
+    }
+
     /// A transaction ends well.
     fn keep(&mut self, commit: Commit) {
         self.epochs.push(commit.record);
@@ -83,6 +92,7 @@ impl Shared {
             now: Millis(1_795_251_600_000),
             seed: Seed(seed),
             writer: 0,
+            asking: Vec::new(),
             storing: Vec::new(),
             sending: Vec::new(),
             stuck: false,
@@ -94,9 +104,7 @@ impl Shared {
     pub fn crash(&self) {
         let world = &mut *self.0.borrow_mut();
         world.now.0 += world.seed.below(50) as i64;
-        let kept = world.seed.below(world.storing.len() as u64 + 1) as usize;
-        let kept: Vec<Commit> = world.storing.drain(..).take(kept).collect();
-        kept.into_iter().for_each(|commit| world.keep(commit));
+        world.end_transactions();
         let mut cut = vec![Vec::new(); 6];
         for (stream, n) in cut.iter_mut().zip(world.partitions) {
             *stream = vec![false; n as usize];
@@ -110,16 +118,19 @@ impl Shared {
         }
     }
 
-    /// A store that is from now on the only one that may write.
+    /// A store, to be read.
     pub fn store(&self) -> MemoryStore {
-        let mut world = self.0.borrow_mut();
-        world.writer += 1;
-        MemoryStore { world: self.clone(), writer: world.writer, read: 0, recorded: None }
+        MemoryStore { world: self.clone(), writer: 0, read: 0, recorded: None }
+    }
+
+    /// One instance's hand on the lease; instances are told apart by number.
+    pub fn lease(&self, instance: u64) -> MemoryLease {
+        MemoryLease { world: self.clone(), instance }
     }
 
     /// A source.
     pub fn source(&self) -> MemorySource {
-        MemorySource { world: self.clone(), next: Vec::new() }
+        MemorySource { world: self.clone(), next: Vec::new(), told: BTreeMap::new() }
     }
 }
 
@@ -128,6 +139,8 @@ impl Shared {
 pub struct MemorySource {
     world: Shared,
     next: Vec<usize>,
+    /// By slot, what this one told.
+    told: BTreeMap<usize, u64>,
 }
 
 impl Source for MemorySource {
@@ -177,8 +190,8 @@ impl Source for MemorySource {
         let told = &mut self.world.0.borrow_mut().told;
         for (slot, end) in ends {
             told.resize(told.len().max(slot + 1), 0);
-            assert!(told[*slot] < *end, "it moves on");
-            told[*slot] = *end;
+            assert!(self.told.insert(*slot, *end).is_none_or(|before| before < *end), "it moves on");
+            told[*slot] = told[*slot].max(*end);
         }
     }
 }
@@ -224,10 +237,18 @@ impl Store for MemoryStore {
         Ok(record)
     }
 
+    fn lead(&mut self) -> Result<(), Error> {
+        let world = &mut *self.world.0.borrow_mut();
+        world.end_transactions();
+        world.writer += 1;
+        self.writer = world.writer;
+        Ok(())
+    }
+
     fn append(&mut self, commit: Commit) -> Result<(), Error> {
         let world = &mut *self.world.0.borrow_mut();
         if world.writer != self.writer {
-            return Err(Error::Door("fenced: another instance leads".into()));
+            return Err(Error::Superseded("fenced: another instance leads".into()));
         }
         let next = (world.epochs.len() + world.storing.len()) as u64;
         assert_eq!(commit.epoch, next, "epochs are appended in order");
@@ -238,7 +259,7 @@ impl Store for MemoryStore {
     fn recorded(&mut self, _: Duration) -> Result<Option<u64>, Error> {
         let world = &mut *self.world.0.borrow_mut();
         if world.writer != self.writer {
-            return Err(Error::Door("fenced: another instance leads".into()));
+            return Err(Error::Superseded("fenced: another instance leads".into()));
         }
         let count = world.seed.below(world.storing.len() as u64 + 1) as usize;
         let stuck = world.stuck && world.storing.iter().any(|commit| commit.output.is_some());
@@ -246,6 +267,31 @@ impl Store for MemoryStore {
         kept.into_iter().for_each(|commit| world.keep(commit));
         self.recorded = world.epochs.len().checked_sub(1).map(|last| last as u64);
         Ok(self.recorded)
+    }
+}
+
+/// Whoever came first holds it, until it is taken out of `World::asking`.
+#[derive(Debug)]
+pub struct MemoryLease {
+    world: Shared,
+    instance: u64,
+}
+
+impl Lease for MemoryLease {
+    fn ask(&mut self) -> Result<(), Error> {
+        let asking = &mut self.world.0.borrow_mut().asking;
+        if !asking.contains(&self.instance) {
+            asking.push(self.instance);
+        }
+        Ok(())
+    }
+
+    fn holds(&mut self, _: Duration) -> Result<bool, Error> {
+        Ok(self.world.0.borrow().asking.first() == Some(&self.instance))
+    }
+
+    fn give_back(&mut self) {
+        self.world.0.borrow_mut().asking.retain(|instance| *instance != self.instance);
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Recovered {
     pub records: u64,
     /// Output of the last of them, oldest first: as many as their writer may have left unsent.
     pub unsent: VecDeque<(u64, Outgoing)>,
+    /// How many epochs that are, as the last claim says.
+    pub in_flight: usize,
     /// `now` of the last one.
     pub now: Option<Millis>,
     /// Whether the stop flag ended the walk before its end.
@@ -42,10 +44,27 @@ pub fn replay<E: Engine>(
     store: &mut impl Store,
     compare: bool,
     stop: &AtomicBool,
-    mut each: impl FnMut(&EpochRecord, &[Output]),
+    each: impl FnMut(&EpochRecord, &[Output]),
 ) -> Result<Recovered, Error> {
-    let mut walk =
-        Walk { core, compare, found: Recovered::default(), in_flight: 1, records: VecDeque::new() };
+    let mut found = Recovered::default();
+    replay_on(core, source, store, compare, stop, &mut found, each)?;
+    Ok(found)
+}
+
+/// The same from where an earlier walk over the same doors ended; `found` is that walk's.
+///
+/// # Errors
+/// As `replay`.
+pub fn replay_on<E: Engine>(
+    core: &mut Core<E>,
+    source: &mut impl Source,
+    store: &mut impl Store,
+    compare: bool,
+    stop: &AtomicBool,
+    found: &mut Recovered,
+    mut each: impl FnMut(&EpochRecord, &[Output]),
+) -> Result<(), Error> {
+    let mut walk = Walk { core, compare, found, records: VecDeque::new() };
     let mut selection = Selection::default();
     while let Some(bytes) = store.read()? {
         let record = walk.core.chain.follow(&bytes)?;
@@ -55,12 +74,12 @@ pub fn replay<E: Engine>(
         if let Some(claim) = &record.claim {
             walk.finish_all(&mut each)?;
             walk.core.adopt(claim, source)?;
-            walk.in_flight = claim.epochs_in_flight as usize;
+            walk.found.in_flight = claim.epochs_in_flight as usize;
         }
         if !await_input(walk.core, source, &record, &mut selection, stop)? {
             walk.finish_all(&mut each)?;
             walk.found.stopped = true;
-            return Ok(walk.found);
+            return Ok(());
         }
         if walk.core.outputs().is_none() {
             return Err(Error::Log("it does not begin with a claim".into()));
@@ -71,8 +90,7 @@ pub fn replay<E: Engine>(
             walk.finish(&mut each)?;
         }
     }
-    walk.finish_all(&mut each)?;
-    Ok(walk.found)
+    walk.finish_all(&mut each)
 }
 
 /// Epochs begun and not finished while the log is read on.
@@ -82,9 +100,7 @@ const EPOCHS_BEGUN: usize = 3;
 struct Walk<'a, E> {
     core: &'a mut Core<E>,
     compare: bool,
-    found: Recovered,
-    /// Epochs whose output may not have been sent.
-    in_flight: usize,
+    found: &'a mut Recovered,
     /// Of the epochs begun, oldest first.
     records: VecDeque<EpochRecord>,
 }
@@ -105,12 +121,12 @@ impl<E: Engine> Walk<'_, E> {
             check(&record, &outcome)?;
         }
         each(&record, self.core.output());
-        let found = &mut self.found;
+        let found = &mut *self.found;
         found.epochs += 1;
         found.records += outcome.arrivals.records;
         found.now = Some(Millis(record.now));
         found.unsent.push_back((record.epoch, outcome.outgoing));
-        while found.unsent.len() > self.in_flight {
+        while found.unsent.len() > found.in_flight {
             found.unsent.pop_front();
         }
         Ok(())
@@ -138,6 +154,10 @@ fn await_input<E: Engine>(
         match core.inbox.select_recorded(&ends, selection) {
             Ok(true) => return Ok(true),
             Ok(false) => source.poll(WAIT, &mut core.inbox)?,
+            // The writer has seen input that this reader, at the end as of a moment ago, is about to be told of.
+            Err((slot, offset)) if core.inbox.next(slot) <= offset && source.ends()?[slot] > offset => {
+                source.poll(WAIT, &mut core.inbox)?;
+            }
             Err((slot, offset)) => {
                 let Some(input) = core.inputs().get(slot) else { unreachable!("ends name known slots") };
                 return Err(Error::Log(format!(

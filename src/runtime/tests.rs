@@ -124,6 +124,8 @@ impl Toy {
     }
 }
 
+mod standby;
+
 type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
 
 fn settings() -> Settings {

@@ -132,6 +132,11 @@ impl<T> Commits<T> {
         self.doubt
     }
 
+    /// All epochs, oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.epochs.iter().map(|(epoch, _)| epoch)
+    }
+
     /// The oldest epoch.
     pub fn oldest(&self) -> Option<&T> {
         self.epochs.front().map(|(epoch, _)| epoch)

@@ -8,9 +8,11 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{DeliveryResult, Message, Timestamp};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
+
+use crate::types::Millis;
 
 /// Tells an epoch record from the outputs of its epoch.
 const RECORD: usize = 1 << 63;
@@ -26,16 +28,27 @@ pub struct Deliveries {
     disturbed: AtomicBool,
 }
 
+/// Where an epoch record was written.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    epoch: u64,
+    /// Its offset.
+    pub offset: u64,
+    /// When, on the broker's clock; `None`: the topic keeps the writer's time instead.
+    pub appended: Option<Millis>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// (epoch, records not acknowledged), ascending.
     under_way: VecDeque<(u64, u64)>,
-    /// The last epoch record that was acknowledged: its epoch and offset.
-    record: Option<(u64, u64)>,
+    /// The last epoch record that was acknowledged.
+    record: Option<Recorded>,
     failed: Option<String>,
 }
 
-fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+/// Into ours.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         // Notes that a property of consumers says nothing to producers, and the other way round.
         _ if facility == "CONFWARN" => tracing::trace!(facility, "{message}"),
@@ -90,7 +103,12 @@ impl ProducerContext for Deliveries {
         if let Ok(message) = result
             && is_record
         {
-            state.record = u64::try_from(message.offset()).ok().map(|offset| (epoch, offset));
+            let appended = match message.timestamp() {
+                Timestamp::LogAppendTime(millis) => Some(Millis(millis)),
+                _ => None,
+            };
+            let offset = u64::try_from(message.offset()).ok();
+            state.record = offset.map(|offset| Recorded { epoch, offset, appended });
         }
         let found = state.under_way.iter_mut().find(|(of, _)| *of == epoch);
         found.expect("a report is of a record that was sent").1 -= 1;
@@ -143,9 +161,9 @@ impl Deliveries {
         epoch as usize | RECORD
     }
 
-    /// The offset at which the record of an epoch was written, if it was the last one.
-    pub fn recorded_at(&self, epoch: u64) -> Option<u64> {
-        self.state().record.filter(|(of, _)| *of == epoch).map(|(_, offset)| offset)
+    /// Where the record of an epoch was written, if it was the last one.
+    pub fn recorded(&self, epoch: u64) -> Option<Recorded> {
+        self.state().record.filter(|record| record.epoch == epoch)
     }
 
     /// Whether librdkafka reported any trouble since this was asked last: a disconnect, a time-out, a transport error.

@@ -1,5 +1,5 @@
-//! The epoch topic: read once from its start, then written to, an epoch a transaction (`transactions`), by a thread of
-//! its own, so that the leader goes on meanwhile.
+//! The epoch topic: read from its start and on as others write it, then written to, an epoch a transaction
+//! (`transactions`), by a thread of its own, so that the leader goes on meanwhile.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -13,20 +13,26 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::io::kafka::Waker;
 use crate::io::kafka::context::Quiet;
+use crate::io::kafka::lease::Hold;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::topics;
 use crate::io::kafka::transactions::{Message, Shared, Writer};
 use crate::runtime::{Commit, Error, Store};
 
+/// Wait for a record that is there.
+const READ: Duration = Duration::from_millis(100);
 /// Longest silence of the broker while the topic is read.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Reads the epoch topic from its start to the end that it had when it was opened.
+
+/// Reads the epoch topic from its start to the end that it had when it was opened, or on from there, too.
 pub struct EpochLogReader {
     consumer: BaseConsumer<Quiet>,
     topic: String,
     /// Offset after the last record read.
     next: u64,
     end: u64,
+    /// Whether it reads on behind `end`.
+    follows: bool,
 }
 
 impl EpochLogReader {
@@ -78,7 +84,7 @@ impl EpochLogReader {
         list.add_partition_offset(&topic, 0, offset)
             .and_then(|()| consumer.assign(&list))
             .map_err(|e| Error::Door(format!("topic {topic}: {e}")))?;
-        Ok(EpochLogReader { consumer, topic, next, end })
+        Ok(EpochLogReader { consumer, topic, next, end, follows: false })
     }
 }
 
@@ -87,10 +93,12 @@ impl Store for EpochLogReader {
         let silent = Instant::now() + SILENCE;
         loop {
             // Commit markers take offsets too: the end is reached when the broker says so, or by the last record.
-            if self.next >= self.end {
+            if self.next >= self.end && !self.follows {
                 return Ok(None);
             }
-            match self.consumer.poll(Duration::from_millis(100)) {
+            let wait = if self.next < self.end { READ } else { Duration::ZERO };
+            match self.consumer.poll(wait) {
+                None if wait.is_zero() => return Ok(None),
                 None if Instant::now() > silent => {
                     return Err(Error::Door(format!("topic {}: the broker is silent", self.topic)));
                 }
@@ -100,7 +108,7 @@ impl Store for EpochLogReader {
                     return Ok(Some(message.payload().unwrap_or_default().to_vec()));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    self.next = self.end;
+                    self.next = self.next.max(self.end);
                     return Ok(None);
                 }
                 Some(Err(KafkaError::MessageConsumption(
@@ -113,6 +121,10 @@ impl Store for EpochLogReader {
         }
     }
 
+    fn lead(&mut self) -> Result<(), Error> {
+        unreachable!("a reader of the epoch log does not lead")
+    }
+
     fn append(&mut self, _: Commit) -> Result<(), Error> {
         unreachable!("a reader of the epoch log does not lead")
     }
@@ -122,10 +134,12 @@ impl Store for EpochLogReader {
     }
 }
 
-/// The epoch topic of a leader.
+/// The epoch topic of an instance that may come to lead.
 pub struct EpochTopic {
+    settings: KafkaSettings,
+    hold: Hold,
     reader: EpochLogReader,
-    /// Until the first epoch is appended.
+    /// From `lead` until the first epoch is appended.
     writer: Option<Writer>,
     appends: Option<Sender<Message>>,
     shared: Arc<Shared>,
@@ -133,17 +147,20 @@ pub struct EpochTopic {
 }
 
 impl EpochTopic {
-    /// Initialises both producers, which ends every older instance of this tenant, then opens the topic.
+    /// Opens the topic to be read.
     ///
     /// # Errors
-    /// If that fails, or the topic is not what it must be.
-    pub fn open(settings: &KafkaSettings, waker: Waker) -> Result<EpochTopic, Error> {
-        // First, so that a missing topic is told before another instance is ended.
-        drop(EpochLogReader::open(settings)?);
-        let shared = Arc::new(Shared::new(waker));
-        let writer = Writer::new(settings, shared.clone())?;
-        let reader = EpochLogReader::open(settings)?;
-        Ok(EpochTopic { reader, writer: Some(writer), appends: None, shared, appended: None })
+    /// If it is not what it must be.
+    pub fn open(settings: &KafkaSettings, waker: Waker, hold: Hold) -> Result<EpochTopic, Error> {
+        Ok(EpochTopic {
+            settings: settings.clone(),
+            hold,
+            reader: EpochLogReader { follows: true, ..EpochLogReader::open(settings)? },
+            writer: None,
+            appends: None,
+            shared: Arc::new(Shared::new(waker)),
+            appended: None,
+        })
     }
 
     /// The thread begins with the first append; by then the whole topic is read.
@@ -151,12 +168,13 @@ impl EpochTopic {
         if let Some(writer) = self.writer.take() {
             self.appends = Some(writer.start(self.reader.next)?);
         }
-        Ok(self.appends.as_ref().expect("begun above"))
+        Ok(self.appends.as_ref().expect("`lead` comes before the first append"))
     }
 }
 
 impl Drop for EpochTopic {
     fn drop(&mut self) {
+        self.shared.end();
         if let Some(appends) = &self.appends {
             // If the thread has ended, there is nothing left to end.
             let _ = appends.send(Message::End);
@@ -169,6 +187,13 @@ impl Store for EpochTopic {
         self.reader.read()
     }
 
+    /// Initialises both producers, which ends every other instance's, and only then looks where the end is.
+    fn lead(&mut self) -> Result<(), Error> {
+        self.writer = Some(Writer::new(&self.settings, self.shared.clone(), self.hold.clone())?);
+        self.reader = EpochLogReader::tail(&self.settings, self.reader.next)?;
+        Ok(())
+    }
+
     fn append(&mut self, commit: Commit) -> Result<(), Error> {
         self.appended = Some(commit.epoch);
         // If the thread has ended, `recorded` tells why.
@@ -177,6 +202,6 @@ impl Store for EpochTopic {
     }
 
     fn recorded(&mut self, wait: Duration) -> Result<Option<u64>, Error> {
-        self.shared.recorded(self.appended, wait).map_err(Error::Door)
+        self.shared.recorded(self.appended, wait)
     }
 }

@@ -10,6 +10,7 @@ pub mod topics;
 pub mod batch;
 pub mod source;
 pub mod sink;
+pub mod lease;
 pub mod commits;
 pub mod transactions;
 pub mod epochs;
@@ -18,6 +19,7 @@ pub mod outputs;
 mod tests;
 
 pub use epochs::{EpochLogReader, EpochTopic};
+pub use lease::{Hold, KafkaLease};
 pub use outputs::OutputTopics;
 pub use settings::{InputTopic, KafkaSettings};
 pub use sink::KafkaSink;
@@ -54,20 +56,18 @@ impl Waker {
     }
 }
 
-/// Everything that one leader needs of Kafka: input, output, epoch topic.
-///
-/// The epoch topic's producers are initialised first, which ends every older instance, and only then its tail is read.
+/// Everything that one instance needs of Kafka: input, output, epoch topic. Nothing is written, and nobody's work ended,
+/// before the epoch topic is told to lead; and that only while the lease is held.
 ///
 /// # Errors
 /// If the broker does not answer, or a topic is missing, compacted, or otherwise not what it must be.
-pub fn open(settings: &KafkaSettings) -> Result<(KafkaSource, KafkaSink, EpochTopic), Error> {
-    // All of it before another instance is ended.
+pub fn open(settings: &KafkaSettings, hold: &Hold) -> Result<(KafkaSource, KafkaSink, EpochTopic), Error> {
     topics::check_log(settings)?;
     topics::check_outputs(settings)?;
     let (waker, woken) = Waker::pair()?;
     let source = KafkaSource::new(settings, waker.clone(), woken)?;
     let sink = KafkaSink::new(settings)?;
-    let epochs = EpochTopic::open(settings, waker)?;
+    let epochs = EpochTopic::open(settings, waker, hold.clone())?;
     Ok((source, sink, epochs))
 }
 

@@ -2,11 +2,13 @@
 //! through, except those that run code and those on which correctness rests.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::types::Stream;
+use crate::runtime::Error;
+use crate::types::{DurationMs, Stream};
 
 /// An input topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +34,19 @@ pub struct KafkaSettings {
     pub epoch_topic: String,
     /// librdkafka's properties for all clients.
     pub properties: BTreeMap<String, String>,
+    /// A leader's clock is no further than this from the broker's.
+    pub clock_off_max: DurationMs,
 }
+
+/// `clock_off_max`, unless a test says otherwise.
+pub const CLOCK_OFF_MAX: DurationMs = DurationMs::seconds(2);
+
+/// Property of the session time-out.
+const SESSION: &str = "session.timeout.ms";
+/// The lease's, if the property does not say otherwise: the shortest that brokers allow by default.
+const LEASE_SESSION: Duration = Duration::from_secs(6);
+/// Heartbeats in a session: the next member hears of a leader's clean end within one of them.
+const HEARTBEATS: u32 = 12;
 
 /// Properties that make librdkafka or OpenSSL load code or run a program.
 const RUNS_CODE: [&str; 5] = [
@@ -44,7 +58,7 @@ const RUNS_CODE: [&str; 5] = [
 ];
 
 /// Properties that the engine sets itself: other values would lose, double or reorder records.
-const OURS: [&str; 21] = [
+const OURS: [&str; 22] = [
     "acks",
     "allow.auto.create.topics",
     "auto.commit.enable",
@@ -63,6 +77,7 @@ const OURS: [&str; 21] = [
     "max.in.flight",
     "max.in.flight.requests.per.connection",
     "metadata.broker.list",
+    "partition.assignment.strategy",
     "partitioner",
     "request.required.acks",
     "transactional.id",
@@ -142,6 +157,41 @@ impl KafkaSettings {
         config
     }
 
+    /// The group whose one member leads.
+    pub fn lease_group(&self) -> String {
+        format!("trunkline-{}.lease", self.tenant)
+    }
+
+    /// After so long without a heartbeat the lease goes to another.
+    ///
+    /// # Errors
+    /// If the property says otherwise and is no number.
+    pub fn lease_session(&self) -> Result<Duration, Error> {
+        let Some(text) = self.properties.get(SESSION) else { return Ok(LEASE_SESSION) };
+        let millis = text.parse().map_err(|e| Error::Door(format!("kafka property {SESSION}: {e}")))?;
+        Ok(Duration::from_millis(millis))
+    }
+
+    /// A member of the lease group.
+    ///
+    /// # Errors
+    /// As `lease_session`.
+    pub fn lease(&self) -> Result<ClientConfig, Error> {
+        let session = self.lease_session()?;
+        let millis = |duration: Duration| duration.as_millis().max(1).to_string();
+        let mut config = self.consumer();
+        config
+            .set("group.id", self.lease_group())
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set(SESSION, millis(session))
+            .set("heartbeat.interval.ms", millis(session / HEARTBEATS))
+            // Bounds how long a rebalance waits for a member that is gone.
+            .set("max.poll.interval.ms", millis(session.max(Duration::from_secs(10))))
+            .set("auto.offset.reset", "latest")
+            .set("enable.partition.eof", "false");
+        Ok(config)
+    }
+
     /// One of the two writers of the epoch topic.
     pub fn epoch_producer(&self, turn: usize) -> ClientConfig {
         let mut config = self.producer();
@@ -187,6 +237,7 @@ mod tests {
             output_prefix: "out".into(),
             epoch_topic: "epochs".into(),
             properties: BTreeMap::from([("fetch.wait.max.ms".into(), "7".into())]),
+            clock_off_max: CLOCK_OFF_MAX,
         };
         let consumer = settings.consumer();
         assert_eq!(consumer.get("auto.offset.reset"), Some("error"));
@@ -194,7 +245,9 @@ mod tests {
         assert_eq!(consumer.get("fetch.wait.max.ms"), Some("7"));
         assert_eq!(settings.producer().get("enable.idempotence"), Some("true"));
         assert_eq!(settings.output_topic(Stream::Sla), "out.sla");
-        for config in [consumer, settings.producer(), settings.epoch_producer(1)] {
+        let lease = settings.lease().unwrap();
+        assert_eq!((lease.get("session.timeout.ms"), lease.get("heartbeat.interval.ms")), (Some("6000"), Some("500")));
+        for config in [consumer, lease, settings.producer(), settings.epoch_producer(1)] {
             config.create_native_config().expect("librdkafka knows every property");
         }
     }

@@ -11,12 +11,13 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::{EpochLogReader, EpochTopic, InputTopic, KafkaSettings, KafkaSink, KafkaSource, Waker};
+use super::settings::CLOCK_OFF_MAX;
+use super::{EpochLogReader, EpochTopic, Hold, InputTopic, KafkaLease, KafkaSettings, KafkaSink, KafkaSource, Waker};
 use crate::runtime::inbox::{Inbox, Limits, Selection};
 use crate::runtime::outgoing::{Outgoing, Outlets, OutputRecord};
-use crate::runtime::{Commit, Error, Sink, Source, Store};
+use crate::runtime::{Commit, Error, Lease, Sink, Source, Store};
 use crate::types::lines::Output;
-use crate::types::{Millis, Stream};
+use crate::types::{DurationMs, Millis, Stream};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -34,6 +35,8 @@ fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
         output_prefix: "out".into(),
         epoch_topic: "epochs".into(),
         properties: BTreeMap::new(),
+        // The mock broker appends at the same instant of 1970 for ever.
+        clock_off_max: DurationMs(i64::MAX),
     };
     (cluster, settings)
 }
@@ -53,6 +56,13 @@ fn produce(settings: &KafkaSettings, partition: i32, from: usize, count: usize) 
         producer.send(record).map_err(|(e, _)| e).unwrap();
         producer.poll(Duration::ZERO);
     }
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn produce_to(settings: &KafkaSettings, topic: &str, text: &str) {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().unwrap();
+    producer.send(BaseRecord::<(), str>::to(topic).partition(0).payload(text)).map_err(|(e, _)| e).unwrap();
     producer.flush(PATIENCE).unwrap();
 }
 
@@ -220,6 +230,11 @@ fn whatever_the_broker_answers_epochs_are_recorded_or_the_instance_stops() {
         (Api::Produce, Answer::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT),
         (Api::Produce, Answer::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE),
         (Api::Produce, Answer::RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID),
+        // Fenced, but this instance holds the lease: the broker ended the transaction for its age.
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
+        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
     ];
     for (api, answer) in goes_on {
         let (cluster, settings) = cluster();
@@ -232,18 +247,73 @@ fn whatever_the_broker_answers_epochs_are_recorded_or_the_instance_stops() {
         recorded.dedup();
         assert_eq!(recorded, ["epoch 0", "epoch 1", "epoch 2"], "{api:?}, {answer:?}");
     }
-    let stops = [
-        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
-        (Api::EndTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
-        (Api::AddPartitionsToTxn, Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
-        (Api::Produce, Answer::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
-    ];
-    for (api, answer) in stops {
-        let (cluster, settings) = cluster();
-        let mut topic = open(&settings);
-        cluster.request_errors(api, &[answer]);
-        let error = commit_three(&mut topic).expect_err("another instance leads").to_string();
-        assert!(error.contains("another instance of tenant t"), "{api:?}, {answer:?}: {error}");
+}
+
+/// A record of somebody else in this instance's place: the other leads.
+#[test]
+fn a_foreign_record_at_the_tail_supersedes_this_instance() {
+    let (cluster, settings) = cluster();
+    let mut topic = open(&settings);
+    append(&mut topic, 0).unwrap();
+    produce_to(&settings, "epochs", "foreign");
+    cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let error = append(&mut topic, 1).expect_err("another instance leads");
+    assert!(matches!(error, Error::Superseded(_)), "{error:?}");
+    assert!(error.to_string().contains("another instance of tenant t"), "{error}");
+}
+
+/// Two instances ask for the lease of a real group, on the mock cluster's coordinator: one holds it until it gives it back,
+/// and only the holder's topic lets itself be led.
+#[test]
+fn one_of_two_instances_holds_the_lease_until_it_gives_it_back() {
+    let (_cluster, settings) = cluster();
+    let mut leases = [KafkaLease::new(&settings).unwrap(), KafkaLease::new(&settings).unwrap()];
+    assert!(!leases[0].holds(Duration::ZERO).unwrap(), "it was not asked for");
+    leases[0].ask().unwrap();
+    assert!(leases[0].holds(PATIENCE).unwrap());
+    leases[1].ask().unwrap();
+    let hold = leases[0].hold();
+    let mut topic = EpochTopic::open(&settings, Waker::pair().unwrap().0, hold).unwrap();
+    topic.lead().unwrap();
+    append(&mut topic, 0).unwrap();
+    let mut other = EpochTopic::open(&settings, Waker::pair().unwrap().0, leases[1].hold()).unwrap();
+    assert!(!leases[1].holds(Duration::from_millis(1)).unwrap());
+    assert!(matches!(other.lead(), Err(Error::Superseded(_))));
+    drop(topic);
+    leases[0].give_back();
+    assert!(!leases[0].holds(Duration::ZERO).unwrap());
+    assert!(leases[1].holds(PATIENCE).unwrap());
+    other.lead().unwrap();
+    assert_eq!(read_all(&mut other), ["epoch 0"]);
+    append(&mut other, 1).unwrap();
+}
+
+/// Whose clock is not the broker's does not lead.
+#[test]
+fn a_clock_that_is_not_the_brokers_does_not_lead() {
+    let (_cluster, settings) = cluster();
+    let settings = KafkaSettings { clock_off_max: CLOCK_OFF_MAX, ..settings };
+    let error = append(&mut open(&settings), 0).expect_err("the mock broker's clock stands still");
+    assert!(matches!(error, Error::Door(_)) && error.to_string().contains("clock"), "{error}");
+}
+
+/// A reader that follows gives what is written later, too.
+#[test]
+fn the_epoch_topic_is_followed() {
+    let (_cluster, settings) = cluster();
+    let mut leader = open(&settings);
+    append(&mut leader, 0).unwrap();
+    let mut follower = EpochTopic::open(&settings, Waker::pair().unwrap().0, Hold::always()).unwrap();
+    assert_eq!(read_all(&mut follower), ["epoch 0"]);
+    for epoch in 1..4 {
+        append(&mut leader, epoch).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let mut found = Vec::new();
+        while found.is_empty() {
+            assert!(Instant::now() < deadline, "epoch {epoch} was not seen");
+            found = read_all(&mut follower);
+        }
+        assert_eq!(found, [format!("epoch {epoch}")]);
     }
 }
 
@@ -259,7 +329,9 @@ fn a_transaction_that_never_ends_well_is_given_up() {
 }
 
 fn open(settings: &KafkaSettings) -> EpochTopic {
-    EpochTopic::open(settings, Waker::pair().unwrap().0).unwrap()
+    let mut topic = EpochTopic::open(settings, Waker::pair().unwrap().0, Hold::always()).unwrap();
+    topic.lead().unwrap();
+    topic
 }
 
 fn read_all(store: &mut impl Store) -> Vec<String> {

@@ -115,6 +115,13 @@ fn check_kept(settings: &KafkaSettings, topics: &[&str]) -> Result<(), Error> {
                 value("cleanup.policy")
             )));
         }
+        if *topic == settings.epoch_topic && value("message.timestamp.type") != "LogAppendTime" {
+            tracing::warn!(
+                topic,
+                "the epoch topic keeps the writers' times, so a leader's clock cannot be compared with the broker's. Set \
+                 message.timestamp.type=LogAppendTime"
+            );
+        }
         if *topic == settings.epoch_topic && value("retention.ms") != "-1" {
             tracing::warn!(
                 topic,

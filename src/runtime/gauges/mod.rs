@@ -93,9 +93,11 @@ const STREAMS: usize = Stream::ALL.len();
 pub enum Level {
     /// Epochs processed, or being processed, whose output is not acknowledged.
     EpochsInFlight,
+    /// Milliseconds by which a standby's last epoch is behind the leader's clock; 0: it is at the end of the log.
+    LagMs,
 }
 
-const LEVELS: usize = 1;
+const LEVELS: usize = 2;
 
 /// Where the engine is in its life.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -103,6 +105,8 @@ const LEVELS: usize = 1;
 pub enum Phase {
     /// Reads the epoch log.
     Starting,
+    /// Has read it, follows, and waits for the lease.
+    Standby,
     /// Leads.
     Leading,
     /// Has ended.
@@ -217,7 +221,8 @@ impl Gauges {
     pub fn phase(&self) -> Phase {
         match self.0.phase.load(Ordering::Relaxed) {
             0 => Phase::Starting,
-            1 => Phase::Leading,
+            1 => Phase::Standby,
+            2 => Phase::Leading,
             _ => Phase::Ended,
         }
     }
