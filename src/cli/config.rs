@@ -221,7 +221,10 @@ impl Config {
         if let Tenants::Named(names) = &self.standby.tenants {
             let strange = names.iter().find(|name| **name != self.tenant);
             complaints.extend(strange.map(|name| {
-                format!("standby.tenants: {name:?} is not the tenant of this file: name {:?}, or none", self.tenant)
+                format!(
+                    "standby.tenants: {name:?} is not the tenant of this file: name {:?}, or none",
+                    self.tenant
+                )
             }));
         }
         complaints.extend(self.http.complaints());
@@ -398,7 +401,9 @@ mod tests {
 
     #[test]
     fn a_standby_follows_all_tenants_or_those_named() {
-        for (text, follows) in [("", true), ("standby.tenants = [\"main\"]", true), ("standby.tenants = []", false)] {
+        for (text, follows) in
+            [("", true), ("standby.tenants = [\"main\"]", true), ("standby.tenants = []", false)]
+        {
             assert_eq!(parse(text, "c.toml").unwrap().standby.follows("main"), follows, "{text}");
         }
     }

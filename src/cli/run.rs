@@ -89,7 +89,7 @@ mod service {
         let mut done = None;
         let mut led = Stopwatch::start();
         let lead = |leader: &mut KafkaLeader<_>| {
-            begun(&leader.progress());
+            begun(&settings.writer, &leader.progress());
             led = Stopwatch::start();
             let result = run_leader(leader, stop_at_end, &stop);
             done = result.is_ok().then(|| leader.progress());
@@ -116,8 +116,9 @@ mod service {
 
     type KafkaLeader<E> = Leader<E, KafkaSource, KafkaSink, EpochTopic, WallClock>;
 
-    fn begun(replayed: &Progress) {
+    fn begun(writer: &str, replayed: &Progress) {
         tracing::info!(
+            writer,
             epochs = replayed.epochs_replayed,
             records = replayed.records_replayed,
             sent_again = replayed.sent_again,

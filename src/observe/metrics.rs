@@ -99,7 +99,11 @@ fn process(text: &mut Text, snapshot: &Snapshot) {
     {
         text.sample(&[("role", role)], u8::from(snapshot.phase == phase));
     }
-    text.family("trunkline_standby_lag_seconds", Kind::Gauge, "How far a standby is behind its leader's clock.");
+    text.family(
+        "trunkline_standby_lag_seconds",
+        Kind::Gauge,
+        "How far a standby is behind its leader's clock.",
+    );
     text.sample(&[], format_args!("{:?}", snapshot.level(Level::LagMs) as f64 / 1_000.0));
 }
 

@@ -254,11 +254,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Ok(())
     }
 
-    /// Lets go of epochs that are recorded by now; their output is sent, unless it has gone with the record.
+    /// Lets go of epochs that are recorded by now; their output is sent, unless it has gone with the record. The store is
+    /// asked even if there is none: it may have become another's.
     fn send_recorded(&mut self, wait: Duration) -> Result<(), Error> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
         let recorded = self.store.recorded(wait)?;
         if let Some(epoch) = recorded {
             self.telling.recorded(epoch, self.clock.now_nanos());

@@ -1,5 +1,6 @@
 //! A broker for the tests: started by the first that needs it, stopped by the last that had it.
 
+use crate::proxy::Proxy;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +12,8 @@ pub struct Broker {
     /// Port and folder, if it is ours to stop.
     own: Option<(u16, tempfile::TempDir)>,
     controller: u16,
+    /// A way to the same broker that can be disturbed.
+    pub proxy: Option<Proxy>,
 }
 
 static RUNNING: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
@@ -33,17 +36,22 @@ pub fn broker() -> Option<Arc<Broker>> {
 
 /// A broker of a test's own, to be killed; `None` as `broker`.
 pub fn broker_alone() -> Option<Arc<Broker>> {
-    start_own().map(Arc::new)
+    start_own(false).map(Arc::new)
+}
+
+/// A broker of a test's own that can be reached through a proxy, too; `None` as `broker`.
+pub fn broker_behind_a_proxy() -> Option<Arc<Broker>> {
+    start_own(true).map(Arc::new)
 }
 
 fn start() -> Option<Broker> {
     if let Ok(address) = std::env::var("TRUNKLINE_TEST_KAFKA") {
-        return Some(Broker { address, own: None, controller: 0 });
+        return Some(Broker { address, own: None, controller: 0, proxy: None });
     }
-    start_own()
+    start_own(false)
 }
 
-fn start_own() -> Option<Broker> {
+fn start_own(proxied: bool) -> Option<Broker> {
     if let Some(missing) = ["java", "mvn"].iter().find(|program| !on_path(program)) {
         eprintln!(
             "SKIPPED: {missing} is missing, so there is no Kafka here; `scripts/kafka install` fetches it"
@@ -53,7 +61,8 @@ fn start_own() -> Option<Broker> {
     let folder = tempfile::tempdir().unwrap();
     let (port, controller) = two_free_ports();
     let own = Some((port, folder));
-    let broker = Broker { address: format!("127.0.0.1:{port}"), own, controller };
+    let proxy = proxied.then(|| Proxy::start(two_free_ports().0));
+    let broker = Broker { address: format!("127.0.0.1:{port}"), own, controller, proxy };
     broker.start_again();
     Some(broker)
 }
@@ -98,19 +107,40 @@ impl Drop for Broker {
 impl Broker {
     /// `kill -9`, and a new start on the same folder and ports.
     pub fn kill_and_start(&self) {
-        let (_, folder) = self.own.as_ref().expect("a broker of our own");
-        let pid = std::fs::read_to_string(folder.path().join("b/kafka.pid")).unwrap();
-        assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+        self.signal("-KILL");
         let gone =
             || self.script(&["status"]).status.code() != Some(0) && TcpListener::bind(&self.address).is_ok();
         while !gone() {}
         self.start_again();
     }
 
+    /// Whether it is ours, to be stopped and to be told what sessions it allows.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Sends its process a signal.
+    pub fn signal(&self, signal: &str) {
+        let (_, folder) = self.own.as_ref().expect("a broker of our own");
+        let pid = std::fs::read_to_string(folder.path().join("b/kafka.pid")).unwrap();
+        assert!(Command::new("kill").args([signal, pid.trim()]).status().unwrap().success());
+    }
+
+    /// Ends it cleanly, and starts it again.
+    pub fn restart(&self) {
+        assert!(self.script(&["stop"]).status.success());
+        self.start_again();
+    }
+
     /// Starts it on the same folder and ports.
     pub fn start_again(&self) {
-        let started =
-            self.script(&["start", "--heap", "768m", "--controller-port", &self.controller.to_string()]);
+        let controller = self.controller.to_string();
+        let mut arguments = vec!["start", "--heap", "768m", "--controller-port", &controller];
+        let proxied = self.proxy.as_ref().map(|proxy| format!("{}:{}", proxy.target, proxy.port));
+        if let Some(proxied) = &proxied {
+            arguments.extend(["--proxied", proxied]);
+        }
+        let started = self.script(&arguments);
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
     }
 }

@@ -5,11 +5,13 @@
 
 #![allow(clippy::disallowed_types, reason = "a test of a real broker waits in real time, and not for ever")]
 
+mod proxy;
 mod broker;
 mod tenant;
 mod equality;
 mod crashes;
 mod chaos;
+mod takeover;
 mod faults;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]

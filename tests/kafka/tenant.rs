@@ -2,6 +2,7 @@
 //! and its output read by a plain client that shares no code with the product.
 
 use crate::broker::{Broker, binary};
+use crate::proxy::Pause;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -46,7 +48,8 @@ impl Tenant {
             Tenant { broker: broker.clone(), name: name.to_owned(), folder: tempfile::tempdir().unwrap() };
         let endless = [("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")];
         tenant.create("in", INPUT_PARTITIONS, &endless);
-        tenant.create("epochs", 1, &endless);
+        let broker_time = ("message.timestamp.type", "LogAppendTime");
+        tenant.create("epochs", 1, &[endless[0], broker_time]);
         for (stream, partitions) in STREAMS.iter().zip(PARTITIONS) {
             tenant.create(&format!("out.{stream}"), partitions, &endless);
         }
@@ -56,14 +59,26 @@ impl Tenant {
     }
 
     pub fn configure(&self, extra: &str, kafka: &str) {
+        self.configure_as("trunkline.toml", &self.broker.address, extra, kafka);
+    }
+
+    /// Configuration of an instance. Sessions of the lease are short: most tests start again what they killed, and wait for it.
+    pub fn configure_as(&self, file: &str, brokers: &str, extra: &str, kafka: &str) {
         let Tenant { name, broker, .. } = self;
+        let mut kafka = kafka.to_owned();
+        if broker.is_own() && !kafka.contains("session.timeout.ms") {
+            if !kafka.contains("[kafka.properties]") {
+                kafka += "\n[kafka.properties]";
+            }
+            kafka += "\n\"session.timeout.ms\" = \"2000\"";
+        }
         let text = format!(
             "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
              epoch_topic = \"{name}.epochs\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
              [[kafka.inputs]]\ntopic = \"{name}.in\"\n",
-            broker.address
+            brokers
         );
-        std::fs::write(self.path("trunkline.toml"), text).unwrap();
+        std::fs::write(self.path(file), text).unwrap();
     }
 
     pub fn path(&self, file: &str) -> PathBuf {
@@ -124,6 +139,40 @@ impl Tenant {
         count
     }
 
+    /// The same `count` by `count`, with a pause behind each, until told to end; panics if there is nothing left before.
+    pub fn load_slowly<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a [u8]>,
+        count: usize,
+        pause: Duration,
+        end: &AtomicBool,
+    ) -> usize {
+        let producer: BaseProducer = self.client().set("enable.idempotence", "true").create().unwrap();
+        let (topic, clock) = (self.topic("in"), Pause::default());
+        let mut timestamp = 1;
+        for (at, line) in lines.enumerate() {
+            timestamp = std::str::from_utf8(line).ok().and_then(time_of).unwrap_or(timestamp);
+            let record = BaseRecord::<(), [u8]>::to(&topic).partition(at as i32 % INPUT_PARTITIONS);
+            producer.send(record.timestamp(timestamp).payload(line)).map_err(|(error, _)| error).unwrap();
+            if at % count == 0 {
+                clock.wait(pause);
+                producer.poll(Duration::ZERO);
+                if end.load(Ordering::Relaxed) {
+                    producer.flush(PATIENCE).unwrap();
+                    return at + 1;
+                }
+            }
+        }
+        panic!("nothing left to load");
+    }
+
+    /// A plain consumer of committed records that is assigned nothing.
+    pub fn committed(&self) -> BaseConsumer {
+        let mut client = self.client();
+        let config = client.set("group.id", "trunkline-test").set("enable.auto.commit", "false");
+        config.set("auto.offset.reset", "error").set("isolation.level", "read_committed").create().unwrap()
+    }
+
     /// A plain consumer that is assigned nothing.
     pub fn consumer(&self) -> BaseConsumer {
         self.client().create().unwrap()
@@ -182,8 +231,12 @@ impl Tenant {
 
     /// The service, ready to be started; its log goes to `log`.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_as("trunkline.toml", arguments)
+    }
+
+    fn command_as(&self, file: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(arguments).arg("--config").arg(self.path("trunkline.toml"));
+        command.args(arguments).arg("--config").arg(self.path(file));
         command.env_remove("TRUNKLINE_KEY").stdin(Stdio::null());
         command
     }
@@ -202,8 +255,13 @@ impl Tenant {
     }
 
     pub fn spawn(&self) -> Running {
-        let log = std::fs::File::create(self.path("run.log")).unwrap();
-        Running(self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        self.spawn_as("trunkline.toml", "run.log")
+    }
+
+    /// An instance with a configuration and a log of its own.
+    pub fn spawn_as(&self, file: &str, log: &str) -> Running {
+        let log = std::fs::File::create(self.path(log)).unwrap();
+        Running(self.command_as(file, &["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
     pub fn log(&self) -> String {

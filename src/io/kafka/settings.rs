@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(settings.producer().get("enable.idempotence"), Some("true"));
         assert_eq!(settings.output_topic(Stream::Sla), "out.sla");
         let lease = settings.lease().unwrap();
-        assert_eq!((lease.get("session.timeout.ms"), lease.get("heartbeat.interval.ms")), (Some("6000"), Some("500")));
+        assert_eq!(
+            (lease.get("session.timeout.ms"), lease.get("heartbeat.interval.ms")),
+            (Some("6000"), Some("500"))
+        );
         for config in [consumer, lease, settings.producer(), settings.epoch_producer(1)] {
             config.create_native_config().expect("librdkafka knows every property");
         }

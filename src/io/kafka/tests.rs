@@ -12,7 +12,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::settings::CLOCK_OFF_MAX;
-use super::{EpochLogReader, EpochTopic, Hold, InputTopic, KafkaLease, KafkaSettings, KafkaSink, KafkaSource, Waker};
+use super::{
+    EpochLogReader, EpochTopic, Hold, InputTopic, KafkaLease, KafkaSettings, KafkaSink, KafkaSource, Waker,
+};
 use crate::runtime::inbox::{Inbox, Limits, Selection};
 use crate::runtime::outgoing::{Outgoing, Outlets, OutputRecord};
 use crate::runtime::{Commit, Error, Lease, Sink, Source, Store};

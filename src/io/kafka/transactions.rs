@@ -380,13 +380,14 @@ impl Writer {
             let epoch = self.commits.oldest().map_or(0, |commit| commit.epoch);
             return Err(Error::Door(format!("epoch {epoch} could not be recorded in {TRIES} tries")));
         }
-        let (producers, tail) = match initialise(&self.settings).and_then(|producers| Ok((producers, self.tail()?))) {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::warn!("the producers could not be made anew: {error}");
-                return Ok(());
-            }
-        };
+        let (producers, tail) =
+            match initialise(&self.settings).and_then(|producers| Ok((producers, self.tail()?))) {
+                Ok(done) => done,
+                Err(error) => {
+                    tracing::warn!("the producers could not be made anew: {error}");
+                    return Ok(());
+                }
+            };
         self.producers = Some(producers);
         for found in tail.records {
             match self.commits.oldest() {
@@ -414,7 +415,9 @@ impl Writer {
         while !self.hold.begin_writing(LOOK)? {
             if self.shared.end.load(Ordering::Relaxed) || Instant::now() > deadline {
                 let wait = SUSPENDED.as_secs();
-                return Err(self.superseded(&format!("the lease went, and did not come back within {wait} s")));
+                return Err(
+                    self.superseded(&format!("the lease went, and did not come back within {wait} s"))
+                );
             }
             // A broker that is away has no tail to show.
             let Ok(tail) = self.tail() else { continue };

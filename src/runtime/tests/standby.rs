@@ -127,13 +127,13 @@ fn run(seed: u64, delivery: Delivery) -> (Count, usize) {
     let mut run = Run { world: &world, delivery, born: 0, count: Count::default() };
     let mut instances: Vec<Instance> = (0..3).map(|_| run.instance()).collect();
     let dice = |n: u64| world.0.borrow_mut().seed.below(n);
-    for round in 0..400 {
-        if round < 300 {
+    for round in 0..200 {
+        if round < 150 {
             live(&world, dice(3));
         }
         let at = dice(3) as usize;
         let mut instance = run.step(instances.remove(at));
-        if round < 300 && dice(12) == 0 {
+        if round < 150 && dice(12) == 0 {
             let what = dice(3);
             instance = run.strike(instance, what);
         }
@@ -141,7 +141,7 @@ fn run(seed: u64, delivery: Delivery) -> (Count, usize) {
     }
     // The faults are over: whoever leads comes to the end, and nobody has to do anything for it.
     let end = |run: &mut Run<'_>, instances: &mut Vec<Instance>| {
-        for _ in 0..200 {
+        for _ in 0..100 {
             let instance = instances.remove(0);
             instances.push(run.step(instance));
         }
