@@ -1,5 +1,9 @@
 //! The stages over threads as the runtime's engine, and how they are measured.
 
+use std::io::{self, Read, Write};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use crate::pipeline::{Stage, Watch};
 use crate::runtime::doors::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter};
@@ -91,6 +95,25 @@ impl<M: Meter> Engine for FlowEngine<M> {
 
     fn divisions(&self) -> Vec<String> {
         self.flow.rules().divisions.iter().map(|division| division.name.clone()).collect()
+    }
+
+    fn save(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        let mut to = to;
+        let rules = self.flow.rules().clone();
+        let texts: Vec<&str> = rules.history().iter().map(|rules| rules.text.as_str()).collect();
+        texts.serialize(&mut to)?;
+        self.flow.save(&mut to)
+    }
+
+    fn restore(&mut self, from: &mut dyn Read) -> io::Result<()> {
+        let mut from = from;
+        let texts = Vec::<String>::deserialize_reader(&mut from)?;
+        let rules = self.flow.rules().clone();
+        let known = rules.history();
+        if known.len() != texts.len() || known.iter().zip(&texts).any(|(rules, text)| rules.text != *text) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
+        }
+        self.flow.restore(&mut from)
     }
 
     fn read(&self, readings: &mut Readings) {

@@ -20,6 +20,7 @@ use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::{Recovered, replay};
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::{Keeper, Restored, Told};
 use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
@@ -77,6 +78,9 @@ pub struct Leader<E, S, K, J, C> {
     discovered: Millis,
     progress: Progress,
     telling: Telling,
+    keeper: Keeper,
+    restored: Restored,
+    told_snapshots: Vec<Told>,
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
@@ -95,11 +99,21 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         stop: &AtomicBool,
     ) -> Result<Option<Self>, Error> {
         let mut core = Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes);
+        let restored = match &settings.snapshots {
+            Some(snapshots) => {
+                snapshots.clean(&settings.tenant);
+                snapshots.restore(&mut core, &settings.tenant, &mut source, &mut store)?
+            }
+            None => Restored::default(),
+        };
         let recovered = replay(&mut core, &mut source, &mut store, true, stop, |_, _| {})?;
         if recovered.stopped {
             return Ok(None);
         }
         let telling = Telling::new(&settings.gauges);
+        let now = recovered.now.or(restored.now).unwrap_or(Millis::MIN);
+        let snapshots = settings.snapshots.clone();
+        let keeper = Keeper::new(snapshots, &settings.tenant, &settings.writer, restored.epoch);
         let mut leader = Leader {
             core,
             telling,
@@ -110,7 +124,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             settings,
             selection: Selection::default(),
             pending: VecDeque::new(),
-            now: recovered.now.unwrap_or(Millis::MIN),
+            now,
+            keeper,
+            restored,
+            told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
             told: Millis::MIN,
             discovered: Millis::MIN,
@@ -126,6 +143,16 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         leader.claim(inputs)?;
         leader.telling.leads();
         Ok(Some(leader))
+    }
+
+    /// What the start found of snapshots.
+    pub fn restored(&self) -> &Restored {
+        &self.restored
+    }
+
+    /// What became of the snapshots since the last question.
+    pub fn snapshots(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told_snapshots)
     }
 
     /// What was done so far.
@@ -147,7 +174,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.step()?;
             each(&self.progress);
         }
-        self.drain()
+        self.end()
     }
 
     /// Runs until everything is processed that the input held when it was called, or until the stop flag is set; then
@@ -161,7 +188,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.step()?;
             each(&self.progress);
         }
-        self.drain()
+        self.end()
     }
 
     /// One round: acknowledgements, arrivals, and an epoch if there is reason for one (then true).
@@ -171,6 +198,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     pub fn step(&mut self) -> Result<bool, Error> {
         self.telling.round(self.now, &self.core.engine);
         self.tell();
+        self.take_snapshot()?;
         self.send_recorded(Duration::ZERO)?;
         while self.core.is_through()? {
             self.finish()?;
@@ -216,6 +244,36 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         while self.under_way()? > 0 {
             self.make_room()?;
         }
+        Ok(())
+    }
+
+    /// The same at a clean stop: with a snapshot of the end, the next start replays nothing.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn end(&mut self) -> Result<(), Error> {
+        self.drain()?;
+        let told = self.keeper.finish(&mut self.core, self.store.place(), self.now);
+        self.told_snapshots.extend(told);
+        Ok(())
+    }
+
+    /// Begins a snapshot if it is time for one, and hears what became of the one before.
+    fn take_snapshot(&mut self) -> Result<(), Error> {
+        self.told_snapshots.extend(self.keeper.outcome(self.now));
+        if !self.keeper.is_due(self.now) {
+            return Ok(());
+        }
+        match self.settings.delivery {
+            Delivery::ExactlyOnce => {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
+            }
+            // What is in a snapshot is not sent again, so all of it must have arrived.
+            Delivery::AtLeastOnce => self.drain()?,
+        }
+        self.keeper.begin(&mut self.core, self.store.place(), self.now);
         Ok(())
     }
 

@@ -2,7 +2,10 @@
 //! recovery must find. The number of seeds grows with `TRUNKLINE_SEEDS`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::sync::atomic::AtomicBool;
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::rules::Tick;
 use crate::runtime::core::Core;
@@ -22,7 +25,7 @@ use crate::types::{DurationMs, Millis, Stream};
 /// Offers each record to one of three divisions, with the epoch's `now` in the offer, and warns of it 40 ms later;
 /// rejects what begins with `x`.
 #[derive(Debug, Default)]
-struct Toy {
+pub(super) struct Toy {
     clock: Option<Millis>,
     timers: BTreeSet<(Millis, u64)>,
     seen: u64,
@@ -91,6 +94,18 @@ impl Engine for Toy {
         ["alpha", "beta", "gamma"].map(String::from).to_vec()
     }
 
+    fn save(&mut self, to: &mut dyn io::Write) -> io::Result<()> {
+        let mut to = to;
+        assert!(self.submitted.is_empty());
+        (self.clock, &self.timers, self.seen, self.numbers).serialize(&mut to)
+    }
+
+    fn restore(&mut self, from: &mut dyn io::Read) -> io::Result<()> {
+        let mut from = from;
+        (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(&mut from)?;
+        Ok(())
+    }
+
     fn read(&self, readings: &mut Readings) {
         readings.tally.events = self.seen;
     }
@@ -124,9 +139,9 @@ impl Toy {
     }
 }
 
-type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
+pub(super) type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         tenant: "t".into(),
         writer: "0123456789abcdef".into(),
@@ -138,11 +153,12 @@ fn settings() -> Settings {
         epochs_in_flight: 3,
         inbox_bytes: 1 << 20,
         discover_every: DurationMs::seconds(30),
+        snapshots: None,
         gauges: Gauges::default(),
     }
 }
 
-fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error> {
+pub(super) fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error> {
     let stop = AtomicBool::new(false);
     let clock = MemoryClock(world.clone());
     let leader = Leader::start(engine, world.source(), world.clone(), world.store(), clock, settings, &stop)?;
@@ -150,7 +166,7 @@ fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error>
 }
 
 /// Some records arrive, time goes on.
-fn live(world: &Shared, records: u64) {
+pub(super) fn live(world: &Shared, records: u64) {
     let world = &mut *world.0.borrow_mut();
     for _ in 0..records {
         let slot = world.seed.below(world.input.len() as u64) as usize;
@@ -164,7 +180,7 @@ fn live(world: &Shared, records: u64) {
 }
 
 /// What each output partition should hold, by a fresh engine on the epoch log.
-fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
+pub(super) fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
     let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     let partitions = world.0.borrow().partitions;
@@ -182,7 +198,7 @@ fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
 }
 
 /// First appearances are the expected outputs in order; everything else is a copy of one of them.
-fn check_at_least_once(world: &Shared, seed: u64) -> usize {
+pub(super) fn check_at_least_once(world: &Shared, seed: u64) -> usize {
     let expected = expected(world);
     let world = world.0.borrow();
     let mut copies = 0;
@@ -204,13 +220,13 @@ fn check_at_least_once(world: &Shared, seed: u64) -> usize {
 }
 
 /// What `verify` says of a world.
-fn verdict(world: &Shared) -> Verdict {
+pub(super) fn verdict(world: &Shared) -> Verdict {
     let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     verify(&mut core, &mut source, &mut store, &mut MemoryOutputs::of(world)).unwrap()
 }
 
-fn seeds() -> u64 {
+pub(super) fn seeds() -> u64 {
     std::env::var("TRUNKLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
