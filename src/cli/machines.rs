@@ -275,8 +275,12 @@ impl Engine for ModelMachine {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 
-    fn restore(&mut self, _: &mut dyn std::io::Read) -> std::io::Result<()> {
+    fn restore(&mut self, _: &[String], _: &mut dyn std::io::Read) -> std::io::Result<()> {
         Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn rules(&self) -> Vec<String> {
+        Vec::new()
     }
 
     fn read(&self, readings: &mut Readings) {

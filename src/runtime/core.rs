@@ -38,6 +38,28 @@ pub struct Outcome {
     pub arrivals: Arrivals,
 }
 
+/// What stands first in a snapshot: by which rules, and how far.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// Texts of the rules, from the first on; the last is in force.
+    pub rules: Vec<String>,
+    /// By slot.
+    pub inputs: Vec<Input>,
+    /// By slot.
+    pub marks: Vec<Mark>,
+}
+
+impl Reached {
+    /// Reads it from the beginning of what `Core::save` wrote.
+    ///
+    /// # Errors
+    /// If `from` fails, or does not hold that.
+    pub fn read(from: &mut impl Read) -> io::Result<Reached> {
+        let (rules, inputs, marks) = <(_, String, _)>::deserialize_reader(from)?;
+        Ok(Reached { rules, inputs: serde_json::from_str(&inputs)?, marks })
+    }
+}
+
 /// An epoch begun and not finished.
 #[derive(Debug)]
 struct Begun {
@@ -235,9 +257,9 @@ impl<E: Engine> Core<E> {
     pub fn save(&mut self, to: &mut impl Write) -> io::Result<()> {
         assert!(self.begun.is_empty(), "a snapshot is taken between two epochs");
         let outlets = self.outlets.as_ref().expect("a claim comes before all other epochs");
-        serde_json::to_string(&self.inputs)?.serialize(to)?;
+        let inputs = serde_json::to_string(&self.inputs)?;
+        (self.engine.rules(), inputs, self.inbox.marks()).serialize(to)?;
         (outlets, self.in_flight).serialize(to)?;
-        self.inbox.marks().serialize(to)?;
         self.engine.save(to)
     }
 
@@ -247,15 +269,15 @@ impl<E: Engine> Core<E> {
     /// # Errors
     /// If `from` fails, or does not hold what it should.
     pub fn restore(&mut self, from: &mut impl Read, epoch: u64, record: u128) -> io::Result<()> {
-        self.inputs = serde_json::from_str(&String::deserialize_reader(from)?)?;
+        let Reached { rules, inputs, marks } = Reached::read(from)?;
         let (outlets, in_flight) = <(Outlets, u32)>::deserialize_reader(from)?;
         (self.outlets, self.in_flight) = (Some(outlets), in_flight);
-        let marks = Vec::<Mark>::deserialize_reader(from)?;
+        self.inputs = inputs;
         self.inbox.restore(&marks);
         for (slot, input) in self.inputs.iter().enumerate() {
             self.inbox.allow(slot, input.allowed());
         }
-        self.engine.restore(from)?;
+        self.engine.restore(&rules, from)?;
         self.chain = Chain { next: epoch + 1, hash: record };
         Ok(())
     }

@@ -65,17 +65,20 @@ pub trait Engine {
     /// Names of the divisions, in the order of `Output::divisions`.
     fn divisions(&self) -> Vec<String>;
 
-    /// Writes all that it knows, the rules included. Asked for while nothing is under way.
+    /// Texts of the rules, from the first on; the last is in force.
+    fn rules(&self) -> Vec<String>;
+
+    /// Writes all that it knows but the rules. Asked for while nothing is under way.
     ///
     /// # Errors
     /// If `to` fails.
     fn save(&mut self, to: &mut dyn io::Write) -> io::Result<()>;
 
-    /// Puts what was saved in the place of what it knows, which is nothing yet.
+    /// Puts what was saved under these rules in the place of what it knows, which is nothing yet.
     ///
     /// # Errors
     /// If `from` fails, or does not hold what it should.
-    fn restore(&mut self, from: &mut dyn io::Read) -> io::Result<()>;
+    fn restore(&mut self, rules: &[String], from: &mut dyn io::Read) -> io::Result<()>;
 
     /// Renews what the engine counts by itself; about once a second.
     fn read(&self, readings: &mut Readings);

@@ -2,8 +2,6 @@
 
 use std::io::{self, Read, Write};
 
-use borsh::{BorshDeserialize, BorshSerialize};
-
 use crate::pipeline::{Stage, Watch};
 use crate::runtime::doors::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter};
@@ -58,6 +56,11 @@ impl<N: Fn() -> u64> Watch for Laps<N> {
 }
 
 impl<M: Meter> FlowEngine<M> {
+    /// The stages.
+    pub fn flow(&self) -> &Flow<M> {
+        &self.flow
+    }
+
     /// Drives these stages.
     pub fn new(flow: Flow<M>) -> FlowEngine<M> {
         FlowEngine { flow, finished: Finished::default() }
@@ -99,21 +102,19 @@ impl<M: Meter> Engine for FlowEngine<M> {
 
     fn save(&mut self, to: &mut dyn Write) -> io::Result<()> {
         let mut to = to;
-        let rules = self.flow.rules().clone();
-        let texts: Vec<&str> = rules.history().iter().map(|rules| rules.text.as_str()).collect();
-        texts.serialize(&mut to)?;
         self.flow.save(&mut to)
     }
 
-    fn restore(&mut self, from: &mut dyn Read) -> io::Result<()> {
-        let mut from = from;
-        let texts = Vec::<String>::deserialize_reader(&mut from)?;
-        let rules = self.flow.rules().clone();
-        let known = rules.history();
-        if known.len() != texts.len() || known.iter().zip(&texts).any(|(rules, text)| rules.text != *text) {
+    fn restore(&mut self, rules: &[String], from: &mut dyn Read) -> io::Result<()> {
+        if self.rules() != rules {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
         }
+        let mut from = from;
         self.flow.restore(&mut from)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.flow.rules().history().iter().map(|rules| rules.text.clone()).collect()
     }
 
     fn read(&self, readings: &mut Readings) {

@@ -151,7 +151,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     /// What became of the snapshots since the last question.
-    pub fn snapshots(&mut self) -> Vec<Told> {
+    #[cfg(test)]
+    pub(super) fn snapshots(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told_snapshots)
     }
 
@@ -169,12 +170,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// If a door fails. Nothing is lost by that: what is recorded is sent again at the next start.
-    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress, &[Told])) -> Result<(), Error> {
         while !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.end()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// Runs until everything is processed that the input held when it was called, or until the stop flag is set; then
@@ -182,13 +185,19 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// As `run`.
-    pub fn run_to_end(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run_to_end(
+        &mut self,
+        stop: &AtomicBool,
+        mut each: impl FnMut(&Progress, &[Told]),
+    ) -> Result<(), Error> {
         let ends = self.source.ends()?;
         while !self.reached(&ends) && !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.end()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// One round: acknowledgements, arrivals, and an epoch if there is reason for one (then true).

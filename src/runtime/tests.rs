@@ -100,10 +100,15 @@ impl Engine for Toy {
         (self.clock, &self.timers, self.seen, self.numbers).serialize(&mut to)
     }
 
-    fn restore(&mut self, from: &mut dyn io::Read) -> io::Result<()> {
+    fn restore(&mut self, rules: &[String], from: &mut dyn io::Read) -> io::Result<()> {
+        assert_eq!(rules, self.rules());
         let mut from = from;
         (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(&mut from)?;
         Ok(())
+    }
+
+    fn rules(&self) -> Vec<String> {
+        vec!["rules".into()]
     }
 
     fn read(&self, readings: &mut Readings) {
@@ -251,7 +256,7 @@ fn crashes(choose: impl Fn(&mut Seed) -> Delivery) -> (usize, usize, usize) {
             }
         }
         let stop = AtomicBool::new(false);
-        leader.run_to_end(&stop, |_| {}).unwrap();
+        leader.run_to_end(&stop, |_, _| {}).unwrap();
         drop(leader);
         let found = check_at_least_once(&world, seed);
         let verdict = verdict(&world);
@@ -292,7 +297,7 @@ fn timers_fire_without_input() {
     live(&world, 1);
     world.0.borrow_mut().input[0][0].2 = b"v".to_vec();
     let stop = AtomicBool::new(false);
-    leader.run_to_end(&stop, |_| {}).unwrap();
+    leader.run_to_end(&stop, |_, _| {}).unwrap();
     let warned = |world: &Shared| world.0.borrow().output[Stream::Sla as usize][0].len();
     assert_eq!(warned(&world), 0);
     world.0.borrow_mut().now.0 += 100;
@@ -315,7 +320,7 @@ fn the_gauges_tell_what_the_leader_did() {
         live(&world, 5);
         leader.step().unwrap();
     }
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     let (progress, told) = (leader.progress(), gauges.snapshot());
     assert_eq!(told.phase, Phase::Leading);
     assert_eq!(told.count(Count::Records), 500);
@@ -349,7 +354,7 @@ fn records_never_tick_ahead_of_the_input() {
     let mut leader = start(&world, Toy::default(), settings).unwrap();
     live(&world, 1);
     world.0.borrow_mut().now.0 += 1_000;
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     assert_eq!(leader.engine().clock(), Some(world.0.borrow().input[0][0].1));
     (0..50).for_each(|_| assert!(!leader.step().unwrap()));
 }
@@ -380,7 +385,7 @@ fn stuck(delivery: Delivery) {
     assert_eq!(leader.progress(), stuck, "nothing more is read or processed");
 
     world.0.borrow_mut().stuck = false;
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     assert_eq!(leader.progress().records, 3_000);
     assert_eq!(check_at_least_once(&world, 6), 0, "nothing crashed: nothing is sent twice");
 }
@@ -390,12 +395,12 @@ fn a_new_input_partition_is_claimed_and_read_from_its_start() {
     let world = Shared::new(1, [1; 6], 9);
     let mut leader = start(&world, Toy::default(), settings()).unwrap();
     live(&world, 20);
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     world.0.borrow_mut().input.push(Vec::new());
     live(&world, 40);
     world.0.borrow_mut().now.0 += 60_000;
     while !leader.step().unwrap() {}
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     drop(leader);
     check_at_least_once(&world, 9);
     let last = EpochRecord::decode(world.0.borrow().epochs.last().unwrap()).unwrap();
@@ -413,7 +418,7 @@ fn worked() -> Shared {
     let world = Shared::new(2, [1; 6], 3);
     let mut leader = start(&world, Toy::default(), settings()).unwrap();
     live(&world, 100);
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     world
 }
 
@@ -506,6 +511,6 @@ fn the_older_of_two_leaders_stops() {
     let error = (0..100).find_map(|_| older.step().err()).expect("it is fenced").to_string();
     assert!(error.contains("another instance leads"), "{error}");
     drop(older);
-    newer.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    newer.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     check_at_least_once(&world, 3);
 }

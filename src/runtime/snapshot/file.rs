@@ -190,15 +190,17 @@ impl<R: Read> Reader<R> {
         Ok((header, reader))
     }
 
-    /// Reads what is left and checks that the file ends as it should; the hash of the content.
+    /// Reads what is left and checks that the file ends as it should; bytes and hash of the content.
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn finish(mut self) -> Result<u128, Unusable> {
-        while self.hash.is_none() {
+    pub fn finish(mut self) -> Result<(u64, u128), Unusable> {
+        loop {
+            if let Some(hash) = self.hash {
+                return Ok((self.bytes, hash));
+            }
             self.next_block().map_err(damaged)?;
         }
-        Ok(self.hash.expect("the end was reached"))
     }
 
     /// Bytes of content read so far.
@@ -317,7 +319,7 @@ mod tests {
         let (header, mut reader) = Reader::new(bytes)?;
         let mut content = Vec::new();
         reader.read_to_end(&mut content).map_err(damaged)?;
-        assert_eq!(reader.finish()?, xxh3_128(&content));
+        assert_eq!(reader.finish()?, (content.len() as u64, xxh3_128(&content)));
         Ok((header, content))
     }
 

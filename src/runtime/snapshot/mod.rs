@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub use file::{CONTENT, Header, Reader, Unusable, Writer};
 
 use crate::runtime::SEMANTICS;
-use crate::runtime::core::Core;
+use crate::runtime::core::{Core, Reached};
 use crate::runtime::doors::{Engine, Error, Files, NewFile, Source, Store};
 use crate::runtime::journal::{EpochRecord, Hash};
 use crate::types::{DurationMs, Millis};
@@ -347,7 +347,33 @@ fn is_recorded(store: &mut impl Store, header: &Header) -> Result<bool, Error> {
     Ok(false)
 }
 
-fn load<E: Engine>(core: &mut Core<E>, content: impl io::Read, header: &Header) -> Result<u64, String> {
+/// What a snapshot's content says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contents {
+    /// By which rules, and how far.
+    pub reached: Reached,
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Hash of the whole: equal states have equal hashes.
+    pub hash: u128,
+}
+
+/// Checks every byte of a snapshot, and tells what it is of.
+///
+/// # Errors
+/// If it is damaged, or of another form.
+pub fn contents(file: impl io::Read) -> Result<(Header, Contents), Unusable> {
+    let (header, mut reader) = Reader::new(file)?;
+    let reached = Reached::read(&mut reader).map_err(|error| Unusable::Damaged(error.to_string()))?;
+    let (bytes, hash) = reader.finish()?;
+    Ok((header, Contents { reached, bytes, hash }))
+}
+
+/// Puts a snapshot's content in the place of what `core` knows, which is nothing yet; how many bytes it has.
+///
+/// # Errors
+/// If it is damaged, or does not hold what it should.
+pub fn load<E: Engine>(core: &mut Core<E>, content: impl io::Read, header: &Header) -> Result<u64, String> {
     let (_, mut reader) = Reader::new(content).map_err(|why| why.to_string())?;
     core.restore(&mut reader, header.epoch, header.record.0).map_err(|error| error.to_string())?;
     let bytes = reader.bytes();
