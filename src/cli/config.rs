@@ -4,6 +4,7 @@
 use super::failure::Failure;
 use super::http::Http;
 use super::rules_file;
+use super::snapshots::Snapshots;
 use crate::io::machine;
 use crate::rules::keys::HashKey;
 use crate::runtime::flow::Threads;
@@ -42,6 +43,8 @@ pub struct Config {
     pub pin: bool,
     /// `[standby]`.
     pub standby: Standby,
+    /// `[snapshots]`.
+    pub snapshots: Snapshots,
     /// `[http]`.
     pub http: Http,
     /// `[kafka]`.
@@ -137,6 +140,7 @@ impl Default for Config {
             spin: false,
             pin: false,
             standby: Standby::default(),
+            snapshots: Snapshots::default(),
             http: Http::default(),
             kafka: Kafka::default(),
         }
@@ -169,6 +173,7 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     if !config.key_file.as_os_str().is_empty() {
         config.key_file = folder.join(&config.key_file);
     }
+    config.snapshots.settle(folder);
     config.http.settle(folder);
     Ok(config)
 }
@@ -227,6 +232,7 @@ impl Config {
                 )
             }));
         }
+        complaints.extend(self.snapshots.complaints());
         complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
         complaints
@@ -372,6 +378,9 @@ mod tests {
             ("standby.tenants = \"none\"", "expected \"all\" or a list of tenants"),
             ("standby.tenants = [\"other\"]", "standby.tenants: \"other\" is not the tenant"),
             ("[standby]\ntenant = \"all\"", "unknown field `tenant`"),
+            ("snapshots.generations = 0", "snapshots.generations: "),
+            ("snapshots.interval_s = 86401", "snapshots.interval_s: "),
+            ("[snapshots]\ndir = \"x\"", "unknown field `dir`"),
             ("http.address = \"9464\"", "http.address: "),
             ("http.token_env = \"\"", "http.token_env: "),
             ("[http]\nport = 1", "unknown field `port`"),

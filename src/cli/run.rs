@@ -51,6 +51,7 @@ mod service {
     use crate::runtime::flow::Flow;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
+    use crate::runtime::snapshot::{Restored, Told};
     use crate::runtime::standby::{self, Standby, Turn};
     use crate::runtime::{Engine, Error, FlowEngine, Gauges, Laps, Leader, Settings};
     use crate::types::DurationMs;
@@ -72,7 +73,7 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let _memory = Ahead::start(MEMORY_AHEAD);
         let stop = stop_flag()?;
-        let settings = settings(config, &rules)?;
+        let settings = settings(config, &rules, key)?;
         // Ends with this function, whatever happens: whoever watches sees the engine until then.
         let _server = observed(config, &rules, &settings.gauges)?;
         let (rules, kafka_settings) = (Arc::new(rules), config.kafka_settings());
@@ -89,15 +90,15 @@ mod service {
         let mut done = None;
         let mut led = Stopwatch::start();
         let lead = |leader: &mut KafkaLeader<_>| {
-            begun(&settings.writer, &leader.progress());
+            begun(&settings.writer, &leader.progress(), leader.restored());
             led = Stopwatch::start();
             let result = run_leader(leader, stop_at_end, &stop);
-            done = result.is_ok().then(|| leader.progress());
+            done = result.is_ok().then(|| (leader.progress(), leader.restored().clone()));
             result
         };
         let follows = config.standby.follows(&config.tenant);
         standby::serve(&mut lease, follows, &stop, standby, lead, tell).map_err(|e| failed(&e))?;
-        let Some(progress) = done else {
+        let Some((progress, restored)) = done else {
             tracing::info!("stopped while another instance leads, or while reading the epoch log");
             return Ok(());
         };
@@ -109,16 +110,21 @@ mod service {
             "ended cleanly"
         );
         if json {
-            crate::cli::print(&(result(&progress).to_string() + "\n"));
+            crate::cli::print(&(result(&progress, &restored).to_string() + "\n"));
         }
         Ok(())
     }
 
     type KafkaLeader<E> = Leader<E, KafkaSource, KafkaSink, EpochTopic, WallClock>;
 
-    fn begun(writer: &str, replayed: &Progress) {
+    fn begun(writer: &str, replayed: &Progress, restored: &Restored) {
+        for passed_over in &restored.passed_over {
+            tracing::warn!("snapshot passed over: {passed_over}");
+        }
         tracing::info!(
             writer,
+            snapshot = restored.epoch,
+            snapshot_bytes = restored.bytes,
             epochs = replayed.epochs_replayed,
             records = replayed.records_replayed,
             sent_again = replayed.sent_again,
@@ -132,7 +138,15 @@ mod service {
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         let mut told = Stopwatch::start();
-        let tell = |progress: &Progress| {
+        let tell = |progress: &Progress, snapshots: &[Told]| {
+            for told in snapshots {
+                match told {
+                    Told::Taken { epoch } => tracing::debug!(epoch, "snapshot taken"),
+                    Told::Failed { epoch, why } => {
+                        tracing::error!(epoch, "snapshot failed: {why}. A restart would take longer");
+                    }
+                }
+            }
             if told.elapsed() >= TELL_EVERY {
                 told = Stopwatch::start();
                 tracing::info!(
@@ -188,8 +202,9 @@ mod service {
         Ok(())
     }
 
-    fn result(progress: &Progress) -> serde_json::Value {
+    fn result(progress: &Progress, restored: &Restored) -> serde_json::Value {
         serde_json::json!({
+            "snapshot": restored.epoch,
             "epochs_replayed": progress.epochs_replayed,
             "records_replayed": progress.records_replayed,
             "sent_again": progress.sent_again,
@@ -199,7 +214,7 @@ mod service {
         })
     }
 
-    fn settings(config: &Config, rules: &Rules) -> Result<Settings, Failure> {
+    fn settings(config: &Config, rules: &Rules, key: &HashKey) -> Result<Settings, Failure> {
         let bytes = |n: u64| usize::try_from(n).expect("bounded by the configuration");
         Ok(Settings {
             limits: Limits { records: bytes(config.epoch_max_events), bytes: bytes(config.epoch_max_bytes) },
@@ -207,6 +222,7 @@ mod service {
             epochs_in_flight: config.epochs_in_flight,
             inbox_bytes: bytes(config.kafka.partition_buffer_bytes),
             discover_every: DurationMs::seconds(i64::from(config.kafka.discover_every_s)),
+            snapshots: config.snapshots.door(key)?,
             ..Settings::new(&config.tenant, &writer_id()?, rules)
         })
     }

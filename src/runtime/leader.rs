@@ -20,6 +20,7 @@ use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::Recovered;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::{Keeper, Restored, Told};
 use crate::runtime::standby::Standby;
 use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
@@ -78,6 +79,9 @@ pub struct Leader<E, S, K, J, C> {
     discovered: Millis,
     progress: Progress,
     telling: Telling,
+    keeper: Keeper,
+    restored: Restored,
+    told_snapshots: Vec<Told>,
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
@@ -104,8 +108,16 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// # Errors
     /// If inputs or outputs no longer fit the epoch log, or a door fails.
     pub(super) fn take_over(standby: Standby<E, S, K, J, C>) -> Result<Self, Error> {
-        let Standby { core, source, sink, store, clock, settings, found: recovered, .. } = standby;
+        let Standby { core, source, sink, store, clock, settings, found: recovered, restored, .. } = standby;
+        let restored = restored.unwrap_or_default();
+        if let Some(snapshots) = &settings.snapshots {
+            // Whoever led before writes no more.
+            snapshots.clean(&settings.tenant);
+        }
         let telling = Telling::new(&settings.gauges);
+        let now = recovered.now.or(restored.now).unwrap_or(Millis::MIN);
+        let snapshots = settings.snapshots.clone();
+        let keeper = Keeper::new(snapshots, &settings.tenant, &settings.writer, restored.epoch);
         let mut leader = Leader {
             core,
             telling,
@@ -116,7 +128,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             settings,
             selection: Selection::default(),
             pending: VecDeque::new(),
-            now: recovered.now.unwrap_or(Millis::MIN),
+            now,
+            keeper,
+            restored,
+            told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
             told: Millis::MIN,
             discovered: Millis::MIN,
@@ -134,6 +149,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Ok(leader)
     }
 
+    /// What the start found of snapshots.
+    pub fn restored(&self) -> &Restored {
+        &self.restored
+    }
+
+    /// What became of the snapshots since the last question.
+    #[cfg(test)]
+    pub(super) fn snapshots(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told_snapshots)
+    }
+
     /// What was done so far.
     pub fn progress(&self) -> Progress {
         self.progress
@@ -148,12 +174,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// If a door fails. Nothing is lost by that: what is recorded is sent again at the next start.
-    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress, &[Told])) -> Result<(), Error> {
         while !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.drain()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// Runs until everything is processed that the input held when it was called, or until the stop flag is set; then
@@ -161,13 +189,19 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// As `run`.
-    pub fn run_to_end(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run_to_end(
+        &mut self,
+        stop: &AtomicBool,
+        mut each: impl FnMut(&Progress, &[Told]),
+    ) -> Result<(), Error> {
         let ends = self.source.ends()?;
         while !self.reached(&ends) && !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.drain()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// One round: acknowledgements, arrivals, and an epoch if there is reason for one (then true).
@@ -177,6 +211,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     pub fn step(&mut self) -> Result<bool, Error> {
         self.telling.round(self.now, &self.core.engine);
         self.tell();
+        self.take_snapshot()?;
         self.send_recorded(Duration::ZERO)?;
         while self.core.is_through()? {
             self.finish()?;
@@ -222,6 +257,36 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         while self.under_way()? > 0 {
             self.make_room()?;
         }
+        Ok(())
+    }
+
+    /// The same at a clean stop: with a snapshot of the end, the next start replays nothing.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn end(&mut self) -> Result<(), Error> {
+        self.drain()?;
+        let told = self.keeper.finish(&mut self.core, self.store.place(), self.now);
+        self.told_snapshots.extend(told);
+        Ok(())
+    }
+
+    /// Begins a snapshot if it is time for one, and hears what became of the one before.
+    fn take_snapshot(&mut self) -> Result<(), Error> {
+        self.told_snapshots.extend(self.keeper.outcome(self.now));
+        if !self.keeper.is_due(self.now) {
+            return Ok(());
+        }
+        match self.settings.delivery {
+            Delivery::ExactlyOnce => {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
+            }
+            // What is in a snapshot is not sent again, so all of it must have arrived.
+            Delivery::AtLeastOnce => self.drain()?,
+        }
+        self.keeper.begin(&mut self.core, self.store.place(), self.now);
         Ok(())
     }
 

@@ -25,8 +25,6 @@ pub struct Recovered {
     pub records: u64,
     /// Output of the last of them, oldest first: as many as their writer may have left unsent.
     pub unsent: VecDeque<(u64, Outgoing)>,
-    /// How many epochs that are, as the last claim says.
-    pub in_flight: usize,
     /// `now` of the last one.
     pub now: Option<Millis>,
     /// Whether the stop flag ended the walk before its end.
@@ -74,7 +72,6 @@ pub fn replay_on<E: Engine>(
         if let Some(claim) = &record.claim {
             walk.finish_all(&mut each)?;
             walk.core.adopt(claim, source)?;
-            walk.found.in_flight = claim.epochs_in_flight as usize;
         }
         if !await_input(walk.core, source, &record, &mut selection, stop)? {
             walk.finish_all(&mut each)?;
@@ -126,7 +123,7 @@ impl<E: Engine> Walk<'_, E> {
         found.records += outcome.arrivals.records;
         found.now = Some(Millis(record.now));
         found.unsent.push_back((record.epoch, outcome.outgoing));
-        while found.unsent.len() > found.in_flight {
+        while found.unsent.len() > self.core.in_flight as usize {
             found.unsent.pop_front();
         }
         Ok(())

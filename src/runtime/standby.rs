@@ -11,6 +11,7 @@ use crate::runtime::gauges::{Level, Phase, Recorder};
 use crate::runtime::leader::Leader;
 use crate::runtime::recover::{Recovered, replay_on};
 use crate::runtime::settings::Settings;
+use crate::runtime::snapshot::Restored;
 use crate::types::{DurationMs, Millis};
 
 /// Nearer than this to the end of the log a standby asks for the lease.
@@ -26,7 +27,9 @@ pub struct Standby<E, S, K, J, C> {
     pub(super) store: J,
     pub(super) clock: C,
     pub(super) settings: Settings,
-    /// The log so far.
+    /// The snapshot that it began with; `None`: not looked for yet.
+    pub(super) restored: Option<Restored>,
+    /// The log since then.
     pub(super) found: Recovered,
     /// Whether the last round came to the end of the log quickly.
     near: bool,
@@ -45,6 +48,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             sink,
             store,
             clock,
+            restored: None,
             found: Recovered::default(),
             near: false,
             asked: false,
@@ -139,8 +143,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
 
     /// Walks through what is recorded and not walked through yet; false: the stop flag was set.
     fn catch_up(&mut self, stop: &AtomicBool) -> Result<bool, Error> {
-        let Standby { core, source, store, clock, recorder, found, .. } = self;
+        let Standby { core, source, store, clock, recorder, found, restored, settings, .. } = self;
         recorder.beat(clock.now());
+        if let (None, Some(snapshots)) = (&restored, &settings.snapshots) {
+            *restored = Some(snapshots.restore(core, &settings.tenant, source, store)?);
+        }
         replay_on(core, source, store, true, stop, found, |record, _| {
             let now = clock.now();
             recorder.beat(now);

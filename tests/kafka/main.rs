@@ -13,6 +13,7 @@ mod crashes;
 mod chaos;
 mod takeover;
 mod faults;
+mod snapshots;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]
 mod checker;

@@ -7,7 +7,7 @@
 //! when the lease is held; then the tail of the topic says which epochs are there. Without the lease nothing is written: if
 //! it comes back and nobody wrote meanwhile, the writer goes on where it was.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -69,6 +69,8 @@ pub struct Shared {
     changed: Condvar,
     /// Whether nobody is interested any more.
     end: AtomicBool,
+    /// Offset of the newest recorded epoch that this instance wrote, and 1; 0: none yet.
+    place: AtomicU64,
     waker: Waker,
 }
 
@@ -102,7 +104,12 @@ impl Shared {
     /// Nothing is recorded yet; `waker` is woken with each change.
     pub fn new(waker: Waker) -> Shared {
         let (state, changed) = (Mutex::new(Ok(None)), Condvar::new());
-        Shared { state, changed, end: AtomicBool::new(false), waker }
+        Shared { state, changed, end: AtomicBool::new(false), place: AtomicU64::new(0), waker }
+    }
+
+    /// Offset of the newest recorded epoch that this instance wrote.
+    pub fn place(&self) -> Option<u64> {
+        self.place.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// The newest recorded epoch; waits for at most `wait` for a change while `appended` is not.
@@ -269,7 +276,10 @@ impl Writer {
         self.tries = 0;
         let producers = self.producers.iter().flatten();
         let written = producers.filter_map(|producer| producer.client().context().recorded(epoch)).next();
-        self.next = written.map_or(self.next, |recorded| recorded.offset + 1);
+        if let Some(recorded) = written {
+            self.next = recorded.offset + 1;
+            self.shared.place.store(self.next, Ordering::Relaxed);
+        }
         self.shared.set(Ok(Some(epoch)));
         may_die!("told");
     }

@@ -153,7 +153,7 @@ fn run(seed: u64, delivery: Delivery) -> (Count, usize) {
     });
     let leader = leaders.next().unwrap_or_else(|| panic!("seed {seed}: nobody leads"));
     assert!(leaders.next().is_none(), "seed {seed}: two lead");
-    leader.run_to_end(&GO_ON, |_| {}).unwrap();
+    leader.run_to_end(&GO_ON, |_, _| {}).unwrap();
     drop(instances);
     let copies = check_at_least_once(&world, seed);
     let verdict = verdict(&world);
@@ -253,7 +253,7 @@ fn an_instance_that_is_superseded_follows_again() {
                 drop(super::start(&world, Toy::default(), settings()).unwrap());
                 world.crash();
             }
-            leader.run_to_end(&stop, |_| {})
+            leader.run_to_end(&stop, |_, _| {})
         };
         let tell = |turn: Turn<'_>| {
             turns.push(match turn {
@@ -279,7 +279,7 @@ fn each_takeover_begins_with_a_claim() {
         let settings = Settings { writer: format!("{writer:016x}"), ..settings() };
         let mut leader = super::start(&world, Toy::default(), settings).unwrap();
         live(&world, 2);
-        leader.run_to_end(&GO_ON, |_| {}).unwrap();
+        leader.run_to_end(&GO_ON, |_, _| {}).unwrap();
     }
     let epochs = world.0.borrow().epochs.clone();
     let records: Vec<_> = epochs.iter().map(|bytes| EpochRecord::decode(bytes).unwrap()).collect();
