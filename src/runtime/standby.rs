@@ -19,6 +19,9 @@ const NEAR: DurationMs = DurationMs::seconds(1);
 /// Longest wait between two looks at log, lease and stop flag.
 const WAIT: Duration = Duration::from_millis(50);
 
+/// A leader, unless the stop flag was set meanwhile.
+pub type Started<E, S, K, J, C> = Result<Option<Leader<E, S, K, J, C>>, Error>;
+
 /// An instance that does not lead.
 pub struct Standby<E, S, K, J, C> {
     pub(super) core: Core<E>,
@@ -129,7 +132,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
     ///
     /// # Errors
     /// As `replay`; or if inputs or outputs no longer fit the epoch log.
-    pub fn lead(mut self, stop: &AtomicBool) -> Result<Option<Leader<E, S, K, J, C>>, Error> {
+    pub fn lead(mut self, stop: &AtomicBool) -> Started<E, S, K, J, C> {
         // What can be read without ending anybody's work is read first.
         if !self.catch_up(stop)? {
             return Ok(None);
@@ -159,7 +162,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
 }
 
 /// What an instance tells of its turns.
-#[derive(Debug)]
+#[derive(Copy, Clone, Debug)]
 pub enum Turn<'a> {
     /// It has come to the end of the log, of these epochs, and asks for the lease.
     StandsBy(&'a Recovered),
