@@ -345,16 +345,13 @@ impl Model {
                 })
             }
             Found::Moved(id, division, contact, agent) => {
-                let (conversation, to) = (contact.conversation, contact.division);
+                let to = contact.division;
                 self.in_division(division, clock, cause, event.traceparent, |d, m| {
                     d.moved(id, m);
                     Ok(())
                 })?;
                 self.in_division(to, clock, cause, event.traceparent, |d, m| {
-                    d.contact(*contact, m);
-                    if let Some(agent) = agent.filter(|agent| d.agents.contains_key(agent)) {
-                        d.wait_for_agent(conversation, &agent, m);
-                    }
+                    d.moved_in(*contact, agent, m);
                     Ok(())
                 })
             }

@@ -28,9 +28,14 @@ impl Division {
                     self.open(contact, moment);
                 }
             }
-            Asks::Move => self.open(contact, moment),
+            Asks::Move { due: Some(due) } => {
+                self.create(contact, moment);
+                self.schedule(id, due, moment);
+            }
+            Asks::Move { due: None } => self.open(contact, moment),
             Asks::Callback { due, own } => {
                 let held = self.conversations.get(&id).map(|conversation| conversation.state.is_accepted());
+                let (opens, automated, reply) = (contact.opens, contact.automated, contact.reply);
                 let id = match held {
                     Some(false) => {
                         self.update(&contact, moment);
@@ -50,8 +55,24 @@ impl Division {
                         id
                     }
                 };
-                self.schedule(id, due, moment);
+                if automated && (opens || held == Some(true)) {
+                    self.reply_to_contact(id, reply, moment);
+                    self.close(id, CloseOutcome::Automated, None, moment);
+                } else {
+                    self.schedule(id, due, moment);
+                }
             }
+        }
+    }
+
+    /// A conversation comes from another division, for an agent of this one, if that is known here.
+    pub fn moved_in(&mut self, contact: Contact, agent: Option<String>, moment: &mut Moment) {
+        let id = contact.conversation;
+        self.contact(contact, moment);
+        let Some(agent) = agent.filter(|agent| self.agents.contains_key(agent)) else { return };
+        match self.conversations.get_mut(&id) {
+            Some(Conversation { state: State::Scheduled { .. }, preferred, .. }) => *preferred = Some(agent),
+            _ => self.wait_for_agent(id, &agent, moment),
         }
     }
 
@@ -126,7 +147,7 @@ impl Division {
 
     fn open(&mut self, contact: Contact, moment: &mut Moment) {
         let (id, automated, reply) = (contact.conversation, contact.automated, contact.reply);
-        let start = if contact.asks == Asks::Move { moment.clock } else { contact.arrived };
+        let start = if matches!(contact.asks, Asks::Move { .. }) { moment.clock } else { contact.arrived };
         self.create(contact, moment);
         self.reply_to_contact(id, reply, moment);
         if automated {

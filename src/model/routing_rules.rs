@@ -71,20 +71,18 @@ fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
 }
 
 /// Whether a conversation that a contact opens is closed at once, and what is sent back. A blocked customer's gets the
-/// template for that and none of the rules; who asks to be called back gets nothing.
+/// template for that and none of the rules, of a callback too; no rule answers who asks to be called back.
 pub fn answer(
     facts: &Facts,
     (opens, blocked, calls_back): (bool, bool, bool),
     rules: &Rules,
 ) -> (bool, Option<Reply>) {
-    if calls_back {
-        return (false, None);
-    }
-    if opens && blocked {
+    // Whether a callback opens a conversation of its own, only route knows.
+    if blocked && (opens || calls_back) {
         let template = rules.conversation.blocked;
         return (true, template.map(|template| Reply { template, private: false, always: true }));
     }
-    match reply(facts, rules) {
+    match reply(facts, rules).filter(|_| !calls_back) {
         Some(rule) => {
             let sent = Reply { template: rule.template, private: rule.private, always: false };
             (opens && rule.closes, Some(sent))

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::arrived;
+use super::elsewhere::accepts_by_itself;
 use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
 use super::routing_rules::{Facts, answer, route};
@@ -44,8 +45,8 @@ pub enum Asks {
     Answer,
     /// The customer wants to be called back. `own`: the conversation that opens if an agent has the one that was found.
     Callback { due: Millis, own: ConversationId },
-    /// It comes from another division.
-    Move,
+    /// It comes from another division, in which it was a callback for then, if for any time.
+    Move { due: Option<Millis> },
 }
 
 /// What is sent back to a contact, before anybody has looked at it.
@@ -67,7 +68,7 @@ pub struct Contact {
     pub customer: CustomerNumber,
     /// Opens the conversation, or joins it.
     pub opens: bool,
-    /// Opened by a blocked customer, or with a reply that ends it: to be closed at once.
+    /// A blocked customer's, or with a reply that ends it: what it opens is to be closed at once.
     pub automated: bool,
     /// What is sent back.
     pub reply: Option<Reply>,
@@ -126,6 +127,10 @@ pub(super) struct Known {
     pub due: Option<Millis>,
     /// Set aside for a callback, and open only if route needed it.
     pub maybe: bool,
+    /// An agent may have had it: somebody has accepted it or was ordered to, or a queue of the division accepts by itself.
+    pub taken: bool,
+    /// A callback that nobody can have.
+    pub scheduled: bool,
     pub threads: BTreeSet<String>,
     /// Where understand has sent it last.
     pub queue: QueueId,
@@ -198,7 +203,7 @@ impl Understand {
         let facts = self.facts(event, customer, channel, arrived, context.failed_attempts, rules);
         let history = self.histories.entry(customer).or_default();
         let preferred = event.preferred_agent.clone().or(history.profile.preferred_agent.clone());
-        let blocked = history.profile.blocked == Some(true) && !calls_back;
+        let blocked = history.profile.blocked == Some(true);
         let value = value(&facts, &rules.value);
         let routed = route(&facts, rules).ok_or(IgnoreReason::NoQueue)?;
         let asked = event.queue.unwrap_or(routed);
@@ -240,10 +245,10 @@ impl Understand {
             traceparent: event.traceparent,
         };
         if calls_back {
-            return Ok(self.callback(event, contact, facts, clock, identity));
+            return Ok(self.callback(event, contact, facts, clock, (rules, identity)));
         }
         if !automated {
-            self.remember(&contact, facts, clock);
+            self.remember(&contact, facts, clock, rules);
         }
         let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
         let history = self.histories.entry(customer).or_default();
@@ -329,6 +334,8 @@ impl Understand {
                     return Ok(Found::Updated(id, division, value));
                 }
             }
+            EventType::OfferAccepted => known.taken = true,
+            EventType::ConversationAssigned => (known.taken, known.scheduled) = (true, false),
             _ => {}
         }
         Ok(Found::Operation(id, division))
@@ -525,7 +532,7 @@ impl Understand {
     }
 
     /// The conversation is open from now on, or goes on: this is its latest contact.
-    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
+    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis, rules: &Rules) {
         let before = self.known.get(&contact.conversation);
         let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
         let known = Known {
@@ -535,6 +542,8 @@ impl Understand {
             last: clock,
             due: None,
             maybe: false,
+            taken: accepts_by_itself(contact.division, rules) || before.is_some_and(|known| known.taken),
+            scheduled: false,
             threads: before.map(|known| known.threads.clone()).unwrap_or_default(),
             queue: contact.home,
             arrived: unanswered.unwrap_or(contact.arrived),
@@ -566,16 +575,6 @@ impl History {
     fn note_agent(&mut self, event: &Event, clock: Millis) {
         if let Some(agent) = &event.agent {
             self.last_agent = Some((clock, agent.clone()));
-        }
-    }
-}
-
-impl Profile {
-    /// The tier, if the rules name it.
-    fn known_tier(&self) -> Option<u16> {
-        match self.tier {
-            Some(Tier::Known(tier)) => Some(tier),
-            Some(Tier::Unknown) | None => None,
         }
     }
 }

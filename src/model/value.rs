@@ -1,7 +1,19 @@
 //! Business value of a contact: a sum, so that every point can be explained.
 
+use super::event::Tier;
 use super::routing_rules::Facts;
+use super::understand::Profile;
 use crate::rules::{VALUE_MAX, ValueRules};
+
+impl Profile {
+    /// The tier, if the rules name it.
+    pub fn known_tier(&self) -> Option<u16> {
+        match self.tier {
+            Some(Tier::Known(tier)) => Some(tier),
+            Some(Tier::Unknown) | None => None,
+        }
+    }
+}
 
 /// What a contact is worth without tier, lifetime value, intent and its own `value`: that may change later.
 pub fn standing(facts: &Facts, rules: &ValueRules) -> i64 {

@@ -17,6 +17,7 @@ mod merging;
 mod offers;
 mod orders;
 mod queueing;
+mod readings;
 mod replies;
 mod routes;
 mod service_levels;
