@@ -61,17 +61,19 @@ pub fn run_model(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
     lines(model.collected().streams())
 }
 
-/// The pipeline, in batches of so many lines.
+/// The pipeline, in batches of so many lines, with every invariant checked after each.
 pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: usize) -> Lines {
     let mut pipeline = Pipeline::new(Arc::new(compiled(toml)), &HashKey::PUBLIC, "local");
     let mut out = Output::default();
     let mut collected = Output::default();
     for records in records(log).chunks(batch) {
         pipeline.apply(records, None, &mut out).expect("no limit to jumps was set");
+        pipeline.audit();
         gather(&mut collected, &out);
     }
     if let Some(until) = until {
         pipeline.advance(until, None, &mut out);
+        pipeline.audit();
         gather(&mut collected, &out);
     }
     sorted(&collected, pipeline.rules())

@@ -9,7 +9,7 @@ use crate::types::decision::{Body, Offered};
 use crate::types::event::List;
 use crate::types::{AcceptMode, Affinity, Cause, DurationMs, Millis, QueueId};
 
-use super::conversation::State;
+use super::conversation::{Conversation, State};
 use super::line::{Served, THROUGH_A_STEP, Top};
 use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
 use super::profile::{Profile, Serves};
@@ -167,7 +167,7 @@ impl Division {
     }
 
     /// Whether a conversation waits for an opening.
-    fn is_shut(&self, slot: u32) -> bool {
+    pub(super) fn is_shut(&self, slot: u32) -> bool {
         self.extras.holds_back(slot)
             && self.extras.of(&self.book[slot]).is_some_and(|extra| extra.opening > self.clock)
     }
@@ -435,7 +435,10 @@ impl Division {
 
     /// Offers a queued conversation to an agent who may take it, or gives it straight away.
     fn offer(&mut self, slot: u32, number: u32, candidates: u32) {
-        let auto = self.rules.queues[self.book[slot].queue.at()].auto_accept;
+        let Conversation { queue, channel, .. } = self.book[slot];
+        let auto = self.rules.queues[queue.at()].auto_accept;
+        let room = self.staff.groups[self.staff.agents[number as usize].group as usize].room;
+        assert!(room >> channel.0 & 1 == 1, "who is offered something has room for it");
         let priority = self.priority(slot);
         self.give(
             slot,
@@ -467,6 +470,7 @@ impl Division {
         if conversation.class != NONE {
             self.waiting.leave(slot, conversation);
         }
+        assert!(conversation.agent == NONE, "a conversation is with one agent at a time");
         conversation.agent = number;
         conversation.offers += 1;
         let (channel, of) = (conversation.channel, conversation.queue);

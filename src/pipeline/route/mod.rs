@@ -12,6 +12,7 @@
 mod absence;
 mod adopt;
 mod agents;
+mod audit;
 mod clocks;
 mod ahead;
 mod callbacks;

@@ -273,6 +273,7 @@ impl Waiting {
         staff: &Staff,
         at: Millis,
     ) {
+        assert!(conversation.class == NONE, "what waits stands in one place");
         let number = self.class_of(conversation, rules, staff);
         let curve = &rules.queues[conversation.queue.at()].curve;
         conversation.class = number;

@@ -204,7 +204,8 @@ impl Shard {
         let mut row =
             Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
         if calls_back {
-            let callback = self.callback(place, local, (id, slot), (facts.arrived, opens), (blocked, accepts_by_itself));
+            let callback =
+                self.callback(place, local, (id, slot), (facts.arrived, opens), (blocked, accepts_by_itself));
             operations.callbacks.push(Callback { contact, ..callback });
             row.action = Action::Callback(operations.callbacks.len() as u32 - 1);
             operations.rows.push(row);
