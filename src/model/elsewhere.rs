@@ -5,7 +5,7 @@ use super::event::Event;
 use super::identity::{CustomerNumber, Identity};
 use super::routing_rules::Facts;
 use super::understand::{Asks, Contact, Found, Understand};
-use super::value::value;
+use super::value::worth;
 use crate::rules::Rules;
 use crate::types::{ConversationId, DivisionId, DurationMs, Millis, QueueId};
 
@@ -80,7 +80,7 @@ impl Understand {
             channel: known.facts.channel,
             arrived: known.arrived,
             first_contact: known.first_contact,
-            value: value(&known.facts, &rules.value),
+            worth: worth(&known.facts, rules),
             skills: known.skills,
             lang: known.facts.lang.clone(),
             preferred: known.preferred,

@@ -342,7 +342,7 @@ impl Division {
         if folded_is_later {
             mine.queue = other.queue;
             mine.channel = other.channel;
-            mine.value = other.value;
+            mine.worth = other.worth;
             mine.skills = other.skills;
             mine.lang = other.lang;
             mine.preferred = other.preferred;

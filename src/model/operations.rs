@@ -8,6 +8,7 @@ use super::event::Event;
 use super::output::{self, Body};
 use super::timers::Timer;
 use super::understand::{Asks, Contact};
+use super::value::Worth;
 use crate::types::{
     AcceptMode, Affinity, ChannelId, CloseOutcome, ConversationId, DurationMs, EventType, IgnoreReason,
     Millis, Objective, QueueId, WithdrawReason,
@@ -171,7 +172,7 @@ impl Division {
             division: self.name(moment),
             queue: moment.queue_name(queue),
             channel: moment.channel_name(contact.channel),
-            value: contact.value,
+            value: contact.worth.value(),
             thread: contact.thread.clone(),
             reopened: !(contact.opens || contact.maybe),
         };
@@ -180,7 +181,7 @@ impl Division {
             state: State::Queued,
             queue,
             channel: contact.channel,
-            value: contact.value,
+            worth: contact.worth,
             skills: contact.skills,
             lang: contact.lang,
             preferred: contact.preferred,
@@ -226,7 +227,7 @@ impl Division {
         let channel_before = conversation.channel;
         conversation.contacts += u32::from(contact.asks == Asks::Answer);
         conversation.channel = contact.channel;
-        conversation.value = contact.value;
+        conversation.worth.clone_from(&contact.worth);
         conversation.skills.clone_from(&contact.skills);
         conversation.lang.clone_from(&contact.lang);
         conversation.preferred.clone_from(&contact.preferred);
@@ -469,14 +470,14 @@ impl Division {
     pub fn updated(
         &mut self,
         id: ConversationId,
-        value: i64,
+        worth: Worth,
         event: &Event,
         moment: &mut Moment,
     ) -> Result<(), IgnoreReason> {
         let id = self.actual(id).ok_or(IgnoreReason::UnknownConversation)?;
         self.refresh(id, moment);
         let conversation = self.conversation_mut(id);
-        conversation.value = value;
+        conversation.worth = worth;
         if let Some(skills) = &event.skills {
             conversation.skills = skills.clone();
         }

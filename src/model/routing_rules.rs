@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::understand::Reply;
+use super::value::Worth;
 use crate::rules::{self, Condition, Rules};
 use crate::types::{ChannelId, Millis, QueueId};
 
@@ -27,7 +28,7 @@ pub struct Facts {
     /// The event's own `value`.
     pub own_value: i64,
     /// What the contact is worth without what the profile or an update may change, by the rules of then.
-    pub standing: i64,
+    pub standing: Worth,
 }
 
 /// The queue of the first route that holds; none only if the rules have no routes.

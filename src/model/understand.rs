@@ -10,7 +10,7 @@ use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
 use super::routing_rules::{Facts, answer, route};
 use super::terms;
-use super::value::{standing, value};
+use super::value::{Worth, standing, worth};
 use crate::rules::{ConversationRules, Rules};
 use crate::types::{
     AttemptOutcome, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason,
@@ -82,7 +82,7 @@ pub struct Contact {
     pub arrived: Millis,
     /// `arrived` of what opened the conversation.
     pub first_contact: Millis,
-    pub value: i64,
+    pub worth: Worth,
     pub skills: BTreeMap<String, u8>,
     pub lang: Option<String>,
     /// The agent whom the contact, or else the profile, prefers.
@@ -159,7 +159,7 @@ pub enum Found {
     /// The event itself says it all.
     Operation(ConversationId, DivisionId),
     /// Its value is this now.
-    Updated(ConversationId, DivisionId, i64),
+    Updated(ConversationId, DivisionId, Worth),
     /// It leaves its division for another one, in which it opens under a new id; for an agent, if that is known there.
     Moved(ConversationId, DivisionId, Box<Contact>, Option<String>),
 }
@@ -204,7 +204,7 @@ impl Understand {
         let history = self.histories.entry(customer).or_default();
         let preferred = event.preferred_agent.clone().or(history.profile.preferred_agent.clone());
         let blocked = history.profile.blocked == Some(true);
-        let value = value(&facts, &rules.value);
+        let worth = worth(&facts, rules);
         let routed = route(&facts, rules).ok_or(IgnoreReason::NoQueue)?;
         let asked = event.queue.unwrap_or(routed);
         let division_of = |queue: QueueId| rules.queues[queue.at()].division;
@@ -235,7 +235,7 @@ impl Understand {
             channel,
             arrived,
             first_contact,
-            value,
+            worth,
             skills: event.skills.clone().unwrap_or_default(),
             lang: facts.lang.clone(),
             preferred,
@@ -269,7 +269,7 @@ impl Understand {
         let profile = &self.histories.entry(customer).or_default().profile;
         let lang = event.lang.clone().or(profile.lang.clone()).or(event.detected.clone());
         let facts = Facts {
-            standing: 0,
+            standing: Worth::default(),
             channel,
             terms: terms::holding(&event.hits, lang.as_deref(), rules),
             lang,
@@ -283,7 +283,7 @@ impl Understand {
             arrived,
             own_value: event.value.unwrap_or(0),
         };
-        Facts { standing: standing(&facts, &rules.value), ..facts }
+        Facts { standing: standing(&facts, rules), ..facts }
     }
 
     /// Any other event about a conversation: which one, and what the customer's history learns from it.
@@ -323,7 +323,7 @@ impl Understand {
                 known.facts.intent = event.intent.or(known.facts.intent);
                 known.facts.tier = history.profile.known_tier();
                 known.facts.lifetime_value = history.profile.lifetime_value;
-                let value = value(&known.facts, &rules.value);
+                let worth = worth(&known.facts, rules);
                 if let Some(queue) = event.queue {
                     if rules.queues[queue.at()].division != division {
                         return Ok(self.move_out(event, id, queue, customer, clock, rules, identity));
@@ -331,7 +331,7 @@ impl Understand {
                     known.queue = queue;
                 }
                 if event.event_type == EventType::ConversationUpdated {
-                    return Ok(Found::Updated(id, division, value));
+                    return Ok(Found::Updated(id, division, worth));
                 }
             }
             EventType::OfferAccepted => known.taken = true,

@@ -154,10 +154,11 @@ fn f6_age_curve() {
     +61m  agent ann capacity.chat=1
     +61m  state ann available
           -> offered c2 ann priority=56      # 10 + 90 · 31 / 60, a slope rounded down; the first has fallen to 20
+    +61m  accepts ann c2
     +62m  resolved ann c2
           -> closed c2 resolved
           -> offered c1 ann priority=20
-    +63m  declines ann c1
+    +62m  declines ann c1
           -> withdrawn c1 ann declined
     +63m  state ann offline
     +2h   -> closed c1 expired

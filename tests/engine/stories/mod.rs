@@ -1,4 +1,4 @@
-//! Stories by section of the semantics: one for each sentence that this version carries out.
+//! Stories by section of the semantics: one for each sentence that this version carries out; of routing `table` says which.
 
 mod ageing;
 mod agents;
@@ -20,10 +20,13 @@ mod offers;
 mod orders;
 mod queueing;
 mod readings;
+mod reasons;
 mod replies;
 mod routes;
 mod service_levels;
+mod states;
 mod strategies;
+mod table;
 mod terms;
 mod value;
 
