@@ -204,12 +204,7 @@ fn least_of(size: &Size, rounds: usize, run: HallRun) -> Result<Times, String> {
     Ok(times)
 }
 
-fn once(
-    size: &Size,
-    rules: &Arc<Rules>,
-    run: HallRun,
-    compares: bool,
-) -> Result<(Times, u128), String> {
+fn once(size: &Size, rules: &Arc<Rules>, run: HallRun, compares: bool) -> Result<(Times, u128), String> {
     let compared = if compares { size.compared } else { usize::MAX };
     let mut hall = Hall::new(Size { compared, ..*size }, rules, false);
     let Run { times, wrong } = run(&mut hall);

@@ -26,6 +26,7 @@ mod folding;
 mod handover;
 mod line;
 mod matching;
+mod offering;
 mod operations;
 mod order;
 mod orders;

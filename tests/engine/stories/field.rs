@@ -158,9 +158,8 @@ fn f6_age_curve() {
     +62m  resolved ann c2
           -> closed c2 resolved
           -> offered c1 ann priority=20
-    +62m  declines ann c1
-          -> withdrawn c1 ann declined
-    +63m  state ann offline
+    +62m  state ann offline
+          -> withdrawn c1 ann agent_left
     +2h   -> closed c1 expired
     +2h   -> automated c1 template=sorry
     until +3h
