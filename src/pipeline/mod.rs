@@ -238,6 +238,11 @@ impl Pipeline {
         tally
     }
 
+    /// Definitions of agents kept by a division, and groups of agents.
+    pub fn definitions(&self, division: DivisionId) -> (usize, usize) {
+        self.divisions[division.at()].definitions()
+    }
+
     /// Checks the invariants of all stages by full scan: between two batches, for tests.
     ///
     /// # Panics

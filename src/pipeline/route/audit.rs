@@ -2,13 +2,14 @@
 //! tests after each batch, and for whoever verifies a log.
 
 use crate::rules::StepAction;
+use crate::types::ids::CHANNELS_MAX;
 use crate::types::tally::ObjectiveTally;
-use crate::types::{DurationMs, Objective};
+use crate::types::{ChannelId, DurationMs, Objective};
 
 use super::clocks::Running;
 use super::conversation::State;
 use super::profile::Profile;
-use super::staff::Presence;
+use super::staff::{Presence, Staff};
 use super::timers::Handle;
 use super::{Division, NONE};
 
@@ -127,5 +128,34 @@ impl Division {
         for ObjectiveTally { started, met, breached, cancelled } in counted.into_iter().flatten() {
             assert_eq!(started, met + breached + cancelled, "cycles");
         }
+    }
+}
+
+impl Staff {
+    /// Whether an agent has room for a channel, from its record alone.
+    pub fn has_room(&self, number: u32, channel: ChannelId) -> bool {
+        let agent = &self.agents[number as usize];
+        let at = channel.at();
+        agent.load[at] < agent.capacity[at]
+            && agent.used + self.weights[at] <= agent.budget
+            && (0..CHANNELS_MAX).all(|other| agent.load[other] == 0 || self.excluded_by[at] >> other & 1 == 0)
+    }
+
+    /// Checks an agent's sums against what it holds: channel by channel, with whether the weight has been given back.
+    /// Panics if they differ, or if the agent does not stand where it has room.
+    pub fn audit(&self, number: u32, held: impl Iterator<Item = (ChannelId, bool)>) {
+        let agent = &self.agents[number as usize];
+        let (mut load, mut used) = ([0; CHANNELS_MAX], 0);
+        for (channel, released) in held {
+            load[channel.at()] += 1;
+            used += if released { 0 } else { self.weights[channel.at()] };
+        }
+        assert_eq!((agent.load, agent.used), (load, used), "load of agent {number}");
+        assert_eq!(agent.held, load.iter().map(|count| u32::from(*count)).sum::<u32>(), "agent {number}");
+        let takes = agent.presence == Presence::Available && self.ramp.admits(number);
+        let channels = (0..self.weights.len()).map(|at| ChannelId(at as u8));
+        let room = channels.filter(|c| takes && self.has_room(number, *c)).fold(0, |bits, c| bits | 1 << c.0);
+        let stands = self.groups.get(agent.group as usize).map_or(0, |group| group.room);
+        assert_eq!(stands, room, "room of agent {number}");
     }
 }

@@ -83,9 +83,9 @@ pub struct Agent {
     /// Whether `idle_since` means something: it has been available, or has had a conversation.
     pub known_idle: bool,
     /// Conversations, offers and wrap-ups held by channel.
-    load: [u16; CHANNELS_MAX],
+    pub(super) load: [u16; CHANNELS_MAX],
     /// Most of each.
-    capacity: [u16; CHANNELS_MAX],
+    pub(super) capacity: [u16; CHANNELS_MAX],
     /// Whether its definition names a budget; else it is the division's.
     pub own_budget: bool,
     /// Slots of the conversations that it has or was offered.
@@ -208,6 +208,8 @@ pub struct Staff {
     pub profiles: Vec<Profile>,
     /// By profile number: agents who have it.
     pub users: Vec<u32>,
+    /// Profiles that nobody has.
+    unused: u32,
     profile_table: IndexTable,
     /// By profile number: its groups.
     pub groups_of: Vec<Vec<u32>>,
@@ -228,14 +230,17 @@ pub struct Staff {
     /// Agent numbers by name.
     by_name: Vec<u32>,
     /// By channel: weight.
-    weights: Vec<u32>,
+    pub(super) weights: Vec<u32>,
     /// Weights, each with the channels that have it.
     by_weight: Vec<(u32, u16)>,
     /// How many offers a minute an agent gets.
     pub ramp: Ramp,
     /// By channel: other channels that cannot be held beside it, either way.
-    excluded_by: Vec<u16>,
+    pub(super) excluded_by: Vec<u16>,
 }
+
+/// So many profiles without an agent are kept in any case.
+const UNUSED_FEW: u32 = 8;
 
 /// Distance of the labels of agents that come in the order of their names.
 const LABEL_STEP: u64 = 1 << 32;
@@ -343,8 +348,15 @@ impl Staff {
         let before = std::mem::replace(&mut self.agents[agent as usize].profile, profile);
         if before != NONE {
             self.users[before as usize] -= 1;
+            self.unused += u32::from(self.users[before as usize] == 0);
         }
+        self.unused -= u32::from(self.users[profile as usize] == 0);
         self.users[profile as usize] += 1;
+    }
+
+    /// Whether profiles that nobody has are many.
+    pub fn is_littered(&self) -> bool {
+        self.unused > UNUSED_FEW + self.profiles.len() as u32 - self.unused
     }
 
     /// The number of a profile, and whether it is a new one.
@@ -358,6 +370,7 @@ impl Staff {
         let number = self.profiles.len() as u32;
         self.profiles.push(profile.clone());
         self.users.push(0);
+        self.unused += 1;
         self.turns.add_profile(profile);
         self.groups_of.push(Vec::new());
         self.profile_table.insert(hash, number);
@@ -496,33 +509,6 @@ impl Staff {
     pub fn takers(&self, into: &mut Vec<u32>) {
         into.clear();
         into.extend(self.by_name.iter().filter(|agent| self.agents[**agent as usize].group != NONE));
-    }
-
-    /// Whether an agent has room for a channel, from its record alone.
-    pub fn has_room(&self, number: u32, channel: ChannelId) -> bool {
-        let agent = &self.agents[number as usize];
-        let at = channel.at();
-        agent.load[at] < agent.capacity[at]
-            && agent.used + self.weights[at] <= agent.budget
-            && (0..CHANNELS_MAX).all(|other| agent.load[other] == 0 || self.excluded_by[at] >> other & 1 == 0)
-    }
-
-    /// Checks an agent's sums against what it holds: channel by channel, with whether the weight has been given back.
-    /// Panics if they differ, or if the agent does not stand where it has room.
-    pub fn audit(&self, number: u32, held: impl Iterator<Item = (ChannelId, bool)>) {
-        let agent = &self.agents[number as usize];
-        let (mut load, mut used) = ([0; CHANNELS_MAX], 0);
-        for (channel, released) in held {
-            load[channel.at()] += 1;
-            used += if released { 0 } else { self.weights[channel.at()] };
-        }
-        assert_eq!((agent.load, agent.used), (load, used), "load of agent {number}");
-        assert_eq!(agent.held, load.iter().map(|count| u32::from(*count)).sum::<u32>(), "agent {number}");
-        let takes = agent.presence == Presence::Available && self.ramp.admits(number);
-        let channels = (0..self.weights.len()).map(|at| ChannelId(at as u8));
-        let room = channels.filter(|c| takes && self.has_room(number, *c)).fold(0, |bits, c| bits | 1 << c.0);
-        let stands = self.groups.get(agent.group as usize).map_or(0, |group| group.room);
-        assert_eq!(stands, room, "room of agent {number}");
     }
 
     /// Bit c: room for channel c: below capacity, within the budget, nothing held that excludes it.

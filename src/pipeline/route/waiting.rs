@@ -230,6 +230,26 @@ impl Waiting {
         self.served.push(served);
     }
 
+    /// No agent's definition is known any more; what waits stays where it is.
+    pub fn forget_profiles(&mut self) {
+        self.served.clear();
+        self.classes.iter_mut().for_each(Class::forget_profiles);
+        self.lines.iter_mut().for_each(Line::forget_profiles);
+    }
+
+    /// Notes the delays of a definition; what waits is armed for them already.
+    pub fn note_delays(&mut self, profile: &Profile) {
+        for serves in profile.queues.iter().filter(|serves| serves.delay > DurationMs::ZERO) {
+            let queues: Vec<QueueId> = self.served_through(serves.queue).collect();
+            for queue in queues {
+                let delays = &mut self.lines[queue.at()].delays;
+                if let Err(place) = delays.binary_search(&serves.delay) {
+                    delays.insert(place, serves.delay);
+                }
+            }
+        }
+    }
+
     /// Queues with a step that adds the agents of this one, and the queue itself.
     pub fn served_through(&self, queue: QueueId) -> impl Iterator<Item = QueueId> {
         let adds = move |line: &Line| line.relaxation.added(u8::MAX).any(|(_, added)| added == queue);

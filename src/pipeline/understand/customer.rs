@@ -355,11 +355,12 @@ impl Default for Conversation {
 }
 
 impl Conversation {
-    /// A contact has come by this channel: if it was a callback, it is none any more.
+    /// A contact has come by this channel: if it was a callback, it is none any more. `taken`: its division may give it to
+    /// an agent without asking.
     #[inline]
-    pub fn note_contact(&mut self, channel: ChannelId, clock: Millis) {
+    pub fn note_contact(&mut self, channel: ChannelId, clock: Millis, taken: bool) {
         (self.channel, self.last) = (channel, clock);
-        self.marks &= !(CALLS_BACK | SCHEDULED);
+        self.marks = self.marks & !(CALLS_BACK | SCHEDULED) | if taken { TAKEN } else { 0 };
     }
 
     /// Whether it is, or may be, a callback that is still to come: then `Latest::due` counts.

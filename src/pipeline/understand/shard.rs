@@ -197,10 +197,7 @@ impl Shard {
         });
         let contact = operations.contacts.len() as u32 - 1;
         self.conversations[slot].add_thread(event.thread_key, &mut self.threads);
-        self.conversations[slot].note_contact(channel, place.clock);
-        if accepts_by_itself {
-            self.conversations[slot].set_taken();
-        }
+        self.conversations[slot].note_contact(channel, place.clock, accepts_by_itself);
         let mut row =
             Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
         if calls_back {

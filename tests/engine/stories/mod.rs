@@ -4,6 +4,7 @@ mod ageing;
 mod agents;
 mod callbacks;
 mod changing_rules;
+mod churn;
 mod clock;
 mod complaints;
 mod conversations;
