@@ -3,6 +3,9 @@
 #![doc = include_str!("architecture.md")]
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as trunkline;
+
 pub mod types;
 pub mod collections;
 pub mod rules;

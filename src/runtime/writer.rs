@@ -181,11 +181,17 @@ impl<B: Broker> Writer<B> {
         Ok(Did::Something)
     }
 
-    /// The commit under way ended.
+    /// The commit under way ended; well, but with `Ok(true)` the connection was disturbed since the transaction began.
+    /// Then a request may have been sent twice and its twin still be on the way, to arrive in a later transaction.
     ///
     /// # Errors
     /// If another instance has taken over.
-    pub fn outcome(&mut self, outcome: Result<(), Trouble>) -> Result<(), Error> {
+    pub fn outcome(&mut self, outcome: Result<bool, Trouble>) -> Result<(), Error> {
+        let outcome = match outcome {
+            Ok(true) => Err(Trouble::Uncertain("the connection was disturbed meanwhile".into())),
+            Ok(false) => Ok(()),
+            Err(trouble) => Err(trouble),
+        };
         if outcome.is_err() {
             return self.weigh(outcome, true);
         }

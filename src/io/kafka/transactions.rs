@@ -43,7 +43,7 @@ pub enum Message {
     /// The next epoch.
     Append(Commit),
     /// The commit under way ended.
-    Committed(Result<(), Trouble>),
+    Committed(Result<bool, Trouble>),
     /// Nobody is interested any more.
     End,
 }
@@ -257,8 +257,8 @@ fn write(
     }
 }
 
-/// Commits what a producer has sent.
-fn commit_of(producer: &Producer) -> Result<(), Trouble> {
+/// Commits what a producer has sent; true: the connection was disturbed meanwhile.
+fn commit_of(producer: &Producer) -> Result<bool, Trouble> {
     may_die!("before-commit");
     let deadline = Instant::now() + COMMIT;
     loop {
@@ -270,10 +270,7 @@ fn commit_of(producer: &Producer) -> Result<(), Trouble> {
         }
     }
     may_die!("committed");
-    if producer.client().context().disturbed() {
-        return Err(Trouble::Uncertain("the connection was disturbed meanwhile".into()));
-    }
-    Ok(())
+    Ok(producer.client().context().disturbed())
 }
 
 /// What a failed delivery means: why the producer itself has failed, if it has.
