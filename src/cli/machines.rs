@@ -271,6 +271,18 @@ impl Engine for ModelMachine {
         self.divisions.clone()
     }
 
+    fn save(&mut self, _: &mut dyn std::io::Write) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn restore(&mut self, _: &[String], _: &mut dyn std::io::Read) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn rules(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn read(&self, readings: &mut Readings) {
         readings.tally.clone_from(self.model.tally());
     }

@@ -1,5 +1,7 @@
 //! The stages over threads as the runtime's engine, and how they are measured.
 
+use std::io::{self, Read, Write};
+
 use crate::pipeline::{Stage, Watch};
 use crate::runtime::doors::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter};
@@ -54,6 +56,11 @@ impl<N: Fn() -> u64> Watch for Laps<N> {
 }
 
 impl<M: Meter> FlowEngine<M> {
+    /// The stages.
+    pub fn flow(&self) -> &Flow<M> {
+        &self.flow
+    }
+
     /// Drives these stages.
     pub fn new(flow: Flow<M>) -> FlowEngine<M> {
         FlowEngine { flow, finished: Finished::default() }
@@ -91,6 +98,23 @@ impl<M: Meter> Engine for FlowEngine<M> {
 
     fn divisions(&self) -> Vec<String> {
         self.flow.rules().divisions.iter().map(|division| division.name.clone()).collect()
+    }
+
+    fn save(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        let mut to = to;
+        self.flow.save(&mut to)
+    }
+
+    fn restore(&mut self, rules: &[String], from: &mut dyn Read) -> io::Result<()> {
+        if self.rules() != rules {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
+        }
+        let mut from = from;
+        self.flow.restore(&mut from)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.flow.rules().history().iter().map(|rules| rules.text.clone()).collect()
     }
 
     fn read(&self, readings: &mut Readings) {

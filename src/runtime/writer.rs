@@ -105,6 +105,8 @@ pub struct Writer<B> {
     tenant: String,
     commits: Commits<Commit>,
     recorded: Option<u64>,
+    /// Offset of the newest epoch that it has written, as far as it knows.
+    place: Option<u64>,
     /// Offset after the last record known to be there.
     next: u64,
     /// How often the producers were made anew since the last commit.
@@ -123,6 +125,7 @@ impl<B: Broker> Writer<B> {
             tenant: tenant.to_owned(),
             commits: Commits::default(),
             recorded: None,
+            place: None,
             next: 0,
             tries: 0,
         };
@@ -144,6 +147,11 @@ impl<B: Broker> Writer<B> {
     /// The newest epoch that is safe, of those appended.
     pub fn recorded(&self) -> Option<u64> {
         self.recorded
+    }
+
+    /// Offset of the newest epoch that it has written, as far as it knows.
+    pub fn place(&self) -> Option<u64> {
+        self.place
     }
 
     /// What it writes to.
@@ -196,7 +204,9 @@ impl<B: Broker> Writer<B> {
             return self.weigh(outcome, true);
         }
         let epoch = self.commits.committed().epoch;
-        self.next = self.broker.recorded_at(epoch).map_or(self.next, |offset| offset + 1);
+        if let Some(offset) = self.broker.recorded_at(epoch) {
+            (self.place, self.next) = (Some(offset), offset + 1);
+        }
         self.done(epoch);
         Ok(())
     }

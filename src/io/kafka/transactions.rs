@@ -3,6 +3,7 @@
 //! one epoch is sent while the one before is committed. What comes next, and what each outcome means, is the affair of
 //! `runtime::writer`; here it is done by librdkafka.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -53,13 +54,20 @@ pub struct Shared {
     /// The newest recorded epoch, or why there will be no further one.
     state: Mutex<Result<Option<u64>, String>>,
     changed: Condvar,
+    /// Offset of the newest recorded epoch that this instance wrote, and 1; 0: none yet.
+    place: AtomicU64,
     waker: Waker,
 }
 
 impl Shared {
     /// Nothing is recorded yet; `waker` is woken with each change.
     pub fn new(waker: Waker) -> Shared {
-        Shared { state: Mutex::new(Ok(None)), changed: Condvar::new(), waker }
+        Shared { state: Mutex::new(Ok(None)), changed: Condvar::new(), place: AtomicU64::new(0), waker }
+    }
+
+    /// Offset of the newest recorded epoch that this instance wrote.
+    pub fn place(&self) -> Option<u64> {
+        self.place.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// The newest recorded epoch; waits for at most `wait` for a change while `appended` is not.
@@ -238,6 +246,7 @@ fn write(
         let did = writer.step()?;
         if writer.recorded() != told {
             told = writer.recorded();
+            shared.place.store(writer.place().map_or(0, |offset| offset + 1), Ordering::Relaxed);
             shared.set(Ok(told));
             may_die!("told");
         }

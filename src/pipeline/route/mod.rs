@@ -33,6 +33,7 @@ mod queueing;
 mod ramp;
 mod relaxation;
 mod staff;
+mod state;
 mod timers;
 mod turns;
 mod wait_key;

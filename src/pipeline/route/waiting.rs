@@ -16,6 +16,7 @@ use crate::collections::index_table::IndexTable;
 use crate::collections::prefetch::{lines_of, prefetch};
 use crate::rules::{Curve, Rules, Strategy};
 use crate::types::{DurationMs, Millis, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::class::Class;
 use super::conversation::{Conversation, NONE};
@@ -35,7 +36,7 @@ pub struct Head {
 }
 
 /// All classes of a division.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,
