@@ -25,6 +25,8 @@ pub struct Process {
     pub sim: Rc<Sim>,
     /// Told apart by this.
     pub number: u64,
+    /// The machine that it runs on, if that has a directory for snapshots.
+    pub machine: Option<usize>,
     dead: Cell<bool>,
     /// Calls until it dies.
     fuse: Cell<u64>,
@@ -42,10 +44,11 @@ struct Writing {
 
 impl Process {
     /// A process that lives for so many calls.
-    pub fn new(sim: &Rc<Sim>, number: u64, fuse: u64) -> Rc<Process> {
+    pub fn new(sim: &Rc<Sim>, number: u64, machine: Option<usize>, fuse: u64) -> Rc<Process> {
         Rc::new(Process {
             sim: sim.clone(),
             number,
+            machine,
             dead: Cell::new(false),
             fuse: Cell::new(fuse),
             skew: Cell::new(0),
@@ -80,6 +83,9 @@ impl Process {
     pub fn bury(&self) {
         self.die();
         *self.writing.borrow_mut() = None;
+        if let Some(machine) = self.machine {
+            self.sim.leave(machine);
+        }
     }
 
     /// A call of a door begins.
@@ -92,6 +98,8 @@ impl Process {
             let world = &mut *self.sim.world.borrow_mut();
             world.calls += 1;
             let pauses = self.sim.standing.get() < STANDING_MAX && world.strikes(Fault::Pauses);
+            let pauses = pauses && world.pauses_left > 0;
+            world.pauses_left -= u32::from(pauses);
             (world.calls > world.calls_max, pauses.then(|| 1 + world.dice.below(40)))
         };
         self.fuse.set(self.fuse.get().saturating_sub(1));
@@ -269,26 +277,26 @@ impl Broker for Transactions {
         self.process.door()?;
         self.process.may_fail("the epoch topic")?;
         let (records, end) = self.process.sim.world.borrow().broker.read(0, from);
-        let mut records: Vec<_> = records.into_iter().map(|(offset, record)| (offset, record.value)).collect();
-        records.reverse();
-        Ok(SimLog { process: Some(self.process.clone()), records, next: from, end })
+        let records = records.into_iter().map(|(offset, record)| (offset, record.value)).collect();
+        Ok(SimLog { process: Some(self.process.clone()), records, at: 0, next: from, end })
     }
 }
 
-/// Committed epoch records, the last first.
+/// Committed epoch records.
 pub struct SimLog {
     process: Option<Rc<Process>>,
     records: Vec<(u64, Vec<u8>)>,
+    /// Those read.
+    at: usize,
     next: u64,
     end: u64,
 }
 
 impl SimLog {
     /// For a reader that does not lead.
-    pub fn of(mut epochs: Vec<Vec<u8>>) -> SimLog {
-        epochs.reverse();
-        let records = epochs.into_iter().map(|record| (0, record)).collect();
-        SimLog { process: None, records, next: 0, end: 0 }
+    pub fn of(epochs: Vec<Vec<u8>>) -> SimLog {
+        let records = (0..).zip(epochs).collect();
+        SimLog { process: None, records, at: 0, next: 0, end: 0 }
     }
 }
 
@@ -298,10 +306,10 @@ impl Log for SimLog {
             process.door()?;
             process.may_fail("the epoch topic")?;
         }
-        match self.records.pop() {
+        match self.records.get(self.at) {
             Some((offset, record)) => {
-                self.next = offset + 1;
-                Ok(Some(record))
+                (self.at, self.next) = (self.at + 1, offset + 1);
+                Ok(Some(record.clone()))
             }
             None => {
                 self.next = self.end;
@@ -318,6 +326,16 @@ impl Log for SimLog {
 impl Store for SimLog {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
         Log::read(self)
+    }
+
+    fn seek(&mut self, place: u64) -> Result<(), Error> {
+        self.at = self.records.partition_point(|(offset, _)| *offset < place);
+        self.next = place;
+        Ok(())
+    }
+
+    fn place(&self) -> u64 {
+        self.next.saturating_sub(1)
     }
 
     fn append(&mut self, _: Commit) -> Result<(), Error> {
@@ -355,6 +373,17 @@ impl Store for SimStore {
             writing.writer.go_on_from(self.log.next());
         }
         Ok(record)
+    }
+
+    fn seek(&mut self, place: u64) -> Result<(), Error> {
+        self.process.door()?;
+        self.process.may_fail("the epoch topic")?;
+        self.log.seek(place)
+    }
+
+    fn place(&self) -> u64 {
+        let writing = self.process.writing.borrow();
+        writing.as_ref().and_then(|writing| writing.writer.place()).unwrap_or_else(|| self.log.place())
     }
 
     fn append(&mut self, commit: Commit) -> Result<(), Error> {

@@ -29,4 +29,5 @@ mod support {
     pub mod random_log;
     pub mod random_rules;
     pub mod random_texts;
+    pub mod taken_up;
 }

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicBool;
 
 use super::doors::{Process, SimClock, SimLog, SimOutputs, SimSink, SimSource, SimStore};
@@ -15,15 +15,17 @@ use super::{oracle, tamper};
 use crate::rules::Rules;
 use crate::rules::keys::HashKey;
 use crate::runtime::core::Core;
-use crate::runtime::doors::Error;
+use crate::runtime::doors::{Error, Files};
 use crate::runtime::FlowEngine;
 use crate::runtime::flow::{Flow, Threads};
 use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::runtime::leader::Leader;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::Snapshots;
+use crate::runtime::snapshot::memory::MemoryFiles;
 use crate::runtime::verify::{Verdict, verify};
-use crate::types::DurationMs;
+use crate::types::{DurationMs, Stream};
 
 /// What is wrong with a run.
 #[derive(Clone, Debug)]
@@ -58,6 +60,8 @@ pub struct Report {
     pub struck: BTreeMap<Fault, u64>,
     /// Calls that the end took, and those that it might have taken.
     pub end: (u64, u64),
+    /// Starts from a snapshot, and snapshots that were passed over.
+    pub snapshots: (u64, u64),
     /// Changes of what was safe that were tried, all of them found.
     pub tampered: u64,
 }
@@ -68,6 +72,21 @@ struct Led {
     process: Rc<Process>,
     leader: SimLeader,
 }
+
+/// A directory that outlives the processes that run beside it, one at a time.
+struct Machine {
+    files: Arc<Mutex<MemoryFiles>>,
+    taken: Cell<bool>,
+}
+
+impl Machine {
+    fn new(seed: u64) -> Machine {
+        Machine { files: Arc::new(Mutex::new(MemoryFiles::new(seed))), taken: Cell::new(false) }
+    }
+}
+
+/// Machines with a directory for snapshots.
+const MACHINES: u64 = 2;
 
 /// A run.
 pub struct Sim {
@@ -80,6 +99,9 @@ pub struct Sim {
     /// Writer ids of processes that had to be refused.
     pub wrong: RefCell<BTreeSet<String>>,
     leaders: RefCell<Vec<Led>>,
+    machines: Vec<Machine>,
+    restored: Cell<u64>,
+    passed_over: Cell<u64>,
     failed: RefCell<Option<Failure>>,
     /// `None`: a matter of each start.
     delivery: Option<Delivery>,
@@ -108,6 +130,9 @@ impl Sim {
             standing: Cell::new(0),
             wrong: RefCell::default(),
             leaders: RefCell::default(),
+            machines: (0..MACHINES).map(|at| Machine::new(seed + at)).collect(),
+            restored: Cell::new(0),
+            passed_over: Cell::new(0),
             failed: RefCell::default(),
             delivery,
             processes: Cell::new(0),
@@ -152,19 +177,26 @@ impl Sim {
     /// A process starts.
     fn start(self: &Rc<Sim>) {
         self.processes.set(self.processes.get() + 1);
+        let machine = self.machine();
         let (settings, fuse, wrong) = {
             let world = &mut *self.world.borrow_mut();
             let calls = [12, 60, 300, 1_500][world.dice.below(4) as usize];
             let dies = world.strikes(Fault::Dies);
             let fuse = if dies { 1 + world.dice.below(calls) } else { u64::MAX };
             let wrong = !world.epochs().is_empty() && world.strikes(Fault::StartsWrongly);
-            (self.settings(world), fuse, wrong.then(|| world.dice.below(3)))
+            // Another key can be told from what customers it gives, once there are some.
+            let customers = world.output().iter().any(|((stream, _), records)| {
+                *stream == Stream::Conversations && !records.is_empty()
+            });
+            let kinds = if customers { 4 } else { 3 };
+            (self.settings(world, machine), fuse, wrong.then(|| world.dice.below(kinds)))
         };
-        let process = Process::new(self, self.processes.get(), fuse);
+        let process = Process::new(self, self.processes.get(), machine, fuse);
         let mut settings = Settings { writer: process.writer_id(), ..settings };
         match wrong {
             Some(0) => settings.tenant = "other".into(),
             Some(1) => settings.rules_hash ^= 1,
+            Some(3) => settings.snapshots.iter_mut().for_each(|snapshots| snapshots.key = 2),
             _ => {}
         }
         if wrong.is_some() {
@@ -172,7 +204,8 @@ impl Sim {
         }
         let calls = self.world.borrow().calls;
         self.world.borrow_mut().begun.insert(process.writer_id(), calls);
-        match self.lead(&process, settings, wrong == Some(2)) {
+        let key = if wrong == Some(3) { HashKey([7; 16]) } else { HashKey::PUBLIC };
+        match self.lead(&process, settings, &key, wrong == Some(2)) {
             Ok(_) if wrong.is_some() => {
                 let what = format!("a process with another configuration ({wrong:?}) leads");
                 *self.failed.borrow_mut() = Some(Failure { check: "refusal", what });
@@ -185,17 +218,66 @@ impl Sim {
         }
     }
 
-    fn lead(&self, process: &Rc<Process>, settings: Settings, fewer: bool) -> Result<SimLeader, Error> {
+    fn lead(
+        &self,
+        process: &Rc<Process>,
+        settings: Settings,
+        key: &HashKey,
+        fewer: bool,
+    ) -> Result<SimLeader, Error> {
         let (source, sink) = (SimSource::of(process), SimSink::of(process, fewer));
         let store = SimStore::open(process)?;
-        let (engine, clock) = (self.engine(&HashKey::PUBLIC), SimClock(process.clone()));
+        let (engine, clock) = (self.engine(key), SimClock(process.clone()));
         let stop = AtomicBool::new(false);
         let leader = Leader::start(engine, source, sink, store, clock, settings, &stop)?;
-        Ok(leader.expect("the stop flag is not set"))
+        let leader = leader.expect("the stop flag is not set");
+        self.restored.set(self.restored.get() + u64::from(leader.restored().epoch.is_some()));
+        self.passed_over.set(self.passed_over.get() + leader.restored().passed_over.len() as u64);
+        Ok(leader)
     }
 
-    fn settings(&self, world: &mut World) -> Settings {
+    /// A machine for a process, if one is free.
+    fn machine(&self) -> Option<usize> {
+        let free = self.machines.iter().position(|machine| !machine.taken.get())?;
+        self.machines[free].taken.set(true);
+        let world = &mut *self.world.borrow_mut();
+        let full = world.strikes(Fault::FillsDisk);
+        let mut files = self.files(free);
+        files.room = if full { world.dice.below(60_000) as usize } else { usize::MAX };
+        Some(free)
+    }
+
+    fn files(&self, machine: usize) -> std::sync::MutexGuard<'_, MemoryFiles> {
+        self.machines[machine].files.lock().expect("no holder of the lock panics")
+    }
+
+    /// The process on this machine is gone.
+    pub fn leave(&self, machine: usize) {
+        let world = &mut *self.world.borrow_mut();
+        let mut files = self.files(machine);
+        if world.strikes(Fault::LosesPower) { files.lose_power() } else { files.crash() }
+        let names = files.list().expect("names can be read");
+        if !names.is_empty() && world.strikes(Fault::SpoilsSnapshot) {
+            let dice = &mut world.dice;
+            files.spoil(&names[dice.below(names.len() as u64) as usize], |bytes| {
+                let at = dice.below(bytes.len() as u64 + 1) as usize;
+                match bytes.get_mut(at).filter(|_| dice.below(3) > 0) {
+                    Some(byte) => *byte ^= 1 << dice.below(8),
+                    None => bytes.truncate(at),
+                }
+            });
+        }
+        self.machines[machine].taken.set(false);
+    }
+
+    fn settings(&self, world: &mut World, machine: Option<usize>) -> Settings {
         let dice = &mut world.dice;
+        let snapshots = machine.map(|machine| Snapshots {
+            files: self.machines[machine].files.clone(),
+            every: DurationMs([0, 20, 100, 1_000][dice.below(4) as usize]),
+            generations: 1 + dice.below(3) as usize,
+            key: 1,
+        });
         let either = if dice.below(2) == 0 { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce };
         Settings {
             tenant: "t".into(),
@@ -208,6 +290,7 @@ impl Sim {
             epochs_in_flight: 1 + dice.below(4) as u32,
             inbox_bytes: 1 << (8 + dice.below(10)),
             discover_every: DurationMs(50 << dice.below(7)),
+            snapshots,
             gauges: Gauges::default(),
         }
     }
@@ -230,7 +313,8 @@ impl Sim {
     /// One process, without faults, to the end of the input.
     fn end(self: &Rc<Sim>, report: &mut Report) -> Result<(), Failure> {
         self.processes.set(self.processes.get() + 1);
-        let process = Process::new(self, self.processes.get(), u64::MAX);
+        let machine = self.machine();
+        let process = Process::new(self, self.processes.get(), machine, u64::MAX);
         let (before, settings) = {
             let world = &mut *self.world.borrow_mut();
             world.begun.insert(process.writer_id(), world.calls);
@@ -239,14 +323,14 @@ impl Sim {
             let some = (inputs + outputs + world.epochs().len()) as u64;
             report.end.1 = END_CALLS.0 + END_CALLS.1 * some;
             world.calls_max = world.calls + report.end.1;
-            (world.calls, Settings { writer: process.writer_id(), ..self.settings(world) })
+            (world.calls, Settings { writer: process.writer_id(), ..self.settings(world, machine) })
         };
-        let mut leader = match self.lead(&process, settings, false) {
+        let mut leader = match self.lead(&process, settings, &HashKey::PUBLIC, false) {
             Ok(leader) => leader,
             Err(error) => return failure("liveness", format!("no process can start any more: {error}")),
         };
         self.led.set(self.led.get() + 1);
-        let run = leader.run_to_end(&AtomicBool::new(false), |_| {});
+        let run = leader.run_to_end(&AtomicBool::new(false), |_, _| {});
         report.end.0 = self.world.borrow().calls - before;
         drop(leader);
         process.bury();
@@ -272,8 +356,9 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
     let sim = Sim::new(seed);
     let mut report = Report::default();
     let mut rounds = 0;
+    let enough = 20 + sim.world.borrow_mut().dice.below(ROUNDS_MAX / 2);
     while rounds < ROUNDS_MAX && sim.failed.borrow().is_none() {
-        if sim.world.borrow().is_over() && rounds > ROUNDS_MAX / 2 {
+        if sim.world.borrow().is_over() && rounds > enough || rounds > 2 * enough {
             break;
         }
         sim.rounds(10);
@@ -298,6 +383,7 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
         Ok(_) => {}
     }
     report.tampered = tamper::all_is_found(&sim, found.repeats)?;
+    report.snapshots = (sim.restored.get(), sim.passed_over.get());
     (report.processes, report.leaders) = (sim.processes.get(), sim.led.get());
     report.struck = std::mem::take(&mut sim.world.borrow_mut().faults.struck);
     Ok(report)

@@ -46,11 +46,17 @@ pub enum Fault {
     RepeatsInput,
     /// Two inputs change places.
     SwapsInput,
+    /// The machine of a process stops with it: what was not made safe is there in part, or not.
+    LosesPower,
+    /// A bit of a snapshot is another, or its end is not there.
+    SpoilsSnapshot,
+    /// Files have no more room for a while.
+    FillsDisk,
 }
 
 impl Fault {
     /// All, each with how often it strikes as a rule: once in so many chances.
-    pub const ALL: [(Fault, u64); 17] = [
+    pub const ALL: [(Fault, u64); 20] = [
         (Fault::Dies, 2),
         (Fault::Pauses, 200),
         (Fault::Disturbs, 40),
@@ -68,6 +74,9 @@ impl Fault {
         (Fault::StartsWrongly, 10),
         (Fault::RepeatsInput, 8),
         (Fault::SwapsInput, 8),
+        (Fault::LosesPower, 3),
+        (Fault::SpoilsSnapshot, 4),
+        (Fault::FillsDisk, 4),
     ];
 }
 
@@ -146,12 +155,16 @@ pub struct World {
     pub calls_max: u64,
     /// Calls before each process, by its writer id.
     pub begun: BTreeMap<String, u64>,
+    /// How often processes may yet stand still: each time others run meanwhile.
+    pub pauses_left: u32,
     script: VecDeque<(Millis, Vec<u8>)>,
     past: Vec<(Millis, Vec<u8>)>,
 }
 
 /// Calls of doors in a run with faults; some thousand are usual.
 const CALLS_MAX: u64 = 300_000;
+/// Times that processes stand still.
+const PAUSES_MAX: u32 = 12;
 /// Input partitions at most.
 const INPUTS_MAX: usize = 4;
 
@@ -178,6 +191,7 @@ impl World {
             calls: 0,
             calls_max: CALLS_MAX,
             begun: BTreeMap::new(),
+            pauses_left: PAUSES_MAX,
             script,
             past: Vec::new(),
             dice,
