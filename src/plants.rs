@@ -79,6 +79,8 @@ mod tests {
         SnapshotNotChecked,
         /// A snapshot gets its right name before its bytes are safe.
         SnapshotNotSynced,
+        /// A snapshot's name is not made safe.
+        DirectoryNotSynced,
         /// A snapshot is taken while output is on its way that would have to be sent again.
         SnapshotBeforeSent,
     }

@@ -152,7 +152,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// What became of the snapshots since the last question.
     #[cfg(test)]
-    pub(super) fn snapshots(&mut self) -> Vec<Told> {
+    pub(crate) fn snapshots(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told_snapshots)
     }
 

@@ -22,7 +22,7 @@ use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::runtime::leader::Leader;
 use crate::runtime::settings::{Delivery, Settings};
-use crate::runtime::snapshot::Snapshots;
+use crate::runtime::snapshot::{Restored, Snapshots, Told};
 use crate::runtime::snapshot::memory::MemoryFiles;
 use crate::runtime::verify::{Verdict, verify};
 use crate::types::{DurationMs, Stream};
@@ -77,11 +77,20 @@ struct Led {
 struct Machine {
     files: Arc<Mutex<MemoryFiles>>,
     taken: Cell<bool>,
+    /// The newest snapshot that was said to be there.
+    newest: Cell<Option<u64>>,
+    /// What is there may have been damaged.
+    spoiled: Cell<bool>,
 }
 
 impl Machine {
     fn new(seed: u64) -> Machine {
-        Machine { files: Arc::new(Mutex::new(MemoryFiles::new(seed))), taken: Cell::new(false) }
+        Machine {
+            files: Arc::new(Mutex::new(MemoryFiles::new(seed))),
+            taken: Cell::new(false),
+            newest: Cell::new(None),
+            spoiled: Cell::new(false),
+        }
     }
 }
 
@@ -112,9 +121,9 @@ pub struct Sim {
 /// Most processes that lead, or believe to.
 const LEADERS_MAX: usize = 3;
 /// Rounds with faults: enough for the longest log.
-const ROUNDS_MAX: u64 = 400;
+const ROUNDS_MAX: u64 = 240;
 /// Calls that a run may take to its end without faults: some, and some for each input, epoch and output.
-const END_CALLS: (u64, u64) = (2_000, 40);
+const END_CALLS: (u64, u64) = (1_000, 15);
 
 impl Sim {
     fn new(seed: u64) -> Rc<Sim> {
@@ -166,7 +175,9 @@ impl Sim {
                 continue;
             }
             let mut led = self.leaders.borrow_mut().swap_remove(which);
-            match led.leader.step() {
+            let stepped = led.leader.step();
+            self.told(&led.process, &led.leader.snapshots());
+            match stepped {
                 Ok(_) if !led.process.is_dead() => self.leaders.borrow_mut().push(led),
                 Ok(_) => led.process.bury(),
                 Err(error) => self.ended(&led.process, &error, false),
@@ -183,9 +194,9 @@ impl Sim {
             let calls = [12, 60, 300, 1_500][world.dice.below(4) as usize];
             let dies = world.strikes(Fault::Dies);
             let fuse = if dies { 1 + world.dice.below(calls) } else { u64::MAX };
-            let wrong = !world.epochs().is_empty() && world.strikes(Fault::StartsWrongly);
+            let wrong = world.strikes(Fault::StartsWrongly) && !world.epochs().is_empty();
             // Another key can be told from what customers it gives, once there are some.
-            let customers = world.output().iter().any(|((stream, _), records)| {
+            let customers = wrong && world.output().iter().any(|((stream, _), records)| {
                 *stream == Stream::Conversations && !records.is_empty()
             });
             let kinds = if customers { 4 } else { 3 };
@@ -233,7 +244,30 @@ impl Sim {
         let leader = leader.expect("the stop flag is not set");
         self.restored.set(self.restored.get() + u64::from(leader.restored().epoch.is_some()));
         self.passed_over.set(self.passed_over.get() + leader.restored().passed_over.len() as u64);
+        self.weigh_snapshots(process, leader.restored());
         Ok(leader)
+    }
+
+    /// What was said to be there must be there and whole, whatever stopped the machine.
+    fn weigh_snapshots(&self, process: &Process, restored: &Restored) {
+        let Some(machine) = process.machine.map(|machine| &self.machines[machine]) else { return };
+        let excused = |why: &&String| why.contains("the epoch log does not hold") || why.contains("not answer");
+        let damaged = restored.passed_over.iter().find(|why| !excused(why));
+        let gone = restored.passed_over.is_empty() && restored.epoch < machine.newest.get();
+        if !machine.spoiled.get() && (damaged.is_some() || gone) {
+            let what = format!("of {:?} there is {restored:?}", machine.newest.get());
+            *self.failed.borrow_mut() = Some(Failure { check: "snapshots", what });
+        }
+    }
+
+    /// A snapshot is said to be there.
+    fn told(&self, process: &Process, told: &[Told]) {
+        let Some(machine) = process.machine.map(|machine| &self.machines[machine]) else { return };
+        for told in told {
+            if let Told::Taken { epoch } = told {
+                machine.newest.set(machine.newest.get().max(Some(*epoch)));
+            }
+        }
     }
 
     /// A machine for a process, if one is free.
@@ -259,6 +293,7 @@ impl Sim {
         let names = files.list().expect("names can be read");
         if !names.is_empty() && world.strikes(Fault::SpoilsSnapshot) {
             let dice = &mut world.dice;
+            self.machines[machine].spoiled.set(true);
             files.spoil(&names[dice.below(names.len() as u64) as usize], |bytes| {
                 let at = dice.below(bytes.len() as u64 + 1) as usize;
                 match bytes.get_mut(at).filter(|_| dice.below(3) > 0) {
@@ -334,6 +369,7 @@ impl Sim {
         report.end.0 = self.world.borrow().calls - before;
         drop(leader);
         process.bury();
+        self.failed.borrow_mut().take().map_or(Ok(()), Err)?;
         match run {
             Ok(()) => Ok(()),
             Err(_) if report.end.0 > report.end.1 => {
