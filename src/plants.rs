@@ -31,6 +31,10 @@ mod tests {
     pub(crate) enum Bug {
         /// The log is read before older instances are ended: one of them may still write.
         TailReadBeforeFencing,
+        /// Of two producers one is not made anew: an older instance may still commit with it.
+        ZombieNotFenced,
+        /// Output does not go in the transaction of its epoch.
+        OutputApart,
         /// An epoch is sent while the one before is still on its way.
         SecondSendsEarly,
         /// What is in doubt is sent again without a look whether it is there.

@@ -334,7 +334,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             let Pending { epoch, output, moved } = self.pending.pop_front().expect("there is a front");
             self.safe.extend(moved.iter().map(|moved| (moved.slot as usize, moved.end)));
             self.progress.sent += output.len() as u64;
-            if self.settings.delivery == Delivery::AtLeastOnce && !planted!(OutputBeforeRecord) {
+            if self.settings.delivery == Delivery::AtLeastOnce
+                && !planted!(OutputBeforeRecord)
+                && !planted!(OutputApart)
+            {
                 output.records().try_for_each(|record| self.sink.send(epoch, &record))?;
             }
         }
@@ -448,8 +451,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
         let (epoch, outgoing) = (record.epoch, Arc::new(outgoing));
-        let output = (self.settings.delivery == Delivery::ExactlyOnce).then(|| outgoing.clone());
-        if planted!(OutputBeforeRecord) && output.is_none() {
+        let once = self.settings.delivery == Delivery::ExactlyOnce && !planted!(OutputApart);
+        let output = once.then(|| outgoing.clone());
+        if output.is_none() && (planted!(OutputBeforeRecord) || planted!(OutputApart)) {
             outgoing.records().try_for_each(|record| self.sink.send(epoch, &record))?;
         }
         self.store.append(Commit { epoch, record: bytes, output })?;

@@ -77,6 +77,11 @@ impl Broker {
         self.ids[id].epoch
     }
 
+    /// Epoch of the newest producer of an id.
+    pub fn epoch(&self, id: usize) -> u32 {
+        self.ids[id].epoch
+    }
+
     /// What is open is aborted, what is being ended is ended.
     fn end_open(&mut self, id: usize) {
         if let Transaction::Ongoing(partitions) = &self.ids[id].transaction {

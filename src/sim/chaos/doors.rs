@@ -181,6 +181,10 @@ impl Transactions {
     /// Some requests arrive.
     fn deliver(&self, client: u64) {
         let world = &mut *self.process.sim.world.borrow_mut();
+        if world.network.stuck > 0 {
+            world.network.stuck -= 1;
+            return;
+        }
         for _ in 0..world.dice.below(6) {
             world.network.deliver(client, &mut world.broker, &mut world.dice, &mut world.faults);
         }
@@ -222,7 +226,11 @@ impl Broker for Transactions {
         if fails && world.dice.below(2) == 0 {
             return Err(Error::Door("the coordinator does not answer".into()));
         }
-        let epoch = world.broker.initialise(producer);
+        let older = Some(world.broker.epoch(producer)).filter(|epoch| *epoch > 0 && producer == 1);
+        let epoch = match older.filter(|_| planted!(ZombieNotFenced)) {
+            Some(older) => older,
+            None => world.broker.initialise(producer),
+        };
         if fails {
             return Err(Error::Door("the coordinator's answer does not come".into()));
         }

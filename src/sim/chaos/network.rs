@@ -46,7 +46,7 @@ pub struct Network {
     /// Commit requests that arrive again later: transactional id and producer epoch.
     late: Vec<(usize, u32)>,
     plain: BTreeMap<u64, Plain>,
-    /// Calls for which nothing sent without transactions is acknowledged.
+    /// Calls for which nothing that is sent arrives.
     pub stuck: u32,
 }
 

@@ -151,7 +151,10 @@ impl Sim {
 
     /// An engine of this tenant.
     pub fn engine(&self, key: &HashKey) -> FlowEngine<()> {
-        FlowEngine::new(Flow::new(self.rules.clone(), key, "t", Threads::new(1), |_| ()))
+        // Batches go through as they come, or several are under way.
+        let small = if self.processes.get().is_multiple_of(2) { 0 } else { 64 };
+        let threads = Threads { small, ..Threads::new(1) };
+        FlowEngine::new(Flow::new(self.rules.clone(), key, "t", threads, |_| ()))
     }
 
     /// So many rounds: the world goes on, and a process starts, or one of those that lead does a step.

@@ -34,7 +34,7 @@ pub enum Fault {
     ClockJumps,
     /// An input partition more.
     AddsPartition,
-    /// Output is not acknowledged for a while.
+    /// Nothing that is sent arrives for a while.
     Sticks,
     /// The coordinator aborts a transaction.
     TimesOut,
@@ -94,10 +94,11 @@ impl Faults {
     fn of(dice: &mut Seed) -> Faults {
         let mut faults = Faults::default();
         for (fault, usual) in Fault::ALL {
-            let chance = match dice.below(6) {
+            let chance = match dice.below(7) {
                 0..2 => continue,
                 2 => usual * 4,
                 3 => usual / 2 + 1,
+                4 => usual / 6 + 2,
                 _ => usual,
             };
             faults.chances.insert(fault, chance);
