@@ -42,6 +42,7 @@ impl Model {
             traceparent: TraceParent::NONE,
             tally: &mut tally,
             outputs: &mut outputs,
+            reasons: None,
         };
         let missed = division.missed_matches(&moment);
         assert!(missed.is_empty(), "may be taken, but waits: {missed:?}");

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use super::event::AgentQueue;
 use super::identity::{CustomerNumber, Identity};
 use super::output::{self, Body, Output};
+use super::reasons::Reasons;
 use super::sla::Cycle;
 use super::timers::{Timer, Timers};
 use super::understand::Context;
+use super::value::Worth;
 use crate::rules::{Leave, Queue, Rules};
 use crate::types::{
     Affinity, AgentPresence, Cause, ChannelId, CloseOutcome, ConversationId, DivisionId, DurationMs, Millis,
@@ -53,7 +55,8 @@ pub struct Conversation {
     pub state: State,
     pub queue: QueueId,
     pub channel: ChannelId,
-    pub value: i64,
+    /// Its value, term by term.
+    pub worth: Worth,
     /// Of the latest contact, or what a transfer put in their place.
     pub skills: BTreeMap<String, u8>,
     /// Of the latest contact; lower case.
@@ -200,6 +203,8 @@ pub struct Moment<'a> {
     pub traceparent: TraceParent,
     pub tally: &'a mut Tally,
     pub outputs: &'a mut Vec<Output>,
+    /// Where the full reasons of each offer go, if anybody wants them.
+    pub reasons: Option<&'a mut Vec<Reasons>>,
 }
 
 impl Moment<'_> {

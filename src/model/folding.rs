@@ -143,6 +143,8 @@ impl Understand {
         let kept = Known {
             opened: all[0].opened,
             maybe: all[0].maybe,
+            taken: all.iter().any(|known| known.taken),
+            scheduled: all.iter().all(|known| known.scheduled && known.is_pending(clock)),
             first_contact: all.iter().map(|known| known.first_contact).min().expect("there are some"),
             arrived: arrived.min().expect("there are some"),
             replied,
@@ -340,7 +342,7 @@ impl Division {
         if folded_is_later {
             mine.queue = other.queue;
             mine.channel = other.channel;
-            mine.value = other.value;
+            mine.worth = other.worth;
             mine.skills = other.skills;
             mine.lang = other.lang;
             mine.preferred = other.preferred;

@@ -146,6 +146,10 @@ impl Division {
 
     /// Offers or gives the conversation to the agent.
     pub fn offer(&mut self, id: ConversationId, name: &str, accept: AcceptMode, moment: &mut Moment) {
+        if moment.reasons.is_some() {
+            let reasons = self.reasons(id, name, accept, moment);
+            moment.reasons.iter_mut().for_each(|all| all.push(reasons.clone()));
+        }
         let body = self.offered(id, name, accept, moment);
         let expires = body.expires;
         self.tell(id, Body::Offered(Box::new(body)), moment);
@@ -193,7 +197,7 @@ impl Division {
             queue: queue.name.clone(),
             channel: moment.channel_name(conversation.channel),
             priority: shown(priority(conversation, moment)),
-            value: conversation.value,
+            value: conversation.worth.value(),
             waited: moment.clock.since(conversation.arrived),
             accept,
             expires: (accept == AcceptMode::Offer).then(|| from.plus(queue.offer_timeout)),
@@ -288,7 +292,7 @@ fn listed(
 }
 
 /// The lowest rank by which the agent serves the conversation, delays considered; none if it does not.
-fn rank(agent: &Agent, conversation: &Conversation, moment: &Moment) -> Option<u32> {
+pub(super) fn rank(agent: &Agent, conversation: &Conversation, moment: &Moment) -> Option<u32> {
     let passed = |(_, delay): &(u32, DurationMs)| conversation.queued.plus(*delay) <= moment.clock;
     listed(agent, conversation, moment).filter(passed).map(|(rank, _)| rank).min()
 }
@@ -322,7 +326,7 @@ fn required_skills<'a>(conversation: &'a Conversation, moment: &'a Moment) -> BT
 }
 
 /// What the queue's strategy compares: the smallest gets the conversation. Ties are the caller's.
-fn merit(agent: &Agent, conversation: &Conversation, moment: &Moment) -> i64 {
+pub(super) fn merit(agent: &Agent, conversation: &Conversation, moment: &Moment) -> i64 {
     match moment.queue(conversation.queue).strategy {
         Strategy::LongestIdle => 0,
         Strategy::LeastBusy => agent.load().count() as i64,
@@ -338,18 +342,23 @@ fn merit(agent: &Agent, conversation: &Conversation, moment: &Moment) -> i64 {
 }
 
 /// Priority in units of 2⁻³² point: the value, what the curve of the queue adds at this age, and what steps have raised.
-fn priority(conversation: &Conversation, moment: &Moment) -> i128 {
+pub(super) fn priority(conversation: &Conversation, moment: &Moment) -> i128 {
     let age = moment.clock.since(conversation.arrived).max(DurationMs::ZERO);
-    let raised = passed_steps(conversation, moment).map(|step| match step.action {
-        StepAction::Raise(points) => points,
-        _ => 0,
-    });
-    let fixed = i128::from(conversation.value) + raised.map(i128::from).sum::<i128>();
+    let fixed = i128::from(conversation.worth.value()) + raised(conversation, moment);
     (fixed << 32) + points(&moment.queue(conversation.queue).curve, age)
 }
 
+/// The points that steps of relaxation have added.
+pub(super) fn raised(conversation: &Conversation, moment: &Moment) -> i128 {
+    let raised = passed_steps(conversation, moment).map(|step| match step.action {
+        StepAction::Raise(points) => i128::from(points),
+        _ => 0,
+    });
+    raised.sum()
+}
+
 /// The curve at an age: points at the beginning of the last segment that has begun, and its slope since.
-fn points(curve: &Curve, age: DurationMs) -> i128 {
+pub(super) fn points(curve: &Curve, age: DurationMs) -> i128 {
     let begun = curve.segments.iter().rfind(|segment| segment.from <= age);
     let segment = begun.expect("the first segment begins at age 0");
     (i128::from(segment.points) << 32) + i128::from(segment.slope) * i128::from(age.0 - segment.from.0)

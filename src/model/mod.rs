@@ -12,7 +12,7 @@ mod dedup;
 mod identity;
 pub mod terms;
 mod routing_rules;
-mod value;
+pub mod value;
 mod understand;
 mod elsewhere;
 mod folding;
@@ -22,6 +22,7 @@ mod queueing;
 mod agents;
 mod matching;
 mod dispatch;
+pub mod reasons;
 mod sla;
 mod timers;
 pub mod output;
@@ -44,6 +45,7 @@ use event::Event;
 use folding::Joint;
 use identity::{CustomerNumber, Identity};
 use output::{Body, Collected, Output};
+use reasons::Reasons;
 use understand::{Found, Understand};
 
 /// The whole engine of one tenant.
@@ -66,6 +68,8 @@ pub struct Model {
     tally: Tally,
     collected: Collected,
     latest: Vec<Output>,
+    /// Full reasons of offers, if they are kept.
+    reasons: Option<Vec<Reasons>>,
 }
 
 /// What an accepted event came to.
@@ -88,9 +92,20 @@ impl Model {
             tally: Tally::new(rules.queues.len()),
             collected: Collected::new(tenant),
             latest: Vec::new(),
+            reasons: None,
             rules: Arc::new(rules),
             rules_changed: false,
         }
+    }
+
+    /// Keeps the full reasons of every offer from now on.
+    pub fn keep_reasons(&mut self) {
+        self.reasons.get_or_insert_default();
+    }
+
+    /// Those kept since they were asked for last, in the order in which offers were made.
+    pub fn take_reasons(&mut self) -> Vec<Reasons> {
+        self.reasons.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Applies every event of a record, in order. `now`: the wall clock recorded with it; absent in plain files.
@@ -339,22 +354,19 @@ impl Model {
             Found::Operation(id, division) => {
                 self.in_division(division, clock, cause, event.traceparent, |d, m| d.operate(id, event, m))
             }
-            Found::Updated(id, division, value) => {
+            Found::Updated(id, division, worth) => {
                 self.in_division(division, clock, cause, event.traceparent, |d, m| {
-                    d.updated(id, value, event, m)
+                    d.updated(id, worth, event, m)
                 })
             }
             Found::Moved(id, division, contact, agent) => {
-                let (conversation, to) = (contact.conversation, contact.division);
+                let to = contact.division;
                 self.in_division(division, clock, cause, event.traceparent, |d, m| {
                     d.moved(id, m);
                     Ok(())
                 })?;
                 self.in_division(to, clock, cause, event.traceparent, |d, m| {
-                    d.contact(*contact, m);
-                    if let Some(agent) = agent.filter(|agent| d.agents.contains_key(agent)) {
-                        d.wait_for_agent(conversation, &agent, m);
-                    }
+                    d.moved_in(*contact, agent, m);
                     Ok(())
                 })
             }
@@ -407,6 +419,7 @@ impl Model {
             traceparent,
             tally: &mut self.tally,
             outputs: &mut outputs,
+            reasons: self.reasons.as_mut(),
         };
         let division = &mut self.divisions[division.at()];
         here.iter().for_each(|joint| division.join_up(joint, &mut moment));

@@ -8,6 +8,7 @@ use super::event::Event;
 use super::output::{self, Body};
 use super::timers::Timer;
 use super::understand::{Asks, Contact};
+use super::value::Worth;
 use crate::types::{
     AcceptMode, Affinity, ChannelId, CloseOutcome, ConversationId, DurationMs, EventType, IgnoreReason,
     Millis, Objective, QueueId, WithdrawReason,
@@ -28,9 +29,14 @@ impl Division {
                     self.open(contact, moment);
                 }
             }
-            Asks::Move => self.open(contact, moment),
+            Asks::Move { due: Some(due) } => {
+                self.create(contact, moment);
+                self.schedule(id, due, moment);
+            }
+            Asks::Move { due: None } => self.open(contact, moment),
             Asks::Callback { due, own } => {
                 let held = self.conversations.get(&id).map(|conversation| conversation.state.is_accepted());
+                let (opens, automated, reply) = (contact.opens, contact.automated, contact.reply);
                 let id = match held {
                     Some(false) => {
                         self.update(&contact, moment);
@@ -50,8 +56,24 @@ impl Division {
                         id
                     }
                 };
-                self.schedule(id, due, moment);
+                if automated && (opens || held == Some(true)) {
+                    self.reply_to_contact(id, reply, moment);
+                    self.close(id, CloseOutcome::Automated, None, moment);
+                } else {
+                    self.schedule(id, due, moment);
+                }
             }
+        }
+    }
+
+    /// A conversation comes from another division, for an agent of this one, if that is known here.
+    pub fn moved_in(&mut self, contact: Contact, agent: Option<String>, moment: &mut Moment) {
+        let id = contact.conversation;
+        self.contact(contact, moment);
+        let Some(agent) = agent.filter(|agent| self.agents.contains_key(agent)) else { return };
+        match self.conversations.get_mut(&id) {
+            Some(Conversation { state: State::Scheduled { .. }, preferred, .. }) => *preferred = Some(agent),
+            _ => self.wait_for_agent(id, &agent, moment),
         }
     }
 
@@ -126,7 +148,7 @@ impl Division {
 
     fn open(&mut self, contact: Contact, moment: &mut Moment) {
         let (id, automated, reply) = (contact.conversation, contact.automated, contact.reply);
-        let start = if contact.asks == Asks::Move { moment.clock } else { contact.arrived };
+        let start = if matches!(contact.asks, Asks::Move { .. }) { moment.clock } else { contact.arrived };
         self.create(contact, moment);
         self.reply_to_contact(id, reply, moment);
         if automated {
@@ -150,7 +172,7 @@ impl Division {
             division: self.name(moment),
             queue: moment.queue_name(queue),
             channel: moment.channel_name(contact.channel),
-            value: contact.value,
+            value: contact.worth.value(),
             thread: contact.thread.clone(),
             reopened: !(contact.opens || contact.maybe),
         };
@@ -159,7 +181,7 @@ impl Division {
             state: State::Queued,
             queue,
             channel: contact.channel,
-            value: contact.value,
+            worth: contact.worth,
             skills: contact.skills,
             lang: contact.lang,
             preferred: contact.preferred,
@@ -205,7 +227,7 @@ impl Division {
         let channel_before = conversation.channel;
         conversation.contacts += u32::from(contact.asks == Asks::Answer);
         conversation.channel = contact.channel;
-        conversation.value = contact.value;
+        conversation.worth.clone_from(&contact.worth);
         conversation.skills.clone_from(&contact.skills);
         conversation.lang.clone_from(&contact.lang);
         conversation.preferred.clone_from(&contact.preferred);
@@ -448,14 +470,14 @@ impl Division {
     pub fn updated(
         &mut self,
         id: ConversationId,
-        value: i64,
+        worth: Worth,
         event: &Event,
         moment: &mut Moment,
     ) -> Result<(), IgnoreReason> {
         let id = self.actual(id).ok_or(IgnoreReason::UnknownConversation)?;
         self.refresh(id, moment);
         let conversation = self.conversation_mut(id);
-        conversation.value = value;
+        conversation.worth = worth;
         if let Some(skills) = &event.skills {
             conversation.skills = skills.clone();
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::understand::Reply;
+use super::value::Worth;
 use crate::rules::{self, Condition, Rules};
 use crate::types::{ChannelId, Millis, QueueId};
 
@@ -27,7 +28,7 @@ pub struct Facts {
     /// The event's own `value`.
     pub own_value: i64,
     /// What the contact is worth without what the profile or an update may change, by the rules of then.
-    pub standing: i64,
+    pub standing: Worth,
 }
 
 /// The queue of the first route that holds; none only if the rules have no routes.
@@ -71,20 +72,18 @@ fn holds(when: &Condition, facts: &Facts, rules: &Rules) -> bool {
 }
 
 /// Whether a conversation that a contact opens is closed at once, and what is sent back. A blocked customer's gets the
-/// template for that and none of the rules; who asks to be called back gets nothing.
+/// template for that and none of the rules, of a callback too; no rule answers who asks to be called back.
 pub fn answer(
     facts: &Facts,
     (opens, blocked, calls_back): (bool, bool, bool),
     rules: &Rules,
 ) -> (bool, Option<Reply>) {
-    if calls_back {
-        return (false, None);
-    }
-    if opens && blocked {
+    // Whether a callback opens a conversation of its own, only route knows.
+    if blocked && (opens || calls_back) {
         let template = rules.conversation.blocked;
         return (true, template.map(|template| Reply { template, private: false, always: true }));
     }
-    match reply(facts, rules) {
+    match reply(facts, rules).filter(|_| !calls_back) {
         Some(rule) => {
             let sent = Reply { template: rule.template, private: rule.private, always: false };
             (opens && rule.closes, Some(sent))

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::arrived;
+use super::elsewhere::accepts_by_itself;
 use super::event::{Event, Tier};
 use super::identity::{CustomerNumber, Identity};
 use super::routing_rules::{Facts, answer, route};
 use super::terms;
-use super::value::{standing, value};
+use super::value::{Worth, standing, worth};
 use crate::rules::{ConversationRules, Rules};
 use crate::types::{
     AttemptOutcome, ChannelId, ConversationId, CustomerId, DivisionId, DurationMs, EventType, IgnoreReason,
@@ -44,8 +45,8 @@ pub enum Asks {
     Answer,
     /// The customer wants to be called back. `own`: the conversation that opens if an agent has the one that was found.
     Callback { due: Millis, own: ConversationId },
-    /// It comes from another division.
-    Move,
+    /// It comes from another division, in which it was a callback for then, if for any time.
+    Move { due: Option<Millis> },
 }
 
 /// What is sent back to a contact, before anybody has looked at it.
@@ -67,7 +68,7 @@ pub struct Contact {
     pub customer: CustomerNumber,
     /// Opens the conversation, or joins it.
     pub opens: bool,
-    /// Opened by a blocked customer, or with a reply that ends it: to be closed at once.
+    /// A blocked customer's, or with a reply that ends it: what it opens is to be closed at once.
     pub automated: bool,
     /// What is sent back.
     pub reply: Option<Reply>,
@@ -81,7 +82,7 @@ pub struct Contact {
     pub arrived: Millis,
     /// `arrived` of what opened the conversation.
     pub first_contact: Millis,
-    pub value: i64,
+    pub worth: Worth,
     pub skills: BTreeMap<String, u8>,
     pub lang: Option<String>,
     /// The agent whom the contact, or else the profile, prefers.
@@ -126,6 +127,10 @@ pub(super) struct Known {
     pub due: Option<Millis>,
     /// Set aside for a callback, and open only if route needed it.
     pub maybe: bool,
+    /// An agent may have had it: somebody has accepted it or was ordered to, or a queue of the division accepts by itself.
+    pub taken: bool,
+    /// A callback that nobody can have.
+    pub scheduled: bool,
     pub threads: BTreeSet<String>,
     /// Where understand has sent it last.
     pub queue: QueueId,
@@ -154,7 +159,7 @@ pub enum Found {
     /// The event itself says it all.
     Operation(ConversationId, DivisionId),
     /// Its value is this now.
-    Updated(ConversationId, DivisionId, i64),
+    Updated(ConversationId, DivisionId, Worth),
     /// It leaves its division for another one, in which it opens under a new id; for an agent, if that is known there.
     Moved(ConversationId, DivisionId, Box<Contact>, Option<String>),
 }
@@ -198,8 +203,8 @@ impl Understand {
         let facts = self.facts(event, customer, channel, arrived, context.failed_attempts, rules);
         let history = self.histories.entry(customer).or_default();
         let preferred = event.preferred_agent.clone().or(history.profile.preferred_agent.clone());
-        let blocked = history.profile.blocked == Some(true) && !calls_back;
-        let value = value(&facts, &rules.value);
+        let blocked = history.profile.blocked == Some(true);
+        let worth = worth(&facts, rules);
         let routed = route(&facts, rules).ok_or(IgnoreReason::NoQueue)?;
         let asked = event.queue.unwrap_or(routed);
         let division_of = |queue: QueueId| rules.queues[queue.at()].division;
@@ -230,7 +235,7 @@ impl Understand {
             channel,
             arrived,
             first_contact,
-            value,
+            worth,
             skills: event.skills.clone().unwrap_or_default(),
             lang: facts.lang.clone(),
             preferred,
@@ -240,10 +245,10 @@ impl Understand {
             traceparent: event.traceparent,
         };
         if calls_back {
-            return Ok(self.callback(event, contact, facts, clock, identity));
+            return Ok(self.callback(event, contact, facts, clock, (rules, identity)));
         }
         if !automated {
-            self.remember(&contact, facts, clock);
+            self.remember(&contact, facts, clock, rules);
         }
         let outcome = if automated { AttemptOutcome::Automated } else { AttemptOutcome::Open };
         let history = self.histories.entry(customer).or_default();
@@ -264,7 +269,7 @@ impl Understand {
         let profile = &self.histories.entry(customer).or_default().profile;
         let lang = event.lang.clone().or(profile.lang.clone()).or(event.detected.clone());
         let facts = Facts {
-            standing: 0,
+            standing: Worth::default(),
             channel,
             terms: terms::holding(&event.hits, lang.as_deref(), rules),
             lang,
@@ -278,7 +283,7 @@ impl Understand {
             arrived,
             own_value: event.value.unwrap_or(0),
         };
-        Facts { standing: standing(&facts, &rules.value), ..facts }
+        Facts { standing: standing(&facts, rules), ..facts }
     }
 
     /// Any other event about a conversation: which one, and what the customer's history learns from it.
@@ -318,7 +323,7 @@ impl Understand {
                 known.facts.intent = event.intent.or(known.facts.intent);
                 known.facts.tier = history.profile.known_tier();
                 known.facts.lifetime_value = history.profile.lifetime_value;
-                let value = value(&known.facts, &rules.value);
+                let worth = worth(&known.facts, rules);
                 if let Some(queue) = event.queue {
                     if rules.queues[queue.at()].division != division {
                         return Ok(self.move_out(event, id, queue, customer, clock, rules, identity));
@@ -326,9 +331,11 @@ impl Understand {
                     known.queue = queue;
                 }
                 if event.event_type == EventType::ConversationUpdated {
-                    return Ok(Found::Updated(id, division, value));
+                    return Ok(Found::Updated(id, division, worth));
                 }
             }
+            EventType::OfferAccepted => known.taken = true,
+            EventType::ConversationAssigned => (known.taken, known.scheduled) = (true, false),
             _ => {}
         }
         Ok(Found::Operation(id, division))
@@ -525,7 +532,7 @@ impl Understand {
     }
 
     /// The conversation is open from now on, or goes on: this is its latest contact.
-    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis) {
+    pub(super) fn remember(&mut self, contact: &Contact, facts: Facts, clock: Millis, rules: &Rules) {
         let before = self.known.get(&contact.conversation);
         let unanswered = before.filter(|known| !known.replied).map(|known| known.arrived);
         let known = Known {
@@ -535,6 +542,8 @@ impl Understand {
             last: clock,
             due: None,
             maybe: false,
+            taken: accepts_by_itself(contact.division, rules) || before.is_some_and(|known| known.taken),
+            scheduled: false,
             threads: before.map(|known| known.threads.clone()).unwrap_or_default(),
             queue: contact.home,
             arrived: unanswered.unwrap_or(contact.arrived),
@@ -566,16 +575,6 @@ impl History {
     fn note_agent(&mut self, event: &Event, clock: Millis) {
         if let Some(agent) = &event.agent {
             self.last_agent = Some((clock, agent.clone()));
-        }
-    }
-}
-
-impl Profile {
-    /// The tier, if the rules name it.
-    fn known_tier(&self) -> Option<u16> {
-        match self.tier {
-            Some(Tier::Known(tier)) => Some(tier),
-            Some(Tier::Unknown) | None => None,
         }
     }
 }

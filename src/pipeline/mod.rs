@@ -239,6 +239,24 @@ impl Pipeline {
         tally
     }
 
+    /// Definitions of agents kept by a division, and groups of agents.
+    pub fn definitions(&self, division: DivisionId) -> (usize, usize) {
+        self.divisions[division.at()].definitions()
+    }
+
+    /// Checks the invariants of all stages by full scan: between two batches, for tests.
+    ///
+    /// # Panics
+    /// If one does not hold: that is a bug.
+    pub fn audit(&self) {
+        self.sequencer.audit();
+        self.divisions.iter().for_each(Division::audit);
+        let tally = self.tally();
+        let rejected: u64 = tally.rejected.iter().sum();
+        assert_eq!(tally.events, tally.accepted + tally.duplicates + rejected, "events");
+        assert!(tally.accepted >= tally.ignored.iter().sum(), "ignored");
+    }
+
     /// What waits and who is there, now.
     pub fn floor(&self, floor: &mut Floor) {
         floor.clear(self.rules.queues.len(), self.divisions.len());

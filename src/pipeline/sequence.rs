@@ -169,6 +169,11 @@ impl Sequencer {
         self.max_jump = max_jump;
     }
 
+    /// Checks by full scan that every identifier has one owner and customers' counts are those of the identifiers.
+    pub fn audit(&self) {
+        self.identify.audit();
+    }
+
     /// The clock of the last entry.
     pub fn clock(&self) -> Option<Millis> {
         self.clock

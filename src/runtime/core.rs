@@ -5,7 +5,7 @@
 //! engine in batches, so that several threads share even a single large epoch; where it is cut makes no difference.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -14,6 +14,7 @@ use crate::runtime::doors::{Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Mark, Selection};
 use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sent};
 use crate::runtime::outgoing::{Outgoing, Outlets};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -258,7 +259,7 @@ impl<E: Engine> Core<E> {
     ///
     /// # Errors
     /// If `to` fails.
-    pub fn save(&mut self, to: &mut impl Write) -> io::Result<()> {
+    pub fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
         assert!(self.begun.is_empty(), "a snapshot is taken between two epochs");
         let outlets = self.outlets.as_ref().expect("a claim comes before all other epochs");
         let inputs = serde_json::to_string(&self.inputs)?;
@@ -272,7 +273,7 @@ impl<E: Engine> Core<E> {
     ///
     /// # Errors
     /// If `from` fails, or does not hold what it should.
-    pub fn restore(&mut self, from: &mut impl Read, epoch: u64, record: u128) -> io::Result<()> {
+    pub fn restore(&mut self, from: &mut Reader<'_>, epoch: u64, record: u128) -> io::Result<()> {
         let Reached { rules, inputs, marks } = Reached::read(from)?;
         let (outlets, in_flight) = <(Outlets, u32)>::deserialize_reader(from)?;
         (self.outlets, self.in_flight) = (Some(outlets), in_flight);

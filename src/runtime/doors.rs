@@ -10,6 +10,7 @@ use crate::runtime::gauges::Readings;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::{Outgoing, OutputRecord};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -72,13 +73,13 @@ pub trait Engine {
     ///
     /// # Errors
     /// If `to` fails.
-    fn save(&mut self, to: &mut dyn io::Write) -> io::Result<()>;
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()>;
 
     /// Puts what was saved under these rules in the place of what it knows, which is nothing yet.
     ///
     /// # Errors
     /// If `from` fails, or does not hold what it should.
-    fn restore(&mut self, rules: &[String], from: &mut dyn io::Read) -> io::Result<()>;
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()>;
 
     /// Renews what the engine counts by itself; about once a second.
     fn read(&self, readings: &mut Readings);

@@ -1,11 +1,12 @@
 //! The stages over threads as the runtime's engine, and how they are measured.
 
-use std::io::{self, Read, Write};
+use std::io;
 
 use crate::pipeline::{Stage, Watch};
 use crate::runtime::doors::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter};
 use crate::runtime::gauges::{Readings, Recorder};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -100,17 +101,15 @@ impl<M: Meter> Engine for FlowEngine<M> {
         self.flow.rules().divisions.iter().map(|division| division.name.clone()).collect()
     }
 
-    fn save(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        let mut to = to;
-        self.flow.save(&mut to)
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
+        self.flow.save(to)
     }
 
-    fn restore(&mut self, rules: &[String], from: &mut dyn Read) -> io::Result<()> {
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
         if self.rules() != rules {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
         }
-        let mut from = from;
-        self.flow.restore(&mut from)
+        self.flow.restore(from)
     }
 
     fn rules(&self) -> Vec<String> {

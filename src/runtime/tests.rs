@@ -17,6 +17,7 @@ use crate::runtime::leader::Leader;
 use crate::runtime::memory::{Arrived, MemoryClock, MemoryOutputs, MemorySource, MemoryStore, Seed, Shared};
 use crate::runtime::recover::replay;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::runtime::verify::{Verdict, verify};
 use crate::types::lines::{Lines, Output};
 use crate::types::record::Record;
@@ -94,16 +95,14 @@ impl Engine for Toy {
         ["alpha", "beta", "gamma"].map(String::from).to_vec()
     }
 
-    fn save(&mut self, to: &mut dyn io::Write) -> io::Result<()> {
-        let mut to = to;
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
         assert!(self.submitted.is_empty());
-        (self.clock, &self.timers, self.seen, self.numbers).serialize(&mut to)
+        (self.clock, &self.timers, self.seen, self.numbers).serialize(to)
     }
 
-    fn restore(&mut self, rules: &[String], from: &mut dyn io::Read) -> io::Result<()> {
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
         assert_eq!(rules, self.rules());
-        let mut from = from;
-        (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(&mut from)?;
+        (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(from)?;
         Ok(())
     }
 

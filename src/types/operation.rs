@@ -191,7 +191,7 @@ pub struct Contact {
     pub channel: ChannelId,
     /// Whether it opens the conversation.
     pub opens: bool,
-    /// Whether it opens a conversation of a blocked customer, which is closed at once.
+    /// Whether it is a blocked customer's and what it opens is closed at once.
     pub blocked: bool,
     /// The automated reply, a place in `Rules::replies`; one that closes does so only if the contact `opens`.
     pub reply: Option<u16>,
@@ -256,6 +256,8 @@ pub struct MovedIn {
     pub skills: List,
     /// Whether everything before has been replied to.
     pub replied: bool,
+    /// Of a callback whose time has not come: when it is due.
+    pub due: Option<Millis>,
 }
 
 /// Operations of one division in a batch, in entry order.

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use trunkline::model::Model;
+use trunkline::model::reasons::Alternative;
 use trunkline::pipeline::Pipeline;
 use trunkline::rules::keys::HashKey;
-use trunkline::rules::{self, Rules};
+use trunkline::rules::{self, Dispatch, Rules};
 use trunkline::runtime::flow::{Finished, Flow, Shuffled, Threads};
 use trunkline::types::lines::Output;
 use trunkline::types::record::Record;
-use trunkline::types::{Millis, Stream};
+use trunkline::types::{AcceptMode, Millis, Stream};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::dice::Dice;
@@ -53,26 +54,51 @@ pub fn compiled(toml: &str) -> Rules {
 /// The model, with every invariant checked after each entry.
 pub fn run_model(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
     let mut model = Model::new(compiled(toml), &HashKey::PUBLIC, "local");
+    model.keep_reasons();
     for (line, bytes) in log.iter().enumerate() {
         model.apply_record(&Record::line(0, line as u64, bytes.as_bytes()), None);
         model.audit();
+        check_reasons(&mut model);
     }
     model.advance(until, None);
     model.audit();
+    check_reasons(&mut model);
     lines(model.collected().streams())
 }
 
-/// The pipeline, in batches of so many lines.
+/// Whoever was offered something was the best of those who might have taken it, or took the best of what it might have
+/// taken.
+fn check_reasons(model: &mut Model) {
+    let dispatches: Vec<Dispatch> =
+        model.rules().0.divisions.iter().map(|division| division.dispatch).collect();
+    let by_priority = dispatches.iter().all(|dispatch| *dispatch == Dispatch::Priority);
+    for reasons in model.take_reasons() {
+        if reasons.accept == AcceptMode::Ordered {
+            continue;
+        }
+        let best = reasons.conversations.first().expect("what is offered may be taken");
+        let same = |other: &&Alternative| other.conversation == reasons.conversation;
+        let taken = reasons.conversations.iter().find(same).expect("it is among what may be taken");
+        let gets = reasons.agents.first().is_some_and(|first| first.agent == reasons.agent);
+        let takes = if by_priority { taken == best } else { taken.rank == best.rank };
+        assert!(gets || takes, "there was something better: {reasons:?}");
+        assert!(reasons.agents.iter().any(|one| one.agent == reasons.agent), "one of them: {reasons:?}");
+    }
+}
+
+/// The pipeline, in batches of so many lines, with every invariant checked after each.
 pub fn run_pipeline(toml: &str, log: &[String], until: Option<Millis>, batch: usize) -> Lines {
     let mut pipeline = Pipeline::new(Arc::new(compiled(toml)), &HashKey::PUBLIC, "local");
     let mut out = Output::default();
     let mut collected = Output::default();
     for records in records(log).chunks(batch) {
         pipeline.apply(records, None, &mut out).expect("no limit to jumps was set");
+        pipeline.audit();
         gather(&mut collected, &out);
     }
     if let Some(until) = until {
         pipeline.advance(until, None, &mut out);
+        pipeline.audit();
         gather(&mut collected, &out);
     }
     sorted(&collected, pipeline.rules())

@@ -28,6 +28,7 @@ impl Division {
         agent.define_capacity(events.capacities[event.capacity.range()].iter().copied());
         self.free(number);
         self.wait_no_longer(number);
+        self.sweep_definitions();
         Ok(())
     }
 

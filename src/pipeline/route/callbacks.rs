@@ -1,8 +1,8 @@
 //! Customers who want to be called back.
 
-use crate::types::WithdrawReason;
 use crate::types::event::{Event, Events};
 use crate::types::operation::{Callback, Contact, Operation, Operations};
+use crate::types::{CloseOutcome, WithdrawReason};
 
 use super::conversation::State;
 use super::operations::Parting;
@@ -21,6 +21,7 @@ impl Division {
         let Callback { contact, due, own } = operations.callbacks[at as usize];
         let contact = &operations.contacts[contact as usize];
         let found = self.book.find(operation.conversation, self.guess);
+        let mut opens = contact.opens;
         let has_agent = |slot: &u32| matches!(self.book[*slot].state, State::Active | State::Held);
         let slot = match found {
             Some(slot) if has_agent(&slot) => {
@@ -29,6 +30,7 @@ impl Division {
                 let own = self.book.enter(own);
                 let contact = Contact { first_contact: contact.arrived, ..*contact };
                 self.begin_callback(own, events, event, (&contact, true), operation, operations);
+                opens = true;
                 own
             }
             Some(slot) => {
@@ -52,6 +54,11 @@ impl Division {
                 slot
             }
         };
+        if opens && contact.blocked {
+            self.reply_to_contact(slot, contact);
+            self.close(slot, CloseOutcome::Automated, None);
+            return;
+        }
         self.schedule(slot, due);
         self.rearm_if_held(slot);
     }

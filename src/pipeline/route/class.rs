@@ -45,6 +45,13 @@ pub struct Class {
 }
 
 impl Class {
+    /// It knows of nobody.
+    pub fn forget_profiles(&mut self) {
+        (self.profiles, self.groups) = Default::default();
+        self.ways.clear();
+        self.levels.clear();
+    }
+
     /// Conversations that wait in it.
     pub fn waiting(&self) -> usize {
         self.heaps.iter().map(Heap::len).sum()

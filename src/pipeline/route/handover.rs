@@ -89,12 +89,24 @@ impl Division {
         conversation.context.message = moved.message;
         conversation.context.traceparent = moved.traceparent;
         self.create(slot, contact, &[], true);
+        let agent = match event.agent.len {
+            0 => None,
+            _ => self.staff.find(event.agent_key, events.text(event.agent)),
+        };
+        if let Some(due) = moved.due {
+            if agent.is_some() {
+                let name = self.last_agents.number(event.agent_key, events.text(event.agent));
+                self.book[slot].context.preferred = name;
+            }
+            self.schedule(slot, due);
+            self.rearm(slot);
+            return;
+        }
         let clock = self.clock;
         self.begin_clocks(slot, clock);
         self.enter_queue(slot, Entry::Ordinary);
-        if event.agent.len > 0
-            && self.book[slot].id.is_some()
-            && let Some(agent) = self.staff.find(event.agent_key, events.text(event.agent))
+        if self.book[slot].id.is_some()
+            && let Some(agent) = agent
         {
             self.wait_for_agent(slot, agent);
         }

@@ -67,7 +67,7 @@ pub struct Line {
     /// The ways in which agents serve it.
     pub ways: Vec<Way>,
     /// The delays that agents' definitions have named, ascending; one that nobody has any more costs a timer that finds
-    /// nobody.
+    /// nobody, until definitions are swept.
     pub delays: Vec<DurationMs>,
     /// Conversations that wait.
     pub waiting: u32,
@@ -133,6 +133,14 @@ impl Top {
 }
 
 impl Line {
+    /// It knows of nobody.
+    pub fn forget_profiles(&mut self) {
+        self.profiles.clear();
+        self.ways_of.clear();
+        self.ways.clear();
+        self.delays.clear();
+    }
+
     /// A profile serves it, by itself or by a step; profiles come in ascending order.
     pub fn meet_profile(&mut self, number: u32, own: Option<Serves>) {
         let way = own.map_or(THROUGH_A_STEP, |Serves { rank, delay, .. }| {

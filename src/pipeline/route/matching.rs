@@ -5,16 +5,13 @@
 //! is looked at.
 
 use crate::rules::{Dispatch, StepAction, Strategy};
-use crate::types::decision::{Body, Offered};
-use crate::types::event::List;
-use crate::types::{AcceptMode, Affinity, Cause, DurationMs, Millis, QueueId};
+use crate::types::{Cause, DurationMs, QueueId};
 
-use super::conversation::State;
 use super::line::{Served, THROUGH_A_STEP, Top};
-use super::orders::{AgentOrder, Foremost, Moved, OrderKey};
+use super::orders::{AgentOrder, Foremost, OrderKey};
 use super::profile::{Profile, Serves};
 use super::wait_key::WaitKey;
-use super::waiting::{Head, points_shown, priority_at, priority_of};
+use super::waiting::{Head, priority_at, priority_of};
 use super::{Division, NONE};
 
 /// Candidates are counted up to this.
@@ -70,6 +67,7 @@ impl Division {
     /// became freer take; if several became takeable, every agent takes.
     pub(super) fn match_up(&mut self) {
         if self.takeable.is_empty() && self.freed.is_empty() {
+            self.waiting.seat();
             return;
         }
         let mut takeable = std::mem::take(&mut self.takeable);
@@ -80,6 +78,7 @@ impl Division {
         {
             self.who_gets(slot);
         }
+        self.waiting.seat();
         let several = takeable.len() > 1;
         let by_event = matches!(self.unit.cause, Cause::Event(_)) && takeable.len() <= FEW_TAKEABLE;
         if several && by_event {
@@ -167,13 +166,23 @@ impl Division {
     }
 
     /// Whether a conversation waits for an opening.
-    fn is_shut(&self, slot: u32) -> bool {
+    pub(super) fn is_shut(&self, slot: u32) -> bool {
         self.extras.holds_back(slot)
             && self.extras.of(&self.book[slot]).is_some_and(|extra| extra.opening > self.clock)
     }
 
-    /// The lowest rank by which agents of a profile serve a queued conversation, delays considered. `way`: how they do.
-    fn rank_of_profile(&self, profile: u32, way: u16, slot: u32) -> Option<u32> {
+    /// The lowest rank by which agents of a group serve a queued conversation, delays considered. `way`: how they do.
+    fn rank_of_group(&self, group: u32, way: u16, slot: u32) -> Option<u32> {
+        if way == THROUGH_A_STEP {
+            return self.rank_of_profile(self.staff.groups[group as usize].profile, way, slot);
+        }
+        let conversation = &self.book[slot];
+        let way = self.waiting.lines[conversation.queue.at()].ways[usize::from(way)];
+        (way.delay <= self.clock.since(conversation.queued)).then_some(way.rank)
+    }
+
+    /// The same of a profile.
+    pub(super) fn rank_of_profile(&self, profile: u32, way: u16, slot: u32) -> Option<u32> {
         let conversation = &self.book[slot];
         let waited = self.clock.since(conversation.queued);
         if way != THROUGH_A_STEP {
@@ -215,10 +224,10 @@ impl Division {
         }
         let delays = !self.waiting.lines[conversation.queue.at()].delays.is_empty();
         let roomy = &self.staff.roomy[conversation.channel.at()];
-        let may = |group: u32, place: usize| {
-            let profile = || self.staff.groups[group as usize].profile;
-            !delays || self.rank_of_profile(profile(), class.way(place), slot).is_some()
-        };
+        // Heads say how many stand behind them; whoever is told of a group looks at its head next.
+        let order = self.staff.order_of(self.rules.queues[conversation.queue.at()].strategy);
+        let may =
+            |group: u32, place: usize| !delays || self.rank_of_group(group, class.way(place), slot).is_some();
         // The place among the class's groups of one whose agents may, if it is one.
         let able = |group: u32| {
             let fits = group != NONE && roomy.get(group);
@@ -244,7 +253,7 @@ impl Division {
                 bits &= bits - 1;
                 if may(group, place) {
                     tell(Able { group, place: place as u32 });
-                    count += self.staff.groups[group as usize].size;
+                    count += order.head(group).size();
                 }
             }
         }
@@ -431,127 +440,6 @@ impl Division {
             outer,
         );
         best.map(|(key, slot)| Found { slot, key, priority: priority_at(key, front.slope, self.clock) })
-    }
-
-    /// Offers a queued conversation to an agent who may take it, or gives it straight away.
-    fn offer(&mut self, slot: u32, number: u32, candidates: u32) {
-        let auto = self.rules.queues[self.book[slot].queue.at()].auto_accept;
-        let priority = self.priority(slot);
-        self.give(
-            slot,
-            number,
-            if auto { AcceptMode::Auto } else { AcceptMode::Offer },
-            candidates,
-            priority,
-        );
-    }
-
-    /// Offers or gives a conversation to an agent.
-    pub(super) fn give(
-        &mut self,
-        slot: u32,
-        number: u32,
-        accept: AcceptMode,
-        candidates: u32,
-        priority: i64,
-    ) {
-        let clock = self.clock;
-        self.staff.prefetch(number, false);
-        let affinity = match accept {
-            AcceptMode::Ordered => None,
-            AcceptMode::Offer | AcceptMode::Auto => self.affinity_for(slot),
-        };
-        let conversation = &mut self.book[slot];
-        let queue = &self.rules.queues[conversation.queue.at()];
-        let round_robin = queue.strategy == Strategy::RoundRobin;
-        if conversation.class != NONE {
-            self.waiting.leave(slot, conversation);
-        }
-        conversation.agent = number;
-        conversation.offers += 1;
-        let (channel, of) = (conversation.channel, conversation.queue);
-        let mut expires = None;
-        if accept == AcceptMode::Offer {
-            let at = self.now.map_or(clock, |now| now.max(clock)).plus(queue.offer_timeout);
-            conversation.state = State::Offered;
-            conversation.turn = at;
-            expires = Some(at);
-        }
-        self.note_offer(slot, number, accept, (points_shown(priority), affinity), candidates, expires);
-        self.staff.load(number, channel);
-        self.staff.agents[number as usize].holds.push(slot);
-        if round_robin {
-            self.staff.offered_at(of, number, clock);
-        }
-        self.served.count(of);
-        self.count_offer(number);
-        if accept == AcceptMode::Offer {
-            self.settle(number, Moved::Load);
-        } else {
-            self.accept(slot);
-        }
-        self.rearm(slot);
-    }
-
-    /// For whom a queued conversation waits now, if for somebody.
-    fn affinity_for(&self, slot: u32) -> Option<Affinity> {
-        self.waits_for(slot)?;
-        self.extras.of(&self.book[slot])?.window(self.clock).map(|window| window.affinity)
-    }
-
-    /// Writes the assignment, before the agent's load changes. Clocks that acceptance stops are told as running
-    /// only where the agent is still to accept.
-    fn note_offer(
-        &mut self,
-        slot: u32,
-        number: u32,
-        accept: AcceptMode,
-        (priority, affinity): (i64, Option<Affinity>),
-        candidates: u32,
-        expires: Option<Millis>,
-    ) {
-        let conversation = &self.book[slot];
-        let profile = self.staff.agents[number as usize].profile;
-        let way = self.waiting.lines[conversation.queue.at()].way_of(profile);
-        let rank = self.rank_of_profile(profile, way, slot);
-        let relaxed = u32::from(self.steps_passed(slot));
-        let mut due = [None; 4];
-        for (due, clock) in due.iter_mut().zip(&conversation.clocks) {
-            *due = clock.open_due();
-        }
-        if accept != AcceptMode::Offer {
-            due[0] = None;
-        }
-        let attempts =
-            &self.attempts.get(conversation.context.attempts)[..conversation.context.attempt_count as usize];
-        let start = self.batch.attempts.len() as u32;
-        self.batch.attempts.extend_from_slice(attempts);
-        let last_agent = match conversation.context.last_agent {
-            NONE => Default::default(),
-            name => self.batch.text(self.last_agents.get(name)),
-        };
-        let agent = self.batch.text(self.staff.names.get(number));
-        let offered = Offered {
-            agent,
-            priority,
-            value: conversation.context.value,
-            waited: self.clock.since(conversation.arrived),
-            accept,
-            expires,
-            due,
-            strategy: self.rules.queues[conversation.queue.at()].strategy.word(),
-            rank: rank.unwrap_or(0),
-            relaxed,
-            affinity,
-            candidates,
-            first_contact: conversation.context.first_contact,
-            failed_attempts: conversation.context.failed_attempts,
-            attempts: List { start, len: conversation.context.attempt_count },
-            last_agent,
-            kinds: conversation.context.kinds,
-            message: conversation.context.message,
-        };
-        self.decide(slot, Body::Offered(offered));
     }
 }
 

@@ -72,6 +72,14 @@ pub struct Foremost {
     behind: u32,
 }
 
+impl Foremost {
+    /// How many are in the group.
+    #[inline]
+    pub fn size(&self) -> u32 {
+        if self.agent == NONE { 0 } else { self.behind + 1 }
+    }
+}
+
 const NOBODY: Foremost =
     Foremost { key: OrderKey { merit: 0, idle_since: Millis(0), label: 0 }, agent: NONE, behind: 0 };
 

@@ -84,9 +84,9 @@ pub struct Agent {
     /// Whether `idle_since` means something: it has been available, or has had a conversation.
     pub known_idle: bool,
     /// Conversations, offers and wrap-ups held by channel.
-    load: [u16; CHANNELS_MAX],
+    pub(super) load: [u16; CHANNELS_MAX],
     /// Most of each.
-    capacity: [u16; CHANNELS_MAX],
+    pub(super) capacity: [u16; CHANNELS_MAX],
     /// Whether its definition names a budget; else it is the division's.
     pub own_budget: bool,
     /// Slots of the conversations that it has or was offered.
@@ -209,6 +209,8 @@ pub struct Staff {
     pub profiles: Vec<Profile>,
     /// By profile number: agents who have it.
     pub users: Vec<u32>,
+    /// Profiles that nobody has.
+    unused: u32,
     profile_table: IndexTable,
     /// By profile number: its groups.
     pub groups_of: Vec<Vec<u32>>,
@@ -229,14 +231,17 @@ pub struct Staff {
     /// Agent numbers by name.
     by_name: Vec<u32>,
     /// By channel: weight.
-    weights: Vec<u32>,
+    pub(super) weights: Vec<u32>,
     /// Weights, each with the channels that have it.
     by_weight: Vec<(u32, u16)>,
     /// How many offers a minute an agent gets.
     pub ramp: Ramp,
     /// By channel: other channels that cannot be held beside it, either way.
-    excluded_by: Vec<u16>,
+    pub(super) excluded_by: Vec<u16>,
 }
+
+/// So many profiles without an agent are kept in any case.
+const UNUSED_FEW: u32 = 8;
 
 /// Distance of the labels of agents that come in the order of their names.
 const LABEL_STEP: u64 = 1 << 32;
@@ -344,8 +349,15 @@ impl Staff {
         let before = std::mem::replace(&mut self.agents[agent as usize].profile, profile);
         if before != NONE {
             self.users[before as usize] -= 1;
+            self.unused += u32::from(self.users[before as usize] == 0);
         }
+        self.unused -= u32::from(self.users[profile as usize] == 0);
         self.users[profile as usize] += 1;
+    }
+
+    /// Whether profiles that nobody has are many.
+    pub fn is_littered(&self) -> bool {
+        self.unused > UNUSED_FEW + self.profiles.len() as u32 - self.unused
     }
 
     /// The number of a profile, and whether it is a new one.
@@ -359,6 +371,7 @@ impl Staff {
         let number = self.profiles.len() as u32;
         self.profiles.push(profile.clone());
         self.users.push(0);
+        self.unused += 1;
         self.turns.add_profile(profile);
         self.groups_of.push(Vec::new());
         self.profile_table.insert(hash, number);

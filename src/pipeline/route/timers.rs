@@ -132,6 +132,7 @@ impl Division {
 
     /// A new definition with delays: what waits in its queues learns of them.
     pub(super) fn meet_delays(&mut self, profile: &Profile) {
+        self.waiting.seat();
         for serves in profile.queues.iter().filter(|serves| serves.delay > DurationMs::ZERO) {
             let queues: Vec<QueueId> = self.waiting.served_through(serves.queue).collect();
             for queue in queues {

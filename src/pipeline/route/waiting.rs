@@ -35,6 +35,16 @@ pub struct Head {
     pub slot: u32,
 }
 
+/// What has just begun to wait. Most contacts find an agent at once, so it comes into its heap only when it is known that
+/// nobody takes it, or when something else begins to wait.
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
+struct Newcomer {
+    slot: u32,
+    class: u32,
+    segment: u32,
+    key: WaitKey,
+}
+
 /// All classes of a division.
 #[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Waiting {
@@ -43,6 +53,8 @@ pub struct Waiting {
     table: IndexTable,
     /// Conversations that wait in all queues.
     pub all: u32,
+    /// The one that is counted and has its class, but is in no heap yet.
+    newcomer: Option<Newcomer>,
     /// Places of conversations in their class's heap.
     positions: Positions,
     /// By queue of all divisions.
@@ -95,6 +107,7 @@ impl Waiting {
             lines,
             served: Vec::new(),
             all: 0,
+            newcomer: None,
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
@@ -218,6 +231,26 @@ impl Waiting {
         self.served.push(served);
     }
 
+    /// No agent's definition is known any more; what waits stays where it is.
+    pub fn forget_profiles(&mut self) {
+        self.served.clear();
+        self.classes.iter_mut().for_each(Class::forget_profiles);
+        self.lines.iter_mut().for_each(Line::forget_profiles);
+    }
+
+    /// Notes the delays of a definition; what waits is armed for them already.
+    pub fn note_delays(&mut self, profile: &Profile) {
+        for serves in profile.queues.iter().filter(|serves| serves.delay > DurationMs::ZERO) {
+            let queues: Vec<QueueId> = self.served_through(serves.queue).collect();
+            for queue in queues {
+                let delays = &mut self.lines[queue.at()].delays;
+                if let Err(place) = delays.binary_search(&serves.delay) {
+                    delays.insert(place, serves.delay);
+                }
+            }
+        }
+    }
+
     /// Queues with a step that adds the agents of this one, and the queue itself.
     pub fn served_through(&self, queue: QueueId) -> impl Iterator<Item = QueueId> {
         let adds = move |line: &Line| line.relaxation.added(u8::MAX).any(|(_, added)| added == queue);
@@ -265,7 +298,8 @@ impl Waiting {
         }
     }
 
-    /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `turn` are set.
+    /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `turn` are set. It comes into
+    /// its heap with `seat`, which goes before any look at heaps.
     pub fn enter(
         &mut self,
         slot: u32,
@@ -274,6 +308,8 @@ impl Waiting {
         staff: &Staff,
         at: Millis,
     ) {
+        assert!(conversation.class == NONE, "what waits stands in one place");
+        self.seat();
         let number = self.class_of(conversation, rules, staff);
         let curve = &rules.queues[conversation.queue.at()].curve;
         conversation.class = number;
@@ -281,9 +317,21 @@ impl Waiting {
         let key = place_in_curve(conversation, curve, raised, at);
         self.lines[conversation.queue.at()].waiting += 1;
         self.all += 1;
-        let class = &mut self.classes[number as usize];
-        class.heaps[conversation.segment as usize].push(&mut self.positions, key, slot);
-        self.note(number, conversation.segment);
+        self.newcomer = Some(Newcomer { slot, class: number, segment: conversation.segment, key });
+    }
+
+    /// What has just begun to wait comes into its heap.
+    #[inline]
+    pub fn seat(&mut self) {
+        let Some(Newcomer { slot, class, segment, key }) = self.newcomer.take() else { return };
+        let heaps = &mut self.classes[class as usize].heaps;
+        heaps[segment as usize].push(&mut self.positions, key, slot);
+        self.note(class, segment);
+    }
+
+    /// Whether everything that waits is in its heap.
+    pub fn is_seated(&self) -> bool {
+        self.newcomer.is_none()
     }
 
     /// Takes a conversation out.
@@ -293,6 +341,10 @@ impl Waiting {
         conversation.delay_ends = Millis::MAX;
         self.lines[conversation.queue.at()].waiting -= 1;
         self.all -= 1;
+        if self.newcomer.is_some_and(|newcomer| newcomer.slot == slot) {
+            self.newcomer = None;
+            return;
+        }
         let class = &mut self.classes[number as usize];
         let key = class.heaps[conversation.segment as usize].remove(&mut self.positions, slot);
         assert!(key.is_some(), "a queued conversation is in its class's heap");
@@ -342,11 +394,14 @@ impl Waiting {
 
     /// The key of a queued conversation.
     pub fn key(&self, slot: u32, conversation: &Conversation) -> WaitKey {
+        if let Some(newcomer) = self.newcomer.filter(|newcomer| newcomer.slot == slot) {
+            return newcomer.key;
+        }
         let heap = &self.classes[conversation.class as usize].heaps[conversation.segment as usize];
         *heap.key(&self.positions, slot).expect("a queued conversation is in its class's heap")
     }
 
-    /// Whatever waits in a queue, in no particular order.
+    /// Whatever waits in a queue, in no particular order; all of it is seated.
     pub fn members(&self, queue: QueueId) -> impl Iterator<Item = u32> {
         let classes = self.lines[queue.at()].classes.iter();
         let heaps = classes.flat_map(|class| &self.classes[*class as usize].heaps);

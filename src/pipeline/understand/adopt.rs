@@ -48,6 +48,7 @@ impl Understand {
             rules: rules.clone(),
             appraiser: Appraiser::new(rules, keys),
             has_affinity: rules.has_affinity(),
+            accepts_by_itself: super::accepts_by_itself(rules),
         };
     }
 }

@@ -335,6 +335,8 @@ const _: () = assert!(size_of::<Conversation>() == 64);
 
 const CALLS_BACK: u8 = 1;
 const STANDS_FOR: u8 = 2;
+const TAKEN: u8 = 4;
+const SCHEDULED: u8 = 8;
 
 impl Default for Conversation {
     fn default() -> Self {
@@ -354,11 +356,12 @@ impl Default for Conversation {
 }
 
 impl Conversation {
-    /// A contact has come by this channel: if it was a callback, it is none any more.
+    /// A contact has come by this channel: if it was a callback, it is none any more. `taken`: its division may give it to
+    /// an agent without asking.
     #[inline]
-    pub fn note_contact(&mut self, channel: ChannelId, clock: Millis) {
+    pub fn note_contact(&mut self, channel: ChannelId, clock: Millis, taken: bool) {
         (self.channel, self.last) = (channel, clock);
-        self.marks &= !CALLS_BACK;
+        self.marks = self.marks & !(CALLS_BACK | SCHEDULED) | if taken { TAKEN } else { 0 };
     }
 
     /// Whether it is, or may be, a callback that is still to come: then `Latest::due` counts.
@@ -370,6 +373,27 @@ impl Conversation {
     /// It is, or may be, a callback from now on, or is none.
     pub fn set_calls_back(&mut self, calls_back: bool) {
         self.marks = self.marks & !CALLS_BACK | if calls_back { CALLS_BACK } else { 0 };
+    }
+
+    /// Whether an agent may have had it: somebody has accepted it or was ordered to, or a queue of the division accepts
+    /// by itself.
+    pub fn taken(&self) -> bool {
+        self.marks & TAKEN != 0
+    }
+
+    /// An agent may have it.
+    pub fn set_taken(&mut self) {
+        self.marks |= TAKEN;
+    }
+
+    /// Whether it is a callback that nobody can have.
+    pub fn scheduled(&self) -> bool {
+        self.marks & SCHEDULED != 0
+    }
+
+    /// It is, or may be, a callback from now on; nobody can have it if it is `scheduled`.
+    pub fn set_scheduled(&mut self, scheduled: bool) {
+        self.marks = self.marks & !SCHEDULED | if scheduled { SCHEDULED } else { 0 };
     }
 
     /// Whether others have become part of it: then `Latest::stands_for` tells which.

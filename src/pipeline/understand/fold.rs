@@ -150,10 +150,17 @@ impl Shard {
         self.latest[first] =
             Latest { arrived, due: due_or_none, opened, stands_for, replied, maybe, ..self.latest[latest] };
         let channel = self.conversations[latest].channel;
+        let taken = slots().any(|slot| self.conversations[slot].taken());
+        let is_sure = |slot: u32| self.conversations[slot].scheduled() && self.is_pending(slot, clock);
+        let scheduled = slots().all(is_sure);
         let kept = &mut self.conversations[first];
         (kept.channel, kept.last) = (channel, last);
         kept.first_contact = earliest.expect("there are several");
         kept.set_calls_back(due.is_some());
+        kept.set_scheduled(scheduled);
+        if taken {
+            kept.set_taken();
+        }
         kept.set_stands_for();
     }
 

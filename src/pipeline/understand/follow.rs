@@ -64,6 +64,11 @@ impl Shard {
                 self.settle_attempts(local, slot, AttemptOutcome::Answered);
             }
             Action::Abandoned => self.settle_attempts(local, slot, AttemptOutcome::Abandoned),
+            Action::Accepted => self.conversations[slot].set_taken(),
+            Action::Assigned => {
+                self.conversations[slot].set_taken();
+                self.conversations[slot].set_scheduled(false);
+            }
             _ => {}
         }
         if is_told_agent(event) {
@@ -87,6 +92,7 @@ impl Shard {
         local: u32,
         (id, slot): (CustomerId, u32),
         (arrived, opens): (Millis, bool),
+        (blocked, accepts_by_itself): (bool, bool),
     ) -> Callback {
         let asked = place.event.due.expect("decode requires the time of a callback");
         let due = asked.min(place.clock.plus(CALLBACK_MAX));
@@ -95,8 +101,10 @@ impl Shard {
         } else {
             let latest = Latest { due, ..self.latest[slot] };
             self.latest[slot] = latest;
-            self.conversations[slot].set_calls_back(true);
-            let Conversation { division, channel, .. } = self.conversations[slot];
+            let found = &mut self.conversations[slot];
+            found.set_calls_back(true);
+            found.set_scheduled(!found.taken());
+            let Conversation { division, channel, .. } = *found;
             let own = self.open(local, id, division, arrived, place.clock);
             self.conversations[own].channel = channel;
             let (opened, stands_for) = (place.clock, NONE);
@@ -104,8 +112,17 @@ impl Shard {
             own
         };
         self.latest[own].due = due;
-        self.conversations[own].set_calls_back(true);
-        Callback { contact: 0, due, own: self.conversations[own].id }
+        let new = &mut self.conversations[own];
+        new.set_calls_back(true);
+        new.set_scheduled(true);
+        if accepts_by_itself {
+            new.set_taken();
+        }
+        let callback = Callback { contact: 0, due, own: new.id };
+        if blocked {
+            self.close(own);
+        }
+        callback
     }
 
     /// What an update or a transfer says takes the place of what the contact said.
@@ -126,7 +143,8 @@ impl Shard {
         context.appraiser.value(latest.standing, own, (customer.tier(), customer.lifetime_value()))
     }
 
-    /// To a queue of another division: the conversation ends here, and a new one takes its place there.
+    /// To a queue of another division: the conversation ends here, and a new one takes its place there. What nobody can
+    /// have because its customer wants to be called later is a callback there, too.
     #[expect(
         clippy::too_many_arguments,
         reason = "a conversation, its customer, where to, and what all steps need"
@@ -148,8 +166,15 @@ impl Shard {
         let division = context.rules.queues[queue.at()].division;
         let own = self.open(local, id, division, old.first_contact, place.clock);
         let (opened, stands_for) = (place.clock, NONE);
-        self.latest[own] = Latest { queue, due: Millis::MIN, opened, stands_for, ..latest };
+        let scheduled = old.scheduled() && latest.due > place.clock;
+        let due = if scheduled { latest.due } else { Millis::MIN };
+        self.latest[own] = Latest { queue, due, opened, stands_for, maybe: false, ..latest };
         let new = &mut self.conversations[own];
+        new.set_calls_back(scheduled);
+        new.set_scheduled(scheduled);
+        if context.accepts_by_itself[division.at()] {
+            new.set_taken();
+        }
         (new.thread, new.more_threads, new.channel) = (old.thread, old.more_threads, old.channel);
         let new = *new;
         let into = &mut out[division.at()];
@@ -177,6 +202,7 @@ impl Shard {
             traceparent: latest.traceparent,
             skills: List { start, len: into.skills.len() as u32 - start },
             replied: latest.replied,
+            due: scheduled.then_some(due),
         });
         let action = Action::MovedIn(into.moves.len() as u32 - 1);
         into.rows.push(Operation { row: place.row, conversation: new.id, customer: id, action });

@@ -36,7 +36,7 @@ use crate::types::event::{Event, Events};
 use crate::types::operation::{
     Action, Forgotten, Merge, Operation, Operations, Resolutions, Resolved, WrappedBy,
 };
-use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis};
+use crate::types::{ConversationId, CustomerId, DivisionId, EventType, IgnoreReason, Millis, QueueId};
 
 use parcel::Parcel;
 use shard::Shard;
@@ -62,6 +62,8 @@ struct Context {
     appraiser: Appraiser,
     /// Whether any queue waits for agents, so that it matters who is preferred.
     has_affinity: bool,
+    /// By division: whether a queue gives conversations to agents without asking them.
+    accepts_by_itself: Vec<bool>,
 }
 
 /// Every `parts`th shard.
@@ -164,6 +166,7 @@ impl Understand {
                 rules: rules.clone(),
                 appraiser: Appraiser::new(rules, keys),
                 has_affinity: rules.has_affinity(),
+                accepts_by_itself: accepts_by_itself(rules),
             },
             parcel: Parcel::default(),
             shards: PartOfShards {
@@ -250,6 +253,12 @@ impl Understand {
         }
         forgotten.for_each(|gone| forget(&mut shards, gone.customer));
     }
+}
+
+/// By division: whether a queue gives conversations to agents without asking them.
+fn accepts_by_itself(rules: &Rules) -> Vec<bool> {
+    let accepts = |queue: &QueueId| rules.queues[queue.at()].auto_accept;
+    rules.divisions.iter().map(|division| division.queues.iter().any(accepts)).collect()
 }
 
 impl Context {

@@ -158,7 +158,7 @@ impl Shard {
         let calls_back = event.event_type == EventType::CallbackRequested;
         let customer = &mut self.customers[local];
         customer.forget_attempts(place.clock.minus(self.window), &mut self.blocks);
-        let blocked = customer.blocked() == Some(true) && !calls_back;
+        let blocked = customer.blocked() == Some(true);
         let facts = self.facts(place, local, channel);
         let (conversation, queue) = self.find_for_contact(place, local, facts, rules, appraiser)?;
         let opens = conversation.is_none();
@@ -176,6 +176,7 @@ impl Shard {
         let own = (event.intent, event.value.unwrap_or(0));
         let value = appraiser.value(standing, own, (facts.tier, facts.lifetime_value));
         let Conversation { id: found, division, first_contact, .. } = self.conversations[slot];
+        let accepts_by_itself = context.accepts_by_itself[division.at()];
         let operations = &mut out[division.at()];
         let told = self.told(local, preferred, texts, operations);
         operations.contacts.push(Contact {
@@ -190,17 +191,18 @@ impl Shard {
             maybe,
             channel,
             opens,
-            blocked: blocked && opens,
+            blocked: blocked && (opens || calls_back),
             reply,
             ..told
         });
         let contact = operations.contacts.len() as u32 - 1;
         self.conversations[slot].add_thread(event.thread_key, &mut self.threads);
-        self.conversations[slot].note_contact(channel, place.clock);
+        self.conversations[slot].note_contact(channel, place.clock, accepts_by_itself);
         let mut row =
             Operation { row: place.row, conversation: found, customer: id, action: Action::Contact(contact) };
         if calls_back {
-            let callback = self.callback(place, local, (id, slot), (facts.arrived, opens));
+            let callback =
+                self.callback(place, local, (id, slot), (facts.arrived, opens), (blocked, accepts_by_itself));
             operations.callbacks.push(Callback { contact, ..callback });
             row.action = Action::Callback(operations.callbacks.len() as u32 - 1);
             operations.rows.push(row);

@@ -76,20 +76,20 @@ fn damaged(what: impl ToString) -> Unusable {
 }
 
 /// Writes the content in blocks.
-pub struct Writer<W> {
-    to: W,
+pub struct Writer<'a> {
+    to: &'a mut dyn Write,
     block: Vec<u8>,
     number: u64,
     whole: Box<Xxh3>,
     bytes: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<'a> Writer<'a> {
     /// Writes the head.
     ///
     /// # Errors
     /// If `to` fails.
-    pub fn new(mut to: W, header: &Header) -> io::Result<Writer<W>> {
+    pub fn new(to: &'a mut dyn Write, header: &Header) -> io::Result<Writer<'a>> {
         let mut head = FIRST_LINE.as_bytes().to_vec();
         serde_json::to_writer(&mut head, header)?;
         head.push(b'\n');
@@ -112,22 +112,22 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes the end; the inner writer, and the hash of the content: equal states have equal hashes.
+    /// Writes the end; the hash of the content: equal states have equal hashes.
     ///
     /// # Errors
-    /// If the inner writer fails.
-    pub fn finish(mut self) -> io::Result<(W, u128)> {
+    /// If `to` fails.
+    pub fn finish(mut self) -> io::Result<u128> {
         self.end_block()?;
         let hash = self.whole.digest128();
         self.to.write_all(&0_u32.to_le_bytes())?;
         self.to.write_all(&hash.to_le_bytes())?;
         self.to.write_all(&self.bytes.to_le_bytes())?;
         self.to.flush()?;
-        Ok((self.to, hash))
+        Ok(hash)
     }
 }
 
-impl<W: Write> Write for Writer<W> {
+impl Write for Writer<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = bytes.len().min(BLOCK - self.block.len());
@@ -138,14 +138,29 @@ impl<W: Write> Write for Writer<W> {
         Ok(taken)
     }
 
+    /// Most of what is written is a number.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() < BLOCK - self.block.len() {
+            self.block.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let taken = self.write(rest)?;
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 /// Reads the content, block by block, each checked before any of it is given.
-pub struct Reader<R> {
-    from: BufReader<R>,
+pub struct Reader<'a> {
+    from: BufReader<Box<dyn Read + 'a>>,
     block: Vec<u8>,
     at: usize,
     number: u64,
@@ -155,12 +170,12 @@ pub struct Reader<R> {
     hash: Option<u128>,
 }
 
-impl<R: Read> Reader<R> {
+impl<'a> Reader<'a> {
     /// Reads the head.
     ///
     /// # Errors
     /// If it is damaged, or of another form or semantics.
-    pub fn new(from: R) -> Result<(Header, Reader<R>), Unusable> {
+    pub fn new(from: Box<dyn Read + 'a>) -> Result<(Header, Reader<'a>), Unusable> {
         let mut from = BufReader::with_capacity(64 << 10, from);
         let mut head = Vec::new();
         let mut line = |head: &mut Vec<u8>| {
@@ -252,7 +267,25 @@ impl<R: Read> Reader<R> {
     }
 }
 
-impl<R: Read> Read for Reader<R> {
+impl Read for Reader<'_> {
+    /// Most of what is read is a number.
+    #[inline]
+    fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
+        if let Some(bytes) = self.block.get(self.at..self.at + into.len()) {
+            into.copy_from_slice(bytes);
+            self.at += into.len();
+            return Ok(());
+        }
+        let mut rest = into;
+        while !rest.is_empty() {
+            match self.read(rest)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                taken => rest = &mut rest[taken..],
+            }
+        }
+        Ok(())
+    }
+
     #[inline]
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.at == self.block.len() {
@@ -308,15 +341,15 @@ mod tests {
     }
 
     fn file(content: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new(), &head()).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, &head()).unwrap();
         writer.write_all(content).unwrap();
-        let (bytes, hash) = writer.finish().unwrap();
-        assert_eq!(hash, xxh3_128(content));
+        assert_eq!(writer.finish().unwrap(), xxh3_128(content));
         bytes
     }
 
     fn read(bytes: &[u8]) -> Result<(Header, Vec<u8>), Unusable> {
-        let (header, mut reader) = Reader::new(bytes)?;
+        let (header, mut reader) = Reader::new(Box::new(bytes))?;
         let mut content = Vec::new();
         reader.read_to_end(&mut content).map_err(damaged)?;
         assert_eq!(reader.finish()?, (content.len() as u64, xxh3_128(&content)));
@@ -378,11 +411,14 @@ mod tests {
     fn other_versions_are_told_as_such() {
         let told = |file: &[u8]| read(file).unwrap_err().to_string();
         assert!(told(b"trunkline snapshot 2\n{}\n").contains("form 2"));
-        let later = Header { content: 9, ..head() };
-        let (bytes, _) = Writer::new(Vec::new(), &later).unwrap().finish().unwrap();
+        let empty = |header: &Header| {
+            let mut bytes = Vec::new();
+            Writer::new(&mut bytes, header).unwrap().finish().unwrap();
+            bytes
+        };
+        let bytes = empty(&Header { content: 9, ..head() });
         assert!(told(&bytes).contains("content 9"), "{}", told(&bytes));
-        let later = Header { semantics: 8, ..head() };
-        let (bytes, _) = Writer::new(Vec::new(), &later).unwrap().finish().unwrap();
+        let bytes = empty(&Header { semantics: 8, ..head() });
         assert!(told(&bytes).contains("semantics 8"), "{}", told(&bytes));
     }
 }

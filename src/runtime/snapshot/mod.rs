@@ -16,7 +16,7 @@ pub(crate) mod memory;
 mod tests;
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -25,7 +25,7 @@ pub use file::{CONTENT, Header, Reader, Unusable, Writer};
 
 use crate::runtime::SEMANTICS;
 use crate::runtime::core::{Core, Reached};
-use crate::runtime::doors::{Engine, Error, Files, NewFile, Source, Store};
+use crate::runtime::doors::{Engine, Error, Files, Source, Store};
 use crate::runtime::journal::{EpochRecord, Hash};
 use crate::types::{DurationMs, Millis};
 
@@ -236,23 +236,10 @@ fn write_file<E: Engine>(
     name: &str,
 ) -> io::Result<()> {
     let mut file = files.create(name)?;
-    let mut writer = Writer::new(BufWriter::with_capacity(2 << 20, Through(&mut *file)), header)?;
+    let mut writer = Writer::new(&mut file, header)?;
     core.save(&mut writer)?;
     writer.finish()?;
     if planted!(SnapshotNotSynced) { Ok(()) } else { file.sync() }
-}
-
-/// Lets a writer stand around a file that is still asked to be made safe.
-struct Through<'a>(&'a mut dyn NewFile);
-
-impl Write for Through<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 fn newest_first(files: &mut dyn Files, tenant: &str) -> io::Result<Vec<String>> {
@@ -365,8 +352,8 @@ pub struct Contents {
 ///
 /// # Errors
 /// If it is damaged, or of another form.
-pub fn contents(file: impl io::Read) -> Result<(Header, Contents), Unusable> {
-    let (header, mut reader) = Reader::new(file)?;
+pub fn contents<'a>(file: impl io::Read + 'a) -> Result<(Header, Contents), Unusable> {
+    let (header, mut reader) = Reader::new(Box::new(file))?;
     let reached = Reached::read(&mut reader).map_err(|error| Unusable::Damaged(error.to_string()))?;
     let (bytes, hash) = reader.finish()?;
     Ok((header, Contents { reached, bytes, hash }))
@@ -377,7 +364,7 @@ pub fn contents(file: impl io::Read) -> Result<(Header, Contents), Unusable> {
 /// # Errors
 /// If it is damaged, or does not hold what it should.
 pub fn load<E: Engine>(core: &mut Core<E>, content: impl io::Read, header: &Header) -> Result<u64, String> {
-    let (_, mut reader) = Reader::new(content).map_err(|why| why.to_string())?;
+    let (_, mut reader) = Reader::new(Box::new(content)).map_err(|why| why.to_string())?;
     core.restore(&mut reader, header.epoch, header.record.0).map_err(|error| error.to_string())?;
     let bytes = reader.bytes();
     match io::copy(&mut reader, &mut io::sink()) {

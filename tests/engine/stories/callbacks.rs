@@ -1,6 +1,6 @@
 //! Callbacks: a conversation that waits for its time, keeps its place, is replaced and cancelled.
 
-use super::{PLAIN, desk, with_ann};
+use super::{ANN, PLAIN, desk, with_ann};
 use crate::support::story::tell;
 
 #[test]
@@ -268,5 +268,184 @@ fn who_cannot_be_told_apart_gets_a_callback_each() {
     +2s   callback phone due=+1h id:anonymous
           -> opened c2
     ",
+    );
+}
+
+/// `desk` in the division `main`, a queue `far` in `side`, where `sue` and `tim` work.
+fn wide(desk_lines: &str) -> String {
+    desk(&format!(
+        "{desk_lines}\n[divisions.side]\n[queues.far]\ndivision = \"side\"\naffinity = \"1m\"\n[queues.far.sla]\n\
+         first_response = {{ target = \"2m\", calendar = \"always\" }}"
+    ))
+}
+
+const SIDE: &str = "
+    +0s   agent sue division=side capacity.phone=1 capacity.chat=1
+    +0s   agent tim division=side capacity.phone=1 capacity.chat=1
+    +0s   state sue division=side available
+    +1s   state tim division=side available
+";
+
+#[test]
+fn a_callback_that_moves_to_another_division_still_waits_for_its_time() {
+    tell(
+        &wide(""),
+        &format!(
+            "{SIDE}
+    +1s   callback phone due=+1h id:7 value=5
+          -> opened c1 division=main
+    +2s   transferred far c1 agent=tim       # the call is wanted in an hour, wherever
+          -> closed c1 moved
+          -> opened c2 division=side queue=far value=5 reopened=false
+    +1h   -> offered c2 tim reason.affinity=preferred waited_ms=3599000 due.first_response=+1h2m context.first_contact=+1s
+    until +1h
+    "
+        ),
+    );
+    // So does one that a request made of what waited, by an update as by a transfer.
+    tell(
+        &wide(""),
+        &format!(
+            "{SIDE}
+    +1s   contact chat id:7
+          -> opened c1
+    +2s   callback phone due=+1h id:7
+    +3s   updated c1 queue=far value=9
+          -> closed c1 moved
+          -> opened c3 division=side queue=far value=9
+    +4s   callback phone due=+2h id:7 queue=far      # a newer one takes its place there
+    +5s   contact phone id:7 queue=far               # and a contact queues it now
+          -> offered c3 sue waited_ms=4000
+    until +20s
+    "
+        )
+        .replace("c3", "c2"),
+    );
+}
+
+#[test]
+fn what_an_agent_may_have_moves_at_once() {
+    // Talks to ann, who accepted it, while another callback is noted: the line must not go dead.
+    let story = |taken: &str| {
+        format!(
+            "{ANN}{SIDE}
+    +2s   contact chat id:7
+          -> opened c1
+          {taken}
+    +4s   callback phone due=+1h id:7
+          -> opened c2 channel=phone
+    +5s   transferred far c1
+          -> withdrawn c1 ann transferred
+          -> closed c1 moved
+          -> opened c3 division=side
+          -> offered c3 sue
+    "
+        )
+    };
+    tell(&wide(""), &story("-> offered c1 ann\n+3s accepts ann c1"));
+    tell(&wide("accept = \"auto\""), &story("-> offered c1 ann accept=auto"));
+    // An order of a supervisor ends a callback, so there is nothing to wait for.
+    tell(
+        &wide(""),
+        &format!(
+            "{ANN}{SIDE}
+    +2s   callback phone due=+1h id:7
+          -> opened c1
+    +3s   assigned ann c1
+          -> offered c1 ann accept=ordered
+    +4s   transferred far c1
+          -> withdrawn c1 ann transferred
+          -> closed c1 moved
+          -> opened c2 division=side
+          -> offered c2 sue
+    "
+        ),
+    );
+}
+
+#[test]
+fn of_two_callbacks_of_a_division_the_one_that_comes_later_stays() {
+    tell(
+        &wide(""),
+        &format!(
+            "{SIDE}
+    +1s   callback phone due=+1h id:7 queue=far
+          -> opened c1 division=side
+    +2s   callback phone due=+2h id:7
+          -> opened c2 division=main
+    +3s   transferred far c2
+          -> closed c2 moved
+          -> closed c1 abandoned
+          -> opened c3 division=side
+    +2h   -> offered c3 sue
+    until +2h
+    "
+        ),
+    );
+}
+
+#[test]
+fn what_was_folded_of_a_callback_and_a_conversation_that_waits_moves_at_once() {
+    tell(
+        &wide(""),
+        &format!(
+            "{SIDE}
+    +1s   callback phone due=+1h mail:a
+          -> opened c1
+    +2s   contact chat id:7
+          -> opened c2
+    +3s   linked id:7 mail:a
+          -> merged
+          -> merged c2
+    +4s   transferred far c1
+          -> closed c1 moved
+          -> opened c3 division=side
+          -> offered c3 sue
+    "
+        ),
+    );
+}
+
+#[test]
+fn a_callback_that_a_blocked_customer_opens_is_closed_at_once() {
+    let blocked = format!("[conversation]\nblocked = {{ template = \"blocked\" }}\n{PLAIN}");
+    tell(
+        &blocked,
+        &with_ann(
+            "
+    +0s   customer id:7 blocked=true
+    +1s   callback phone due=+1h id:7
+          -> opened c1
+          -> closed c1 automated contacts=0
+          -> automated c1 template=blocked
+    +2s   customer id:7 blocked=false
+    +3s   contact chat id:7
+          -> opened c2
+          -> offered c2 ann context.attempts=[]
+    +4s   accepts ann c2
+    +5s   customer id:7 blocked=true
+    +6s   callback phone due=+1h id:7        # beside what ann has: opened by it
+          -> opened c3
+          -> closed c3 automated
+          -> automated c3 template=blocked
+    +7s   resolved ann c2
+          -> closed c2 resolved
+    until +2h
+    ",
+        ),
+    );
+    // What was open before the block goes on, as a callback too.
+    tell(
+        &blocked,
+        &with_ann(
+            "
+    +1s   contact chat id:7 skills.law=1
+          -> opened c1
+    +2s   customer id:7 blocked=true
+    +3s   callback phone due=+1h id:7
+    +1h   -> offered c1 ann channel=phone
+    until +1h
+    ",
+        ),
     );
 }

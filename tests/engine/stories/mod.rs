@@ -1,12 +1,15 @@
-//! Stories by section of the semantics: one for each sentence that this version carries out.
+//! Stories by section of the semantics: one for each sentence that this version carries out; of routing `table` says which.
 
 mod ageing;
 mod agents;
 mod callbacks;
 mod changing_rules;
+mod churn;
 mod clock;
+mod complaints;
 mod conversations;
 mod dedup;
+mod field;
 mod folding;
 mod folding_agents;
 mod golden;
@@ -17,10 +20,14 @@ mod merging;
 mod offers;
 mod orders;
 mod queueing;
+mod readings;
+mod reasons;
 mod replies;
 mod routes;
 mod service_levels;
+mod states;
 mod strategies;
+mod table;
 mod terms;
 mod value;
 

@@ -212,11 +212,15 @@ fn what_a_blocked_customer_opens_is_closed_with_the_template_of_blocked() {
           -> opened c3
           -> closed c3 automated
           -> automated c3 template=blocked
-    +6s   callback chat id:1 due=+1h
+    +6s   callback chat id:1 due=+1h              # opens as a contact does
           -> opened c4
+          -> closed c4 automated
+          -> automated c4 template=blocked
     +7s   customer id:1 blocked=false
-    +8s   contact chat id:1 reach=1 text=globex
-          -> automated c4 template=we-do-it-too
+    +8s   callback chat id:1 due=+1h
+          -> opened c5
+    +9s   contact chat id:1 reach=1 text=globex
+          -> automated c5 template=we-do-it-too
     ",
     );
     tell(
