@@ -152,7 +152,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// What became of the snapshots since the last question.
     #[cfg(test)]
-    pub(super) fn snapshots(&mut self) -> Vec<Told> {
+    pub(crate) fn snapshots(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told_snapshots)
     }
 
@@ -280,6 +280,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
                 }
             }
             // What is in a snapshot is not sent again, so all of it must have arrived.
+            Delivery::AtLeastOnce if planted!(SnapshotBeforeSent) => {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
+            }
             Delivery::AtLeastOnce => self.drain()?,
         }
         self.keeper.begin(&mut self.core, self.store.place(), self.now);
@@ -329,7 +334,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             let Pending { epoch, output, moved } = self.pending.pop_front().expect("there is a front");
             self.safe.extend(moved.iter().map(|moved| (moved.slot as usize, moved.end)));
             self.progress.sent += output.len() as u64;
-            if self.settings.delivery == Delivery::AtLeastOnce {
+            if self.settings.delivery == Delivery::AtLeastOnce
+                && !planted!(OutputBeforeRecord)
+                && !planted!(OutputApart)
+            {
                 output.records().try_for_each(|record| self.sink.send(epoch, &record))?;
             }
         }
@@ -337,7 +345,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     fn send_again(&mut self, recovered: &Recovered) -> Result<(), Error> {
-        for (epoch, outgoing) in &recovered.unsent {
+        for (epoch, outgoing) in recovered.unsent.iter().filter(|_| !planted!(UnsentForgotten)) {
             for record in outgoing.records() {
                 self.sink.send(*epoch, &record)?;
                 self.progress.sent_again += 1;
@@ -349,7 +357,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     fn move_now(&mut self) {
-        self.now = self.now.max(self.clock.now());
+        self.now = if planted!(NowGoesBack) { self.clock.now() } else { self.now.max(self.clock.now()) };
     }
 
     /// Reads the clock and chooses what an epoch would take now.
@@ -379,13 +387,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     fn tick_due(&mut self) -> bool {
         self.settings.tick == Tick::Wall
             && self.core.under_way() == 0
-            && self.selection.drained
+            && (self.selection.drained || planted!(TimersBeforeBacklog))
             && self.core.engine.next_deadline().is_some_and(|deadline| deadline <= self.now)
             && self.core.engine.clock().is_none_or(|clock| self.now.since(clock) >= TICK_EVERY)
     }
 
     fn begin(&mut self) -> Result<(), Error> {
-        let ahead = self.settings.tick == Tick::Wall && self.selection.drained;
+        let drained = self.selection.drained || planted!(TimersBeforeBacklog);
+        let ahead = self.settings.tick == Tick::Wall && drained;
         self.core.begin(&self.selection, ahead.then_some(self.now), self.now)
     }
 
@@ -442,7 +451,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
         let (epoch, outgoing) = (record.epoch, Arc::new(outgoing));
-        let output = (self.settings.delivery == Delivery::ExactlyOnce).then(|| outgoing.clone());
+        let once = self.settings.delivery == Delivery::ExactlyOnce && !planted!(OutputApart);
+        let output = once.then(|| outgoing.clone());
+        if output.is_none() && (planted!(OutputBeforeRecord) || planted!(OutputApart)) {
+            outgoing.records().try_for_each(|record| self.sink.send(epoch, &record))?;
+        }
         self.store.append(Commit { epoch, record: bytes, output })?;
         let nanos = self.clock.now_nanos();
         self.telling.appended(record, arrivals, outgoing.bytes(), nanos);

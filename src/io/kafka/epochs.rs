@@ -16,7 +16,8 @@ use crate::io::kafka::Waker;
 use crate::io::kafka::context::Quiet;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::topics;
-use crate::io::kafka::transactions::{Message, Shared, Writer};
+use crate::io::kafka::transactions::{Message, Producers, Shared, start};
+use crate::runtime::writer::{Log, Writer};
 use crate::runtime::{Commit, Error, Store};
 
 /// Longest silence of the broker while the topic is read.
@@ -59,11 +60,6 @@ impl EpochLogReader {
         EpochLogReader::from(client, settings.epoch_topic.clone(), next, low..end)
     }
 
-    /// Offset after the last record read, or the topic's end.
-    pub fn next(&self) -> u64 {
-        self.next
-    }
-
     fn from(
         consumer: BaseConsumer<Quiet>,
         topic: String,
@@ -84,7 +80,11 @@ fn assign(consumer: &BaseConsumer<Quiet>, topic: &str, next: u64) -> Result<(), 
         .map_err(|e| Error::Door(format!("topic {topic}: {e}")))
 }
 
-impl Store for EpochLogReader {
+impl Log for EpochLogReader {
+    fn next(&self) -> u64 {
+        self.next
+    }
+
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let silent = Instant::now() + SILENCE;
         if self.next < self.low {
@@ -121,6 +121,12 @@ impl Store for EpochLogReader {
             }
         }
     }
+}
+
+impl Store for EpochLogReader {
+    fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Log::read(self)
+    }
 
     fn seek(&mut self, place: u64) -> Result<(), Error> {
         self.next = place;
@@ -144,7 +150,7 @@ impl Store for EpochLogReader {
 pub struct EpochTopic {
     reader: EpochLogReader,
     /// Until the first epoch is appended.
-    writer: Option<Writer>,
+    writer: Option<Writer<Producers>>,
     appends: Option<Sender<Message>>,
     shared: Arc<Shared>,
     appended: Option<u64>,
@@ -159,15 +165,15 @@ impl EpochTopic {
         // First, so that a missing topic is told before another instance is ended.
         drop(EpochLogReader::open(settings)?);
         let shared = Arc::new(Shared::new(waker));
-        let writer = Writer::new(settings, shared.clone())?;
-        let reader = EpochLogReader::open(settings)?;
+        let (writer, reader) = Writer::open(Producers::new(settings), &settings.tenant)?;
         Ok(EpochTopic { reader, writer: Some(writer), appends: None, shared, appended: None })
     }
 
     /// The thread begins with the first append; by then the whole topic is read.
     fn begin(&mut self) -> Result<&Sender<Message>, Error> {
-        if let Some(writer) = self.writer.take() {
-            self.appends = Some(writer.start(self.reader.next)?);
+        if let Some(mut writer) = self.writer.take() {
+            writer.go_on_from(self.reader.next);
+            self.appends = Some(start(writer, self.shared.clone())?);
         }
         Ok(self.appends.as_ref().expect("begun above"))
     }
@@ -184,7 +190,7 @@ impl Drop for EpochTopic {
 
 impl Store for EpochTopic {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.reader.read()
+        Log::read(&mut self.reader)
     }
 
     fn seek(&mut self, place: u64) -> Result<(), Error> {

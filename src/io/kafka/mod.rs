@@ -10,7 +10,6 @@ pub mod topics;
 pub mod batch;
 pub mod source;
 pub mod sink;
-pub mod commits;
 pub mod transactions;
 pub mod epochs;
 pub mod outputs;
