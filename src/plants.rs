@@ -1,5 +1,5 @@
 //! Bugs to plant. A test switches one on for its thread and shows that the simulator finds it; without `cfg(test)` the
-//! question at the place is the word `false`. The bugs are of the kind that such engines have had.
+//! question at the place is answered by a constant. The bugs are of the kind that such engines have had.
 
 /// Whether this bug is planted in this thread.
 #[cfg(test)]
@@ -11,8 +11,15 @@ macro_rules! planted {
 #[cfg(not(test))]
 macro_rules! planted {
     ($bug:ident) => {
-        false
+        $crate::plants::none_is_planted()
     };
+}
+
+/// Outside of tests.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) const fn none_is_planted() -> bool {
+    false
 }
 
 #[cfg(test)]

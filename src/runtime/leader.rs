@@ -73,6 +73,11 @@ pub struct Leader<E, S, K, J, C> {
     now: Millis,
     /// By slot, of those that have moved since it was last told: the input before is processed and safe.
     safe: BTreeMap<usize, u64>,
+    /// How long it has been leading, by its clock's steps forward: `now` stands still while a clock that was ahead is right
+    /// again, and what is done from time to time may not.
+    alive: Millis,
+    /// The clock when it was last looked at.
+    wall: Option<Millis>,
     /// When it was last told.
     told: Millis,
     discovered: Millis,
@@ -129,6 +134,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             restored,
             told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
+            alive: Millis(0),
+            wall: None,
             told: Millis::MIN,
             discovered: Millis::MIN,
             progress: Progress {
@@ -228,7 +235,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.source.poll(wait, &mut self.core.inbox)?;
             self.look();
         }
-        if self.now.since(self.discovered) >= self.settings.discover_every {
+        if self.alive.since(self.discovered) >= self.settings.discover_every {
             let inputs = self.all_inputs()?;
             if inputs.len() > self.core.inputs().len() {
                 while self.core.under_way() > 0 {
@@ -269,8 +276,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Begins a snapshot if it is time for one, and hears what became of the one before.
     fn take_snapshot(&mut self) -> Result<(), Error> {
-        self.told_snapshots.extend(self.keeper.outcome(self.now));
-        if !self.keeper.is_due(self.now) {
+        self.told_snapshots.extend(self.keeper.outcome(self.alive));
+        if !self.keeper.is_due(self.alive) {
             return Ok(());
         }
         match self.settings.delivery {
@@ -287,7 +294,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             }
             Delivery::AtLeastOnce => self.drain()?,
         }
-        self.keeper.begin(&mut self.core, self.store.place(), self.now);
+        self.keeper.begin(&mut self.core, self.store.place(), self.now, self.alive);
         Ok(())
     }
 
@@ -357,7 +364,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     fn move_now(&mut self) {
-        self.now = if planted!(NowGoesBack) { self.clock.now() } else { self.now.max(self.clock.now()) };
+        let wall = self.clock.now();
+        let gone = self.wall.map_or(DurationMs::ZERO, |before| wall.since(before).max(DurationMs::ZERO));
+        (self.alive, self.wall) = (self.alive.plus(gone), Some(wall));
+        self.now = if planted!(NowGoesBack) { wall } else { self.now.max(wall) };
     }
 
     /// Reads the clock and chooses what an epoch would take now.
@@ -466,17 +476,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Tells how far the input is processed, if that has moved and it is time.
     fn tell(&mut self) {
-        if self.safe.is_empty() || self.now.since(self.told) < TELL_EVERY {
+        if self.safe.is_empty() || self.alive.since(self.told) < TELL_EVERY {
             return;
         }
-        self.told = self.now;
+        self.told = self.alive;
         let ends: Vec<_> = std::mem::take(&mut self.safe).into_iter().collect();
         self.source.tell(&ends);
     }
 
     /// Known slots as they are, with the types that the configuration now allows, then new partitions.
     fn all_inputs(&mut self) -> Result<Vec<Input>, Error> {
-        self.discovered = self.now;
+        self.discovered = self.alive;
         let mut found = self.source.discover(self.core.inputs())?;
         let mut inputs = Vec::new();
         for known in self.core.inputs() {

@@ -123,7 +123,7 @@ const LEADERS_MAX: usize = 3;
 /// Rounds with faults: enough for the longest log.
 const ROUNDS_MAX: u64 = 240;
 /// Calls that a run may take to its end without faults: some, and some for each input, epoch and output.
-const END_CALLS: (u64, u64) = (1_000, 15);
+const END_CALLS: (u64, u64) = (2_000, 15);
 
 impl Sim {
     fn new(seed: u64) -> Rc<Sim> {
