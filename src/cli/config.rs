@@ -4,6 +4,7 @@
 use super::failure::Failure;
 use super::http::Http;
 use super::rules_file;
+use super::snapshots::Snapshots;
 use crate::io::machine;
 use crate::rules::keys::HashKey;
 use crate::runtime::flow::Threads;
@@ -40,6 +41,8 @@ pub struct Config {
     pub spin: bool,
     /// Whether each stays on a core of its own.
     pub pin: bool,
+    /// `[snapshots]`.
+    pub snapshots: Snapshots,
     /// `[http]`.
     pub http: Http,
     /// `[kafka]`.
@@ -91,6 +94,7 @@ impl Default for Config {
             threads: 0,
             spin: false,
             pin: false,
+            snapshots: Snapshots::default(),
             http: Http::default(),
             kafka: Kafka::default(),
         }
@@ -123,6 +127,7 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
     if !config.key_file.as_os_str().is_empty() {
         config.key_file = folder.join(&config.key_file);
     }
+    config.snapshots.settle(folder);
     config.http.settle(folder);
     Ok(config)
 }
@@ -172,6 +177,7 @@ impl Config {
         unless((1 << 20..=1 << 30).contains(&self.epoch_max_bytes), "epoch_max_bytes: 1 MiB to 1 GiB");
         unless((1..=64).contains(&self.epochs_in_flight), "epochs_in_flight: 1 to 64");
         unless(self.threads <= 256, "threads: up to 256; 0 for as many as the machine runs at once");
+        complaints.extend(self.snapshots.complaints());
         complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
         complaints
@@ -313,6 +319,9 @@ mod tests {
             ("epoch_max_events = -1", "c.toml:1: "),
             ("epoch_max_bytes = 1", "epoch_max_bytes: "),
             ("epochs_in_flight = 0", "epochs_in_flight: "),
+            ("snapshots.generations = 0", "snapshots.generations: "),
+            ("snapshots.interval_s = 86401", "snapshots.interval_s: "),
+            ("[snapshots]\ndir = \"x\"", "unknown field `dir`"),
             ("http.address = \"9464\"", "http.address: "),
             ("http.token_env = \"\"", "http.token_env: "),
             ("[http]\nport = 1", "unknown field `port`"),

@@ -10,6 +10,7 @@ use crate::runtime::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter, Threads};
 use crate::runtime::gauges::Readings;
 use crate::runtime::replay::Machine;
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
 use std::sync::Arc;
@@ -269,6 +270,18 @@ impl Engine for ModelMachine {
 
     fn divisions(&self) -> Vec<String> {
         self.divisions.clone()
+    }
+
+    fn save(&mut self, _: &mut Writer<'_>) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn restore(&mut self, _: &[String], _: &mut Reader<'_>) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn rules(&self) -> Vec<String> {
+        Vec::new()
     }
 
     fn read(&self, readings: &mut Readings) {

@@ -23,6 +23,9 @@ mod replay;
 mod report;
 mod rules_file;
 mod run;
+mod snapshot;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` takes snapshots"))]
+mod snapshots;
 mod summary;
 mod verify;
 
@@ -57,6 +60,7 @@ enum Command {
     Reference(reference::Arguments),
     Check(check::Arguments),
     Verify(verify::Arguments),
+    Snapshot(snapshot::Arguments),
 }
 
 /// Carries out what the command line says.
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Reference(arguments) => reference::run(arguments, cli.json),
         Command::Check(arguments) => check::run(arguments, cli.json),
         Command::Verify(arguments) => verify::run(arguments, cli.json),
+        Command::Snapshot(arguments) => snapshot::run(arguments, cli.json),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

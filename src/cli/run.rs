@@ -51,6 +51,7 @@ mod service {
     use crate::runtime::flow::Flow;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
+    use crate::runtime::snapshot::{Restored, Told};
     use crate::runtime::{Error, FlowEngine, Gauges, Laps, Leader, Settings};
     use crate::types::DurationMs;
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -71,7 +72,7 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let _memory = Ahead::start(MEMORY_AHEAD);
         let stop = stop_flag()?;
-        let settings = settings(config, &rules)?;
+        let settings = settings(config, &rules, key)?;
         // Ends with this function, whatever happens: whoever watches sees the engine until then.
         let _server = observed(config, &rules, &settings.gauges)?;
         let stopwatch = Stopwatch::start();
@@ -88,7 +89,12 @@ mod service {
             return Ok(());
         };
         let replayed = leader.progress();
+        for passed_over in &leader.restored().passed_over {
+            tracing::warn!("snapshot passed over: {passed_over}");
+        }
         tracing::info!(
+            snapshot = leader.restored().epoch,
+            snapshot_bytes = leader.restored().bytes,
             epochs = replayed.epochs_replayed,
             records = replayed.records_replayed,
             sent_again = replayed.sent_again,
@@ -96,7 +102,15 @@ mod service {
             "leading"
         );
         let mut told = Stopwatch::start();
-        let tell = |progress: &Progress| {
+        let tell = |progress: &Progress, snapshots: &[Told]| {
+            for told in snapshots {
+                match told {
+                    Told::Taken { epoch } => tracing::debug!(epoch, "snapshot taken"),
+                    Told::Failed { epoch, why } => {
+                        tracing::error!(epoch, "snapshot failed: {why}. A restart would take longer");
+                    }
+                }
+            }
             if told.elapsed() >= TELL_EVERY {
                 told = Stopwatch::start();
                 tracing::info!(
@@ -117,7 +131,7 @@ mod service {
             "ended cleanly"
         );
         if json {
-            crate::cli::print(&(result(&progress).to_string() + "\n"));
+            crate::cli::print(&(result(&progress, leader.restored()).to_string() + "\n"));
         }
         Ok(())
     }
@@ -154,8 +168,9 @@ mod service {
         Ok(())
     }
 
-    fn result(progress: &Progress) -> serde_json::Value {
+    fn result(progress: &Progress, restored: &Restored) -> serde_json::Value {
         serde_json::json!({
+            "snapshot": restored.epoch,
             "epochs_replayed": progress.epochs_replayed,
             "records_replayed": progress.records_replayed,
             "sent_again": progress.sent_again,
@@ -165,7 +180,7 @@ mod service {
         })
     }
 
-    fn settings(config: &Config, rules: &Rules) -> Result<Settings, Failure> {
+    fn settings(config: &Config, rules: &Rules, key: &HashKey) -> Result<Settings, Failure> {
         let bytes = |n: u64| usize::try_from(n).expect("bounded by the configuration");
         Ok(Settings {
             limits: Limits { records: bytes(config.epoch_max_events), bytes: bytes(config.epoch_max_bytes) },
@@ -173,6 +188,7 @@ mod service {
             epochs_in_flight: config.epochs_in_flight,
             inbox_bytes: bytes(config.kafka.partition_buffer_bytes),
             discover_every: DurationMs::seconds(i64::from(config.kafka.discover_every_s)),
+            snapshots: config.snapshots.door(key)?,
             ..Settings::new(&config.tenant, &writer_id()?, rules)
         })
     }

@@ -7,12 +7,13 @@
 //! page: 16 bytes a key, 4 bytes of clock, about 12 bytes of table. A slot of the table holds the key's place in that
 //! order, so comparing it with the place of the oldest key that counts says whether it is alive.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::VecDeque;
 
 use crate::collections::IndexTable;
 
 /// Keys by their latest acceptance. A key is a well-mixed hash: its low half is used as one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct AgeingSet {
     table: IndexTable,
     log: Log,
@@ -20,7 +21,7 @@ pub struct AgeingSet {
 
 /// The keys in the order of their acceptance. A place is a number from 0 that a key keeps, `PAGE` to a page; places of
 /// a page that was closed early stay empty. The table holds places modulo `TURN`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Log {
     /// Oldest first; the first holds the oldest key that counts, if any does.
     pages: VecDeque<Page>,
@@ -41,7 +42,7 @@ struct Log {
 }
 
 /// Keys with their clocks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Page {
     /// Clock of the first key.
     clock: i64,

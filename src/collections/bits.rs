@@ -1,8 +1,10 @@
 //! A set of small numbers, one bit each: agents who speak a language, queues that wait. Iteration ascends, so
 //! nothing depends on the order in which members came.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 /// A set of numbers; grows as members need it. One bit a number up to the largest member so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Bits {
     words: Vec<u64>,
 }

@@ -2,6 +2,7 @@
 //! absent in most. Blocks lie in pages and never move.
 
 use crate::collections::prefetch::prefetch;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// No block.
 pub const NO_BLOCK: u32 = u32::MAX;
@@ -10,10 +11,11 @@ pub const NO_BLOCK: u32 = u32::MAX;
 const PAGE: usize = 256;
 
 /// Blocks of `stride` entries each.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Blocks<T> {
     stride: usize,
     /// `PAGE` blocks each, one right after another.
+    #[borsh(bound(deserialize = "T: Clone + BorshDeserialize"))]
     pages: Vec<Box<[T]>>,
     /// Blocks handed out for the first time so far.
     len: u32,

@@ -1,10 +1,11 @@
 //! A short list in its owner's own memory: the first `N` items lie in the record, the rest, if there ever are that many,
 //! in memory of their own. For lists of a handful, each of which would otherwise cost a miss.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::ops::{Deref, DerefMut};
 
 /// A list of which the first `N` items lie here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Few<T, const N: usize> {
     len: u32,
     here: [T; N],

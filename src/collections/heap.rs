@@ -2,6 +2,7 @@
 //! member stands in one list that many heaps share, so a thousand small queues cost no more than one large one.
 //! Order is the key's alone: keys that tie must end in something unique.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 
 use crate::collections::{Pages, prefetch};
@@ -10,7 +11,7 @@ use crate::collections::{Pages, prefetch};
 const ARITY: usize = 4;
 
 /// Where each handle stands in the heap that has it. A handle is in at most one heap at a time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Positions(Pages<u32>);
 
 const ABSENT: u32 = u32::MAX;
@@ -58,7 +59,7 @@ impl Positions {
 }
 
 /// A heap of (key, handle). `size_of::<(K, u32)>()` bytes a member.
-#[derive(Clone)]
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub struct Heap<K> {
     items: Vec<(K, u32)>,
 }

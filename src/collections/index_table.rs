@@ -13,9 +13,10 @@
 //! at 7/8 full an insertion moves twice as many slots.)
 
 use crate::collections::prefetch::prefetch;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// A multimap from hashes to indices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct IndexTable {
     segments: Vec<Segment>,
     /// How many of the top bits of a hash choose the segment.
@@ -29,7 +30,7 @@ const SEGMENT_BITS: u32 = 10;
 /// Larger than every slot: no index is `u32::MAX`.
 const EMPTY: u64 = u64::MAX;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Segment {
     /// `capacity` homes, then some more for those who collide at the end; the last one is always empty. None before
     /// the first entry.

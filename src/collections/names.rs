@@ -4,9 +4,10 @@
 
 use crate::collections::index_table::IndexTable;
 use crate::collections::prefetch::prefetch;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Numbered names.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Names {
     table: IndexTable,
     records: Vec<Name>,
@@ -19,7 +20,7 @@ pub struct Names {
 const SHORT: usize = 27;
 
 /// One name: half a cache line, with the bytes themselves if there are few.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Name {
     /// Where it begins in `Names::bytes`, if it is long.
     start: u32,
@@ -74,6 +75,11 @@ impl Names {
         self.keys.push(key);
         self.table.insert(key, number);
         number
+    }
+
+    /// Key and bytes of every name, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.keys.iter().zip(0..).map(|(key, number)| (*key, self.get(number)))
     }
 
     /// The name of a number.

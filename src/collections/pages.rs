@@ -1,7 +1,10 @@
 //! A list in pages, usually of 4,096 items: growth allocates one page and copies nothing, so no call is ever long, and an
 //! item never moves. Costs one more load an access than `Vec`, from a table that stays in the cache.
 
+use std::io;
 use std::ops::{Index, IndexMut};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::collections::prefetch;
 
@@ -93,6 +96,23 @@ impl<T, const BITS: u32> Pages<T, BITS> {
     /// Bytes allocated.
     pub fn bytes(&self) -> usize {
         self.pages.len() * Self::PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
+    }
+}
+
+impl<T: BorshSerialize, const BITS: u32> BorshSerialize for Pages<T, BITS> {
+    fn serialize<W: io::Write>(&self, to: &mut W) -> io::Result<()> {
+        self.len.serialize(to)?;
+        self.iter().try_for_each(|item| item.serialize(to))
+    }
+}
+
+impl<T: BorshDeserialize, const BITS: u32> BorshDeserialize for Pages<T, BITS> {
+    fn deserialize_reader<R: io::Read>(from: &mut R) -> io::Result<Pages<T, BITS>> {
+        let mut pages = Pages::default();
+        for _ in 0..u32::deserialize_reader(from)? {
+            pages.push(T::deserialize_reader(from)?);
+        }
+        Ok(pages)
     }
 }
 

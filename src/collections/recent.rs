@@ -4,12 +4,13 @@
 //! A list through the records, newest to oldest, and a table from keys to records: a few lines of memory a call.
 
 use crate::collections::{IndexTable, Slots};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// No record.
 const NONE: u32 = u32::MAX;
 
 /// A bounded map. A key is a well-mixed hash: its low half is used as one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Recent<V> {
     table: IndexTable,
     records: Slots<Record<V>>,
@@ -18,7 +19,7 @@ pub struct Recent<V> {
     most: u32,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Record<V> {
     key: u128,
     value: V,

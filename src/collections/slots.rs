@@ -2,12 +2,13 @@
 //! histories give equal handles. Pages, so growth copies nothing. A freed record is not dropped but overwritten by
 //! the next one in its place.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::ops::{Index, IndexMut};
 
 use crate::collections::{Bits, Pages};
 
 /// Records by handle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Slots<T> {
     items: Pages<T>,
     free: Vec<u32>,

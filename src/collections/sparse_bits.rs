@@ -3,9 +3,10 @@
 //! place, its number among the members, so that lists beside the set can say more about it.
 
 use crate::collections::prefetch::prefetch;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// One run of 64 numbers that has a member.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct SparseWord {
     /// The numbers divided by 64.
     pub at: u32,
@@ -24,7 +25,7 @@ impl SparseWord {
 }
 
 /// A set of numbers; 16 bytes for each run of 64 numbers that has a member.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct SparseBits {
     words: Vec<SparseWord>,
 }

@@ -18,7 +18,10 @@
 //!
 //! What is armed earlier than `base` goes to a list of its own, which is searched whole: correct, but meant for few.
 
+use std::io;
 use std::ops::{Index, IndexMut};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::collections::Pages;
 
@@ -122,6 +125,30 @@ impl IndexMut<u32> for Nodes {
     #[inline]
     fn index_mut(&mut self, handle: u32) -> &mut Node {
         &mut self.0[handle as usize & 1][handle >> 1]
+    }
+}
+
+/// The deadlines, by handle: where their nodes stand depends on when somebody looked.
+impl BorshSerialize for Wheel {
+    fn serialize<W: io::Write>(&self, to: &mut W) -> io::Result<()> {
+        self.len.serialize(to)?;
+        let handles = self.nodes.0.iter().map(Pages::len).max().unwrap_or(0) * 2;
+        for handle in 0..handles {
+            if let Some(node) = self.nodes.get(handle).filter(|node| node.armed) {
+                (handle, node.deadline).serialize(to)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BorshDeserialize for Wheel {
+    fn deserialize_reader<R: io::Read>(from: &mut R) -> io::Result<Wheel> {
+        let armed = Vec::<(u32, u64)>::deserialize_reader(from)?;
+        let mut wheel = Wheel::new();
+        wheel.base = armed.iter().map(|(_, deadline)| *deadline).min().unwrap_or(0);
+        armed.iter().for_each(|(handle, deadline)| wheel.arm(*handle, signed(*deadline)));
+        Ok(wheel)
     }
 }
 

@@ -8,3 +8,4 @@ pub mod file;
 pub mod kafka;
 pub mod machine;
 pub mod memory;
+pub mod snapshots;

@@ -13,6 +13,7 @@ pub mod understand;
 pub mod route;
 pub mod emit;
 pub mod change;
+pub mod state;
 
 use std::fmt;
 use std::sync::Arc;

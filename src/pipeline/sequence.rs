@@ -5,7 +5,10 @@
 //! apart and understood after the rest, by one thread with all shards at hand; everything else by as many threads as
 //! there are parts. With a single part there is nothing to keep apart.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::pipeline::emit::Emitter;
 use crate::pipeline::identify::Identify;
@@ -123,6 +126,26 @@ impl Sequencer {
     /// Bytes that identify holds: deduplication, identifiers, customers.
     pub fn bytes(&self) -> [usize; 3] {
         self.identify.bytes()
+    }
+
+    /// Writes what is known between two batches.
+    ///
+    /// # Errors
+    /// If `to` fails.
+    pub fn save(&self, to: &mut impl Write) -> io::Result<()> {
+        assert!(!self.stopped && !self.held, "an engine that has come to its end is not saved");
+        self.identify.save(to)?;
+        (self.clock, self.next_identity, &self.tally).serialize(to)
+    }
+
+    /// Puts what was saved in the place of what is known.
+    ///
+    /// # Errors
+    /// If `from` fails.
+    pub fn restore(&mut self, from: &mut impl Read) -> io::Result<()> {
+        self.identify.restore(from)?;
+        (self.clock, self.next_identity, self.tally) = BorshDeserialize::deserialize_reader(from)?;
+        Ok(())
     }
 
     /// Has seen nothing; deals out to so many parts of understand.

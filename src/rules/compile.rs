@@ -103,6 +103,7 @@ fn assemble(mut settings: Settings, log: &Log<'_>, whole: bool, text: &str) -> R
         replies,
         terms: settings.terms.into_iter().map(|draft| draft.term).collect(),
         calendars: settings.calendars,
+        before: None,
     };
     if whole && log.is_clean() {
         doubts::tell(&rules, &doubtful, log);

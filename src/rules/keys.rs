@@ -13,6 +13,16 @@ use crate::types::KindId;
 pub struct HashKey(pub [u8; 16]);
 
 impl HashKey {
+    /// Tells this key from another one, and says nothing else of it.
+    pub fn fingerprint(&self) -> u128 {
+        self.root().derive(b"fingerprint").hash(b"")
+    }
+
+    fn root(&self) -> SubKey {
+        let half = |at: usize| u64::from_le_bytes(self.0[at..at + 8].try_into().expect("eight bytes"));
+        SubKey(half(0), half(8))
+    }
+
     /// The key of `replay`, `reference` and `demo` where none is configured: public, so for tests and trials only.
     pub const PUBLIC: HashKey = HashKey(*b"trunkline public");
 }
@@ -54,8 +64,7 @@ pub struct Keys {
 impl Keys {
     /// Derives the keys; those of identifiers depend on the names of the kinds, not on their places.
     pub fn new(key: &HashKey, rules: &Rules) -> Keys {
-        let half = |at: usize| u64::from_le_bytes(key.0[at..at + 8].try_into().expect("eight bytes"));
-        let root = SubKey(half(0), half(8));
+        let root = key.root();
         let identifiers = root.derive(b"identifier");
         Keys {
             identifiers,

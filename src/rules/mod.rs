@@ -19,6 +19,10 @@ pub use complaint::{Complaint, ComplaintSort};
 pub use curve::CURVE_POINTS_MAX;
 pub use renumbering::{Refusal, Renumbering, Uses};
 
+use std::sync::Arc;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use crate::types::{ChannelId, DivisionId, DurationMs, KindId, QueueId, TemplateId};
 use calendar::Calendar;
 use terms::Term;
@@ -62,6 +66,8 @@ pub struct Rules {
     pub replies: Vec<Reply>,
     /// Every template that is named, ordered.
     pub templates: Vec<String>,
+    /// The rules before a change; their numbers bear on these ones'.
+    pub before: Option<Arc<Rules>>,
 }
 
 /// Place of a calendar in `Rules::calendars`.
@@ -274,7 +280,7 @@ impl Default for QueueDispatch {
 }
 
 /// `strategy`: who gets a conversation. Ties: longest idle, then agent id.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(u8)]
 pub enum Strategy {
     /// Longest since a conversation began or ended, or since first available.

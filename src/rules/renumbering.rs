@@ -4,8 +4,9 @@
 //! of customers (identifiers by kind) or is counted for ever (outputs by division) keeps its numbers: `succeed`.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Complaint, Kind, Rules};
+use super::{Complaint, Kind, Rules, compile};
 use crate::types::{ChannelId, DivisionId, KindId, QueueId};
 
 /// By number in the rules in force: the number in the next ones; `None`: the name is gone.
@@ -198,7 +199,7 @@ impl Renumbering {
 impl Rules {
     /// These rules as those that follow others: divisions and kinds that both have keep their numbers, new ones come behind,
     /// a new kind takes the number of one that is gone before that.
-    pub fn succeed(mut self, before: &Rules) -> Rules {
+    pub fn succeed(mut self, before: &Arc<Rules>) -> Rules {
         let mut kinds: Vec<Option<Kind>> = Vec::new();
         let mut left = std::mem::take(&mut self.identity.kinds);
         for kind in &before.identity.kinds {
@@ -221,7 +222,32 @@ impl Rules {
             queue.division = DivisionId(to.expect("every division has a place") as u16);
         }
         self.divisions = order.iter().map(|at| self.divisions[*at].clone()).collect();
+        self.before = Some(before.clone());
         self
+    }
+
+    /// The rules of a tenant from its first on, these last.
+    pub fn history(&self) -> Vec<&Rules> {
+        let mut rules: Vec<&Rules> =
+            std::iter::successors(Some(self), |rules| rules.before.as_deref()).collect();
+        rules.reverse();
+        rules
+    }
+
+    /// The same from their texts, one at least.
+    ///
+    /// # Errors
+    /// The complaints about the first text that is not sound.
+    pub fn from_history(texts: &[impl AsRef<str>]) -> Result<Arc<Rules>, Vec<Complaint>> {
+        let mut rules: Option<Arc<Rules>> = None;
+        for text in texts {
+            let next = compile(text.as_ref(), "rules")?;
+            rules = Some(Arc::new(match &rules {
+                Some(before) => next.succeed(before),
+                None => next,
+            }));
+        }
+        Ok(rules.expect("a tenant has rules"))
     }
 
     /// Kinds in the order of trust: by rank, then by name.

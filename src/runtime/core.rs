@@ -5,12 +5,16 @@
 //! engine in batches, so that several threads share even a single large epoch; where it is cut makes no difference.
 
 use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::runtime::arrivals::Arrivals;
 use crate::runtime::doors::{Engine, Error, Source};
-use crate::runtime::inbox::{Inbox, Selection};
+use crate::runtime::inbox::{Inbox, Mark, Selection};
 use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sent};
 use crate::runtime::outgoing::{Outgoing, Outlets};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -33,6 +37,28 @@ pub struct Outcome {
     pub clock: Option<Millis>,
     /// Records that it took, and when they were made.
     pub arrivals: Arrivals,
+}
+
+/// What stands first in a snapshot: by which rules, and how far.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// Texts of the rules, from the first on; the last is in force.
+    pub rules: Vec<String>,
+    /// By slot.
+    pub inputs: Vec<Input>,
+    /// By slot.
+    pub marks: Vec<Mark>,
+}
+
+impl Reached {
+    /// Reads it from the beginning of what `Core::save` wrote.
+    ///
+    /// # Errors
+    /// If `from` fails, or does not hold that.
+    pub fn read(from: &mut impl Read) -> io::Result<Reached> {
+        let (rules, inputs, marks) = <(_, String, _)>::deserialize_reader(from)?;
+        Ok(Reached { rules, inputs: serde_json::from_str(&inputs)?, marks })
+    }
 }
 
 /// An epoch begun and not finished.
@@ -61,6 +87,8 @@ pub struct Core<E> {
     rules_hash: u128,
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
+    /// After a crash the outputs of so many epochs are sent again, as the last claim says.
+    pub in_flight: u32,
     /// Oldest first.
     begun: VecDeque<Begun>,
     /// Output of the epoch finished last, by batch.
@@ -78,6 +106,7 @@ impl<E: Engine> Core<E> {
             rules_hash,
             inputs: Vec::new(),
             outlets: None,
+            in_flight: 1,
             begun: VecDeque::new(),
             output: Vec::new(),
         }
@@ -202,14 +231,55 @@ impl<E: Engine> Core<E> {
         let grown = claim.inputs.len() > self.inputs.len();
         claim.inputs[self.inputs.len()..].iter().for_each(|input| self.inbox.add_slot(input.first));
         self.inputs.clone_from(&claim.inputs);
+        self.in_flight = claim.epochs_in_flight;
         for (slot, input) in self.inputs.iter().enumerate() {
             self.inbox.allow(slot, input.allowed());
         }
         if grown {
-            let slots: Vec<_> =
-                self.inputs.iter().cloned().zip((0..).map(|at| self.inbox.next(at))).collect();
-            source.open(&slots)?;
+            source.open(&self.positions())?;
         }
+        Ok(())
+    }
+
+    /// The slots, each with the offset of the record that it waits for.
+    pub fn positions(&self) -> Vec<(Input, u64)> {
+        self.inputs.iter().cloned().zip((0..).map(|slot| self.inbox.next(slot))).collect()
+    }
+
+    /// Hash of the rules in force.
+    pub fn rules_hash(&self) -> u128 {
+        self.rules_hash
+    }
+
+    /// Writes what epochs have moved so far, what has arrived and is not taken apart; nothing may be under way.
+    ///
+    /// # Errors
+    /// If `to` fails.
+    pub fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
+        assert!(self.begun.is_empty(), "a snapshot is taken between two epochs");
+        let outlets = self.outlets.as_ref().expect("a claim comes before all other epochs");
+        let inputs = serde_json::to_string(&self.inputs)?;
+        (self.engine.rules(), inputs, self.inbox.marks()).serialize(to)?;
+        (outlets, self.in_flight).serialize(to)?;
+        self.engine.save(to)
+    }
+
+    /// Puts what was saved after an epoch in the place of what this knows, which is nothing yet. `record`: the hash of the
+    /// epoch's record.
+    ///
+    /// # Errors
+    /// If `from` fails, or does not hold what it should.
+    pub fn restore(&mut self, from: &mut Reader<'_>, epoch: u64, record: u128) -> io::Result<()> {
+        let Reached { rules, inputs, marks } = Reached::read(from)?;
+        let (outlets, in_flight) = <(Outlets, u32)>::deserialize_reader(from)?;
+        (self.outlets, self.in_flight) = (Some(outlets), in_flight);
+        self.inputs = inputs;
+        self.inbox.restore(&marks);
+        for (slot, input) in self.inputs.iter().enumerate() {
+            self.inbox.allow(slot, input.allowed());
+        }
+        self.engine.restore(&rules, from)?;
+        self.chain = Chain { next: epoch + 1, hash: record };
         Ok(())
     }
 

@@ -1,10 +1,11 @@
 //! Running hashes of input and output: xxh3-128, chained from epoch to epoch, so that the value after an epoch says
 //! what all epochs so far held. They find lost, doubled and changed records; they are no protection against forgery.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use xxhash_rust::xxh3::Xxh3;
 
 /// A running hash after some epoch; 0 before the first.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Digest(u128);
 
 /// An epoch's part of a running hash.

@@ -2,6 +2,7 @@
 //! `io::kafka`, those of the tests in `runtime::memory`. A door reports every failure; it never retries for ever,
 //! guesses or skips.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::runtime::gauges::Readings;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::{Outgoing, OutputRecord};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -64,6 +66,21 @@ pub trait Engine {
     /// Names of the divisions, in the order of `Output::divisions`.
     fn divisions(&self) -> Vec<String>;
 
+    /// Texts of the rules, from the first on; the last is in force.
+    fn rules(&self) -> Vec<String>;
+
+    /// Writes all that it knows but the rules. Asked for while nothing is under way.
+    ///
+    /// # Errors
+    /// If `to` fails.
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()>;
+
+    /// Puts what was saved under these rules in the place of what it knows, which is nothing yet.
+    ///
+    /// # Errors
+    /// If `from` fails, or does not hold what it should.
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()>;
+
     /// Renews what the engine counts by itself; about once a second.
     fn read(&self, readings: &mut Readings);
 }
@@ -118,11 +135,53 @@ pub trait Store {
     /// The next recorded epoch, oldest first; `None` after the last that was there when the store was opened.
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error>;
 
+    /// Lets `read` go on from a place in the log that `place` gave, here or in another process; 0: from its start.
+    fn seek(&mut self, place: u64) -> Result<(), Error>;
+
+    /// A place in the log from which on every epoch is found that is not known to be recorded, and the newest one that is.
+    fn place(&self) -> u64;
+
     /// Begins to commit an epoch. Called after `read` gave `None`, epoch by epoch.
     fn append(&mut self, commit: Commit) -> Result<(), Error>;
 
     /// The newest epoch that is safe; waits for at most `wait` while one is under way.
     fn recorded(&mut self, wait: Duration) -> Result<Option<u64>, Error>;
+}
+
+/// A directory of files that survive, for snapshots.
+pub trait Files {
+    /// Names of the files that are there, in no order.
+    fn list(&mut self) -> io::Result<Vec<String>>;
+
+    /// Reads a file.
+    fn open(&mut self, name: &str) -> io::Result<Box<dyn io::Read + '_>>;
+
+    /// Makes a file, in place of one of this name.
+    fn create(&mut self, name: &str) -> io::Result<Box<dyn NewFile + '_>>;
+
+    /// Gives a file another name, in place of one that has it.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&mut self, name: &str) -> io::Result<()>;
+
+    /// Makes safe which names there are.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Begins work that sees memory as it is at this call, whatever happens to it later; one at a time.
+    fn begin(&mut self, work: &mut dyn FnMut(&mut dyn Files) -> io::Result<()>) -> io::Result<()>;
+
+    /// What became of the work begun; `None`: it goes on.
+    fn outcome(&mut self) -> Option<io::Result<()>>;
+
+    /// The work begun is not wanted any more.
+    fn stop(&mut self);
+}
+
+/// A file that is being written.
+pub trait NewFile: io::Write {
+    /// Makes safe what was written.
+    fn sync(&mut self) -> io::Result<()>;
 }
 
 /// What time it is outside.

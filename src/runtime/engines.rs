@@ -1,9 +1,12 @@
 //! The stages over threads as the runtime's engine, and how they are measured.
 
+use std::io;
+
 use crate::pipeline::{Stage, Watch};
 use crate::runtime::doors::Engine;
 use crate::runtime::flow::{Finished, Flow, Meter};
 use crate::runtime::gauges::{Readings, Recorder};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
 use crate::types::record::Record;
@@ -54,6 +57,11 @@ impl<N: Fn() -> u64> Watch for Laps<N> {
 }
 
 impl<M: Meter> FlowEngine<M> {
+    /// The stages.
+    pub fn flow(&self) -> &Flow<M> {
+        &self.flow
+    }
+
     /// Drives these stages.
     pub fn new(flow: Flow<M>) -> FlowEngine<M> {
         FlowEngine { flow, finished: Finished::default() }
@@ -91,6 +99,21 @@ impl<M: Meter> Engine for FlowEngine<M> {
 
     fn divisions(&self) -> Vec<String> {
         self.flow.rules().divisions.iter().map(|division| division.name.clone()).collect()
+    }
+
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
+        self.flow.save(to)
+    }
+
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
+        if self.rules() != rules {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
+        }
+        self.flow.restore(from)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.flow.rules().history().iter().map(|rules| rules.text.clone()).collect()
     }
 
     fn read(&self, readings: &mut Readings) {

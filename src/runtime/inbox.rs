@@ -8,6 +8,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use crate::runtime::digest::{Digest, Running};
 use crate::types::record::{ALL_TYPES, BinaryHeaders, Record};
 use crate::types::{DurationMs, Millis};
@@ -70,6 +72,8 @@ struct SlotQueue {
     next: u64,
     /// Offset after the last record that was taken.
     taken: u64,
+    /// `effective` of that record.
+    taken_at: Millis,
     /// Records before this offset are taken in even if there is no room: a recorded epoch needs them.
     wanted: u64,
     /// `effective` of the last record that arrived.
@@ -112,6 +116,17 @@ pub struct Limits {
     pub bytes: usize,
 }
 
+/// How far a slot has been taken.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct Mark {
+    /// Offset after the last record that was taken.
+    pub taken: u64,
+    /// Its timestamp, made non-decreasing within the slot.
+    pub effective: Millis,
+    /// Hash of all that was taken.
+    pub digest: Digest,
+}
+
 /// All slots.
 #[derive(Debug)]
 pub struct Inbox {
@@ -125,6 +140,23 @@ impl Inbox {
         Inbox { slots: Vec::new(), room }
     }
 
+    /// How far each slot has been taken.
+    pub fn marks(&self) -> Vec<Mark> {
+        let mark =
+            |slot: &SlotQueue| Mark { taken: slot.taken, effective: slot.taken_at, digest: slot.digest };
+        self.slots.iter().map(mark).collect()
+    }
+
+    /// Slots that have been taken so far, and hold nothing.
+    pub fn restore(&mut self, marks: &[Mark]) {
+        self.slots.clear();
+        for mark in marks {
+            self.add_slot(mark.taken);
+            let slot = self.slots.last_mut().expect("it was added");
+            (slot.newest, slot.taken_at, slot.digest) = (mark.effective, mark.effective, mark.digest);
+        }
+    }
+
     /// One slot more, to be read from `first` on.
     pub fn add_slot(&mut self, first: u64) {
         self.slots.push(SlotQueue {
@@ -133,6 +165,7 @@ impl Inbox {
             base: 0,
             next: first,
             taken: first,
+            taken_at: Millis::MIN,
             wanted: first,
             newest: Millis::MIN,
             at_end: false,
@@ -358,7 +391,7 @@ impl SlotQueue {
             }
         }
         self.digest = digest.end();
-        self.taken = self.items[count - 1].offset + 1;
+        (self.taken, self.taken_at) = (self.items[count - 1].offset + 1, self.items[count - 1].effective);
         self.items.drain(..count);
         match self.items.front() {
             None => {

@@ -20,6 +20,7 @@ use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::{Recovered, replay};
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::{Keeper, Restored, Told};
 use crate::runtime::telling::Telling;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::{DurationMs, Millis};
@@ -77,6 +78,9 @@ pub struct Leader<E, S, K, J, C> {
     discovered: Millis,
     progress: Progress,
     telling: Telling,
+    keeper: Keeper,
+    restored: Restored,
+    told_snapshots: Vec<Told>,
 }
 
 impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
@@ -95,11 +99,21 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         stop: &AtomicBool,
     ) -> Result<Option<Self>, Error> {
         let mut core = Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes);
+        let restored = match &settings.snapshots {
+            Some(snapshots) => {
+                snapshots.clean(&settings.tenant);
+                snapshots.restore(&mut core, &settings.tenant, &mut source, &mut store)?
+            }
+            None => Restored::default(),
+        };
         let recovered = replay(&mut core, &mut source, &mut store, true, stop, |_, _| {})?;
         if recovered.stopped {
             return Ok(None);
         }
         let telling = Telling::new(&settings.gauges);
+        let now = recovered.now.or(restored.now).unwrap_or(Millis::MIN);
+        let snapshots = settings.snapshots.clone();
+        let keeper = Keeper::new(snapshots, &settings.tenant, &settings.writer, restored.epoch);
         let mut leader = Leader {
             core,
             telling,
@@ -110,7 +124,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             settings,
             selection: Selection::default(),
             pending: VecDeque::new(),
-            now: recovered.now.unwrap_or(Millis::MIN),
+            now,
+            keeper,
+            restored,
+            told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
             told: Millis::MIN,
             discovered: Millis::MIN,
@@ -128,6 +145,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Ok(Some(leader))
     }
 
+    /// What the start found of snapshots.
+    pub fn restored(&self) -> &Restored {
+        &self.restored
+    }
+
+    /// What became of the snapshots since the last question.
+    #[cfg(test)]
+    pub(super) fn snapshots(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told_snapshots)
+    }
+
     /// What was done so far.
     pub fn progress(&self) -> Progress {
         self.progress
@@ -142,12 +170,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// If a door fails. Nothing is lost by that: what is recorded is sent again at the next start.
-    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress, &[Told])) -> Result<(), Error> {
         while !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.drain()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// Runs until everything is processed that the input held when it was called, or until the stop flag is set; then
@@ -155,13 +185,19 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     ///
     /// # Errors
     /// As `run`.
-    pub fn run_to_end(&mut self, stop: &AtomicBool, mut each: impl FnMut(&Progress)) -> Result<(), Error> {
+    pub fn run_to_end(
+        &mut self,
+        stop: &AtomicBool,
+        mut each: impl FnMut(&Progress, &[Told]),
+    ) -> Result<(), Error> {
         let ends = self.source.ends()?;
         while !self.reached(&ends) && !stop.load(Ordering::Relaxed) {
             self.step()?;
-            each(&self.progress);
+            each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.drain()
+        self.end()?;
+        each(&self.progress, &std::mem::take(&mut self.told_snapshots));
+        Ok(())
     }
 
     /// One round: acknowledgements, arrivals, and an epoch if there is reason for one (then true).
@@ -171,6 +207,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     pub fn step(&mut self) -> Result<bool, Error> {
         self.telling.round(self.now, &self.core.engine);
         self.tell();
+        self.take_snapshot()?;
         self.send_recorded(Duration::ZERO)?;
         while self.core.is_through()? {
             self.finish()?;
@@ -216,6 +253,36 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         while self.under_way()? > 0 {
             self.make_room()?;
         }
+        Ok(())
+    }
+
+    /// The same at a clean stop: with a snapshot of the end, the next start replays nothing.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn end(&mut self) -> Result<(), Error> {
+        self.drain()?;
+        let told = self.keeper.finish(&mut self.core, self.store.place(), self.now);
+        self.told_snapshots.extend(told);
+        Ok(())
+    }
+
+    /// Begins a snapshot if it is time for one, and hears what became of the one before.
+    fn take_snapshot(&mut self) -> Result<(), Error> {
+        self.told_snapshots.extend(self.keeper.outcome(self.now));
+        if !self.keeper.is_due(self.now) {
+            return Ok(());
+        }
+        match self.settings.delivery {
+            Delivery::ExactlyOnce => {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
+            }
+            // What is in a snapshot is not sent again, so all of it must have arrived.
+            Delivery::AtLeastOnce => self.drain()?,
+        }
+        self.keeper.begin(&mut self.core, self.store.place(), self.now);
         Ok(())
     }
 

@@ -38,6 +38,8 @@ pub struct World {
     pub input: Vec<Vec<(u64, Millis, Vec<u8>)>>,
     /// The epoch log.
     pub epochs: Vec<Vec<u8>>,
+    /// So many of its first are not there any more.
+    cut: usize,
     /// By (stream, partition).
     pub output: Vec<Vec<Vec<Arrived>>>,
     /// Partitions of each output topic.
@@ -61,6 +63,11 @@ pub struct World {
 pub struct Shared(pub Rc<RefCell<World>>);
 
 impl World {
+    /// Retention has taken so many epochs from the beginning of the log.
+    pub fn cut_epochs(&mut self, count: usize) {
+        self.cut = count;
+    }
+
     /// A transaction ends well.
     fn keep(&mut self, commit: Commit) {
         self.epochs.push(commit.record);
@@ -78,6 +85,7 @@ impl Shared {
         Shared(Rc::new(RefCell::new(World {
             input: vec![Vec::new(); slots],
             epochs: Vec::new(),
+            cut: 0,
             output: partitions.iter().map(|n| vec![Vec::new(); *n as usize]).collect(),
             partitions,
             now: Millis(1_795_251_600_000),
@@ -219,9 +227,20 @@ pub struct MemoryStore {
 
 impl Store for MemoryStore {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let record = self.world.0.borrow().epochs.get(self.read).cloned();
+        let world = self.world.0.borrow();
+        self.read = self.read.max(world.cut);
+        let record = world.epochs.get(self.read).cloned();
         self.read += usize::from(record.is_some());
         Ok(record)
+    }
+
+    fn seek(&mut self, place: u64) -> Result<(), Error> {
+        self.read = place as usize;
+        Ok(())
+    }
+
+    fn place(&self) -> u64 {
+        self.recorded.unwrap_or(0)
     }
 
     fn append(&mut self, commit: Commit) -> Result<(), Error> {

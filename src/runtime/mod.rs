@@ -16,6 +16,7 @@ pub mod digest;
 pub mod outgoing;
 pub mod journal;
 pub mod core;
+pub mod snapshot;
 pub mod recover;
 pub mod verify;
 pub mod arrivals;
@@ -30,7 +31,7 @@ pub(crate) mod memory;
 #[cfg(test)]
 mod tests;
 
-pub use doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
+pub use doors::{Clock, Commit, Engine, Error, Files, NewFile, Sink, Source, Store};
 pub use engines::{FlowEngine, Laps};
 pub use gauges::{Gauges, Recorder};
 pub use leader::Leader;

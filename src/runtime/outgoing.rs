@@ -4,6 +4,7 @@
 //!
 //! It is kept until its epoch is recorded and sent, so that the same bytes can be sent again.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runtime::digest::{Digest, Running};
@@ -55,7 +56,7 @@ pub struct Outgoing {
 }
 
 /// Running hashes of all output partitions.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Outlets {
     /// By `Stream as usize`.
     partitions: [u32; 6],

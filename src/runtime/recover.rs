@@ -44,8 +44,7 @@ pub fn replay<E: Engine>(
     stop: &AtomicBool,
     mut each: impl FnMut(&EpochRecord, &[Output]),
 ) -> Result<Recovered, Error> {
-    let mut walk =
-        Walk { core, compare, found: Recovered::default(), in_flight: 1, records: VecDeque::new() };
+    let mut walk = Walk { core, compare, found: Recovered::default(), records: VecDeque::new() };
     let mut selection = Selection::default();
     while let Some(bytes) = store.read()? {
         let record = walk.core.chain.follow(&bytes)?;
@@ -55,7 +54,6 @@ pub fn replay<E: Engine>(
         if let Some(claim) = &record.claim {
             walk.finish_all(&mut each)?;
             walk.core.adopt(claim, source)?;
-            walk.in_flight = claim.epochs_in_flight as usize;
         }
         if !await_input(walk.core, source, &record, &mut selection, stop)? {
             walk.finish_all(&mut each)?;
@@ -83,8 +81,6 @@ struct Walk<'a, E> {
     core: &'a mut Core<E>,
     compare: bool,
     found: Recovered,
-    /// Epochs whose output may not have been sent.
-    in_flight: usize,
     /// Of the epochs begun, oldest first.
     records: VecDeque<EpochRecord>,
 }
@@ -110,7 +106,7 @@ impl<E: Engine> Walk<'_, E> {
         found.records += outcome.arrivals.records;
         found.now = Some(Millis(record.now));
         found.unsent.push_back((record.epoch, outcome.outgoing));
-        while found.unsent.len() > self.in_flight {
+        while found.unsent.len() > self.core.in_flight as usize {
             found.unsent.pop_front();
         }
         Ok(())

@@ -3,6 +3,7 @@
 use crate::rules::{Rules, Tick};
 use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
+use crate::runtime::snapshot::Snapshots;
 use crate::types::DurationMs;
 
 /// What a crash may do to the output.
@@ -39,6 +40,8 @@ pub struct Settings {
     pub inbox_bytes: usize,
     /// How often new input partitions are looked for.
     pub discover_every: DurationMs,
+    /// Where snapshots lie; `None`: none is taken, and each start replays the whole epoch log.
+    pub snapshots: Option<Snapshots>,
     /// Where the leader tells of itself.
     pub gauges: Gauges,
 }
@@ -57,6 +60,7 @@ impl Settings {
             epochs_in_flight: EPOCHS_IN_FLIGHT,
             inbox_bytes: INBOX_BYTES,
             discover_every: DurationMs::seconds(30),
+            snapshots: None,
             gauges: Gauges::default(),
         }
     }

@@ -2,7 +2,10 @@
 //! recovery must find. The number of seeds grows with `TRUNKLINE_SEEDS`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::sync::atomic::AtomicBool;
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::rules::Tick;
 use crate::runtime::core::Core;
@@ -14,6 +17,7 @@ use crate::runtime::leader::Leader;
 use crate::runtime::memory::{Arrived, MemoryClock, MemoryOutputs, MemorySource, MemoryStore, Seed, Shared};
 use crate::runtime::recover::replay;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::snapshot::{Reader, Writer};
 use crate::runtime::verify::{Verdict, verify};
 use crate::types::lines::{Lines, Output};
 use crate::types::record::Record;
@@ -22,7 +26,7 @@ use crate::types::{DurationMs, Millis, Stream};
 /// Offers each record to one of three divisions, with the epoch's `now` in the offer, and warns of it 40 ms later;
 /// rejects what begins with `x`.
 #[derive(Debug, Default)]
-struct Toy {
+pub(super) struct Toy {
     clock: Option<Millis>,
     timers: BTreeSet<(Millis, u64)>,
     seen: u64,
@@ -91,6 +95,21 @@ impl Engine for Toy {
         ["alpha", "beta", "gamma"].map(String::from).to_vec()
     }
 
+    fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()> {
+        assert!(self.submitted.is_empty());
+        (self.clock, &self.timers, self.seen, self.numbers).serialize(to)
+    }
+
+    fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
+        assert_eq!(rules, self.rules());
+        (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(from)?;
+        Ok(())
+    }
+
+    fn rules(&self) -> Vec<String> {
+        vec!["rules".into()]
+    }
+
     fn read(&self, readings: &mut Readings) {
         readings.tally.events = self.seen;
     }
@@ -124,9 +143,9 @@ impl Toy {
     }
 }
 
-type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
+pub(super) type Toys = Leader<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         tenant: "t".into(),
         writer: "0123456789abcdef".into(),
@@ -138,11 +157,12 @@ fn settings() -> Settings {
         epochs_in_flight: 3,
         inbox_bytes: 1 << 20,
         discover_every: DurationMs::seconds(30),
+        snapshots: None,
         gauges: Gauges::default(),
     }
 }
 
-fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error> {
+pub(super) fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error> {
     let stop = AtomicBool::new(false);
     let clock = MemoryClock(world.clone());
     let leader = Leader::start(engine, world.source(), world.clone(), world.store(), clock, settings, &stop)?;
@@ -150,7 +170,7 @@ fn start(world: &Shared, engine: Toy, settings: Settings) -> Result<Toys, Error>
 }
 
 /// Some records arrive, time goes on.
-fn live(world: &Shared, records: u64) {
+pub(super) fn live(world: &Shared, records: u64) {
     let world = &mut *world.0.borrow_mut();
     for _ in 0..records {
         let slot = world.seed.below(world.input.len() as u64) as usize;
@@ -164,7 +184,7 @@ fn live(world: &Shared, records: u64) {
 }
 
 /// What each output partition should hold, by a fresh engine on the epoch log.
-fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
+pub(super) fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
     let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     let partitions = world.0.borrow().partitions;
@@ -182,7 +202,7 @@ fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
 }
 
 /// First appearances are the expected outputs in order; everything else is a copy of one of them.
-fn check_at_least_once(world: &Shared, seed: u64) -> usize {
+pub(super) fn check_at_least_once(world: &Shared, seed: u64) -> usize {
     let expected = expected(world);
     let world = world.0.borrow();
     let mut copies = 0;
@@ -204,13 +224,13 @@ fn check_at_least_once(world: &Shared, seed: u64) -> usize {
 }
 
 /// What `verify` says of a world.
-fn verdict(world: &Shared) -> Verdict {
+pub(super) fn verdict(world: &Shared) -> Verdict {
     let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     verify(&mut core, &mut source, &mut store, &mut MemoryOutputs::of(world)).unwrap()
 }
 
-fn seeds() -> u64 {
+pub(super) fn seeds() -> u64 {
     std::env::var("TRUNKLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
@@ -235,7 +255,7 @@ fn crashes(choose: impl Fn(&mut Seed) -> Delivery) -> (usize, usize, usize) {
             }
         }
         let stop = AtomicBool::new(false);
-        leader.run_to_end(&stop, |_| {}).unwrap();
+        leader.run_to_end(&stop, |_, _| {}).unwrap();
         drop(leader);
         let found = check_at_least_once(&world, seed);
         let verdict = verdict(&world);
@@ -276,7 +296,7 @@ fn timers_fire_without_input() {
     live(&world, 1);
     world.0.borrow_mut().input[0][0].2 = b"v".to_vec();
     let stop = AtomicBool::new(false);
-    leader.run_to_end(&stop, |_| {}).unwrap();
+    leader.run_to_end(&stop, |_, _| {}).unwrap();
     let warned = |world: &Shared| world.0.borrow().output[Stream::Sla as usize][0].len();
     assert_eq!(warned(&world), 0);
     world.0.borrow_mut().now.0 += 100;
@@ -299,7 +319,7 @@ fn the_gauges_tell_what_the_leader_did() {
         live(&world, 5);
         leader.step().unwrap();
     }
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     let (progress, told) = (leader.progress(), gauges.snapshot());
     assert_eq!(told.phase, Phase::Leading);
     assert_eq!(told.count(Count::Records), 500);
@@ -333,7 +353,7 @@ fn records_never_tick_ahead_of_the_input() {
     let mut leader = start(&world, Toy::default(), settings).unwrap();
     live(&world, 1);
     world.0.borrow_mut().now.0 += 1_000;
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     assert_eq!(leader.engine().clock(), Some(world.0.borrow().input[0][0].1));
     (0..50).for_each(|_| assert!(!leader.step().unwrap()));
 }
@@ -364,7 +384,7 @@ fn stuck(delivery: Delivery) {
     assert_eq!(leader.progress(), stuck, "nothing more is read or processed");
 
     world.0.borrow_mut().stuck = false;
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     assert_eq!(leader.progress().records, 3_000);
     assert_eq!(check_at_least_once(&world, 6), 0, "nothing crashed: nothing is sent twice");
 }
@@ -374,12 +394,12 @@ fn a_new_input_partition_is_claimed_and_read_from_its_start() {
     let world = Shared::new(1, [1; 6], 9);
     let mut leader = start(&world, Toy::default(), settings()).unwrap();
     live(&world, 20);
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     world.0.borrow_mut().input.push(Vec::new());
     live(&world, 40);
     world.0.borrow_mut().now.0 += 60_000;
     while !leader.step().unwrap() {}
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     drop(leader);
     check_at_least_once(&world, 9);
     let last = EpochRecord::decode(world.0.borrow().epochs.last().unwrap()).unwrap();
@@ -397,7 +417,7 @@ fn worked() -> Shared {
     let world = Shared::new(2, [1; 6], 3);
     let mut leader = start(&world, Toy::default(), settings()).unwrap();
     live(&world, 100);
-    leader.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     world
 }
 
@@ -490,6 +510,6 @@ fn the_older_of_two_leaders_stops() {
     let error = (0..100).find_map(|_| older.step().err()).expect("it is fenced").to_string();
     assert!(error.contains("another instance leads"), "{error}");
     drop(older);
-    newer.run_to_end(&AtomicBool::new(false), |_| {}).unwrap();
+    newer.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
     check_at_least_once(&world, 3);
 }

@@ -6,11 +6,12 @@ use crate::types::{
     Cause, ChannelId, ConversationId, CustomerId, DurationMs, KindId, Millis, Position, QueueId,
     RejectReason, TemplateId, TraceParent,
 };
+use borsh::{BorshDeserialize, BorshSerialize};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize)]
         #[repr(u8)]
         pub enum $name { $($(#[$vdoc])* $variant,)* }
 
@@ -159,7 +160,7 @@ words! {
 }
 
 /// An earlier contact in the context of an assignment.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Attempt {
     /// `arrived` of the contact.
     pub at: Millis,

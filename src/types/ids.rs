@@ -1,13 +1,15 @@
 //! Ids. Names of the rules (channels, queues, divisions, kinds) are indices into the rules in force; customers
 //! and conversations carry content-derived ids whose text form is what the outside world sees.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::cmp::Ordering;
 use std::fmt;
+use std::io;
 
 macro_rules! index_id {
     ($(#[$doc:meta])* $name:ident, $repr:ty) => {
         $(#[$doc])*
-        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, BorshSerialize, BorshDeserialize)]
         pub struct $name(pub $repr);
 
         impl $name {
@@ -49,10 +51,25 @@ pub struct CustomerId {
     pub generation: u32,
 }
 
+/// Written out, since nobody may refer to a member of a packed struct.
+impl BorshSerialize for CustomerId {
+    fn serialize<W: io::Write>(&self, to: &mut W) -> io::Result<()> {
+        let (hash, generation) = (self.hash, self.generation);
+        (hash, generation).serialize(to)
+    }
+}
+
+impl BorshDeserialize for CustomerId {
+    fn deserialize_reader<R: io::Read>(from: &mut R) -> io::Result<CustomerId> {
+        let (hash, generation) = BorshDeserialize::deserialize_reader(from)?;
+        Ok(CustomerId { hash, generation })
+    }
+}
+
 /// A conversation: the customer's id when it was opened, and the how-manieth conversation of that id, from 1.
 ///
 /// Text form: `<customer>.<ordinal>`. Ordered by the customer's text bytewise, then by the ordinal as a number.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct ConversationId {
     /// The customer's id at the opening.
     pub customer: CustomerId,

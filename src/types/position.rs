@@ -1,11 +1,14 @@
 //! Where an event stands in the log, and what a decision was caused by.
 
 use crate::types::Millis;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 
 /// Place of an event: partition (of a plain file: its number on the command line), offset (its line) and index
 /// within the record, all from 0. Text form `partition:offset:index`.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, BorshSerialize, BorshDeserialize,
+)]
 pub struct Position {
     /// Partition, or number of the file.
     pub partition: u32,
@@ -54,7 +57,7 @@ impl fmt::Display for Cause {
 ///
 /// Only the 55-character lower-case form with a version other than `ff` and ids other than zero is carried; any
 /// other text is passed over, as <https://www.w3.org/TR/trace-context/> asks.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct TraceParent(pub [u8; 26]);
 
 /// Characters of the text form.

@@ -1,6 +1,7 @@
 //! What the engine counts besides its output: one tally for a run, the same for model and pipeline.
 
 use crate::types::RejectReason;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Why an accepted event had no effect.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -66,7 +67,7 @@ impl IgnoreReason {
 }
 
 /// Counts of one objective in one queue: every cycle is met, breached or cancelled exactly once.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct ObjectiveTally {
     /// Cycles begun.
     pub started: u64,
@@ -79,7 +80,7 @@ pub struct ObjectiveTally {
 }
 
 /// Counts of a run. `events = accepted + duplicates + sum(rejected)`; `accepted = applied + sum(ignored)`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Tally {
     /// Events read, rejected ones included.
     pub events: u64,

@@ -1,11 +1,17 @@
 //! Instants and spans of time in whole milliseconds. Nothing here reads a clock.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, BorshSerialize, BorshDeserialize,
+)]
 pub struct Millis(pub i64);
 
 /// A span of time in milliseconds.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, BorshSerialize, BorshDeserialize,
+)]
 pub struct DurationMs(pub i64);
 
 impl Millis {

@@ -17,7 +17,7 @@ use trunkline::types::{Millis, Output, Tally};
 use crate::support::dice::Dice;
 use crate::support::engines::{ENGINES, Lines, compiled, run_pipeline};
 
-const RULES: &str = r#"
+pub const RULES: &str = r#"
 [conversation]
 continuity = "0s"
 [identity]
@@ -44,7 +44,7 @@ division = "main"
 queue = "desk"
 "#;
 
-fn event(number: usize, event_type: &str, data: &Value) -> String {
+pub fn event(number: usize, event_type: &str, data: &Value) -> String {
     json!({
         "specversion": "1.0", "id": format!("n{number}"), "source": "identity", "type": format!("trunkline.{event_type}"),
         "time": "2026-03-02T09:00:00Z", "data": data,
@@ -124,9 +124,10 @@ fn an_identifier_in_very_many_events_is_silenced() {
 }
 
 /// Plain texts that a log carries and that nobody may find again.
-const NEEDLES: [&str; 5] = ["needle.mail", "2024561111", "needlenick", "needle of a text", "needle-source"];
+pub const NEEDLES: [&str; 5] =
+    ["needle.mail", "2024561111", "needlenick", "needle of a text", "needle-source"];
 
-fn log_with_needles() -> Vec<String> {
+pub fn log_with_needles() -> Vec<String> {
     let from = json!({ "mail": "Needle.Mail@example.com", "phone": "(202) 456-1111", "nick": "@NeedleNick" });
     let contact = json!({ "channel": "chat", "from": from, "text": "needle of a text" });
     let nick = json!({ "identifier": { "nick": "@NeedleNick" } });

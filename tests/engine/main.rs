@@ -14,5 +14,6 @@ mod json_testsuite;
 mod stories;
 mod threads;
 mod random;
+mod restored;
 mod twcs;
 mod tidy;

@@ -11,6 +11,7 @@ mod equality;
 mod crashes;
 mod chaos;
 mod faults;
+mod snapshots;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]
 mod checker;

@@ -58,7 +58,7 @@ impl Tenant {
     pub fn configure(&self, extra: &str, kafka: &str) {
         let Tenant { name, broker, .. } = self;
         let text = format!(
-            "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
+            "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[snapshots]\ninterval_s = 1\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
              epoch_topic = \"{name}.epochs\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
              [[kafka.inputs]]\ntopic = \"{name}.in\"\n",
             broker.address
@@ -191,6 +191,13 @@ impl Tenant {
     /// Runs it to its end: exit code, stdout, stderr.
     pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// The same for a command that has no configuration.
+    pub fn tool(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }

@@ -34,6 +34,7 @@ pub const ENGINES: &[(&str, Engine)] = &[
         run_threads(rules, log, until, threads, batch)
     }),
     ("steps in any order", run_shuffled),
+    ("broken off and taken up", super::taken_up::run),
 ];
 
 /// Threads that every log must come out the same with.
@@ -156,7 +157,7 @@ fn run_shuffled(toml: &str, log: &[String], until: Option<Millis>) -> Lines {
 }
 
 /// Batches of a log, and behind them one that moves the clock, if it is to be moved.
-fn with_tick<'a>(
+pub fn with_tick<'a>(
     records: &'a [Record<'a>],
     batch: usize,
     until: Option<Millis>,
@@ -165,16 +166,16 @@ fn with_tick<'a>(
     records.chunks(batch).map(|records| (records, None)).chain(tick)
 }
 
-fn records(log: &[String]) -> Vec<Record<'_>> {
+pub fn records(log: &[String]) -> Vec<Record<'_>> {
     log.iter().enumerate().map(|(line, bytes)| Record::line(0, line as u64, bytes.as_bytes())).collect()
 }
 
 /// A number that depends on the log alone.
-fn chance(toml: &str, log: &[String]) -> u64 {
+pub fn chance(toml: &str, log: &[String]) -> u64 {
     log.iter().fold(xxh3_64(toml.as_bytes()), |sum, line| xxh3_64(line.as_bytes()) ^ sum.rotate_left(7))
 }
 
-fn sorted(collected: &Output, rules: &Rules) -> Lines {
+pub fn sorted(collected: &Output, rules: &Rules) -> Lines {
     let mut divisions: Vec<_> = collected.divisions.iter().zip(&rules.divisions).collect();
     divisions.sort_by_key(|(_, division)| &division.name);
     let divisions = divisions.into_iter().map(|(lines, _)| lines);
@@ -186,7 +187,7 @@ fn sorted(collected: &Output, rules: &Rules) -> Lines {
     all
 }
 
-fn gather(collected: &mut Output, out: &Output) {
+pub fn gather(collected: &mut Output, out: &Output) {
     add(&mut collected.rejected, &out.rejected);
     add(&mut collected.identity, &out.identity);
     let count = collected.divisions.len().max(out.divisions.len());

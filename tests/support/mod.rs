@@ -7,4 +7,5 @@ pub mod random_log;
 pub mod random_rules;
 pub mod random_texts;
 pub mod story;
+pub mod taken_up;
 pub mod words;

@@ -1,6 +1,7 @@
 //! The epoch topic: read once from its start, then written to, an epoch a transaction (`transactions`), by a thread of
 //! its own, so that the leader goes on meanwhile.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub struct EpochLogReader {
     topic: String,
     /// Offset after the last record read.
     next: u64,
+    /// Offset of the first record that is there.
+    low: u64,
     end: u64,
 }
 
@@ -33,7 +36,7 @@ impl EpochLogReader {
     /// Reads from the start on.
     ///
     /// # Errors
-    /// If the topic is missing, has more than one partition, or lacks its beginning.
+    /// If the topic is missing, or has more than one partition.
     pub fn open(settings: &KafkaSettings) -> Result<EpochLogReader, Error> {
         let consumer = topics::client(settings)?;
         let topic = settings.epoch_topic.clone();
@@ -43,13 +46,7 @@ impl EpochLogReader {
             return Err(Error::Door(what));
         }
         let (low, end) = topics::offsets(&consumer, &topic, 0)?;
-        if low > 0 {
-            return Err(Error::Log(format!(
-                "topic {topic} begins at offset {low}: its beginning was cut, so the state cannot be rebuilt. Epoch \
-                 topics need retention.ms=-1"
-            )));
-        }
-        EpochLogReader::from(consumer, topic, 0, end)
+        EpochLogReader::from(consumer, topic, 0, low..end)
     }
 
     /// Reads on, to the end that the topic has now.
@@ -58,8 +55,8 @@ impl EpochLogReader {
     /// If the broker does not answer.
     pub fn tail(settings: &KafkaSettings, next: u64) -> Result<EpochLogReader, Error> {
         let client = topics::client(settings)?;
-        let (_, end) = topics::offsets(&client, &settings.epoch_topic, 0)?;
-        EpochLogReader::from(client, settings.epoch_topic.clone(), next, end)
+        let (low, end) = topics::offsets(&client, &settings.epoch_topic, 0)?;
+        EpochLogReader::from(client, settings.epoch_topic.clone(), next, low..end)
     }
 
     /// Offset after the last record read, or the topic's end.
@@ -71,20 +68,32 @@ impl EpochLogReader {
         consumer: BaseConsumer<Quiet>,
         topic: String,
         next: u64,
-        end: u64,
+        offsets: Range<u64>,
     ) -> Result<EpochLogReader, Error> {
-        let mut list = TopicPartitionList::new();
-        let offset = Offset::Offset(i64::try_from(next).expect("an offset fits 63 bits"));
-        list.add_partition_offset(&topic, 0, offset)
-            .and_then(|()| consumer.assign(&list))
-            .map_err(|e| Error::Door(format!("topic {topic}: {e}")))?;
-        Ok(EpochLogReader { consumer, topic, next, end })
+        assign(&consumer, &topic, next.max(offsets.start))?;
+        Ok(EpochLogReader { consumer, topic, next, low: offsets.start, end: offsets.end })
     }
+}
+
+/// Lets a consumer read from an offset on.
+fn assign(consumer: &BaseConsumer<Quiet>, topic: &str, next: u64) -> Result<(), Error> {
+    let mut list = TopicPartitionList::new();
+    let offset = Offset::Offset(i64::try_from(next).expect("an offset fits 63 bits"));
+    list.add_partition_offset(topic, 0, offset)
+        .and_then(|()| consumer.assign(&list))
+        .map_err(|e| Error::Door(format!("topic {topic}: {e}")))
 }
 
 impl Store for EpochLogReader {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let silent = Instant::now() + SILENCE;
+        if self.next < self.low {
+            return Err(Error::Log(format!(
+                "topic {} begins at offset {}, offset {} is needed: it was cut, so the state cannot be rebuilt from \
+                 there. Epoch topics need retention.ms=-1, or snapshots that are younger than what is cut",
+                self.topic, self.low, self.next
+            )));
+        }
         loop {
             // Commit markers take offsets too: the end is reached when the broker says so, or by the last record.
             if self.next >= self.end {
@@ -111,6 +120,15 @@ impl Store for EpochLogReader {
                 Some(Err(e)) => return Err(Error::Door(format!("topic {}: {e}", self.topic))),
             }
         }
+    }
+
+    fn seek(&mut self, place: u64) -> Result<(), Error> {
+        self.next = place;
+        assign(&self.consumer, &self.topic, place.max(self.low))
+    }
+
+    fn place(&self) -> u64 {
+        self.next.saturating_sub(1)
     }
 
     fn append(&mut self, _: Commit) -> Result<(), Error> {
@@ -167,6 +185,14 @@ impl Drop for EpochTopic {
 impl Store for EpochTopic {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.reader.read()
+    }
+
+    fn seek(&mut self, place: u64) -> Result<(), Error> {
+        self.reader.seek(place)
+    }
+
+    fn place(&self) -> u64 {
+        self.shared.place().unwrap_or_else(|| self.reader.place())
     }
 
     fn append(&mut self, commit: Commit) -> Result<(), Error> {

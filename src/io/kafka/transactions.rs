@@ -6,6 +6,7 @@
 //! guessed: both producers are made anew (which ends their open transactions), then the tail of the topic says which
 //! epochs are there.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -56,6 +57,8 @@ pub struct Shared {
     /// The newest recorded epoch, or why there will be no further one.
     state: Mutex<Result<Option<u64>, String>>,
     changed: Condvar,
+    /// Offset of the newest recorded epoch that this instance wrote, and 1; 0: none yet.
+    place: AtomicU64,
     waker: Waker,
 }
 
@@ -71,7 +74,12 @@ pub enum Trouble {
 impl Shared {
     /// Nothing is recorded yet; `waker` is woken with each change.
     pub fn new(waker: Waker) -> Shared {
-        Shared { state: Mutex::new(Ok(None)), changed: Condvar::new(), waker }
+        Shared { state: Mutex::new(Ok(None)), changed: Condvar::new(), place: AtomicU64::new(0), waker }
+    }
+
+    /// Offset of the newest recorded epoch that this instance wrote.
+    pub fn place(&self) -> Option<u64> {
+        self.place.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// The newest recorded epoch; waits for at most `wait` for a change while `appended` is not.
@@ -211,7 +219,10 @@ impl Writer {
         self.tries = 0;
         let producers = self.producers.iter().flatten();
         let written = producers.filter_map(|producer| producer.client().context().recorded_at(epoch)).next();
-        self.next = written.map_or(self.next, |offset| offset + 1);
+        if let Some(offset) = written {
+            self.next = offset + 1;
+            self.shared.place.store(self.next, Ordering::Relaxed);
+        }
         self.shared.set(Ok(Some(epoch)));
         may_die!("told");
     }

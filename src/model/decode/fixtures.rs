@@ -74,6 +74,7 @@ pub fn rules() -> Rules {
         replies: Vec::new(),
         terms: Vec::new(),
         templates: Vec::new(),
+        before: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! 64 bytes a customer and 11.2 of the table of ids in the mean. Absorbed customers stay as long as their survivor: their
 //! ids are aliases. Who is erased or forgotten leaves its record to another.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 use crate::collections::{IndexTable, Pages, Slots};
@@ -17,7 +18,7 @@ use super::generations::Generations;
 use super::identifiers::NONE;
 
 /// Everybody who is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Customers {
     records: Pages<Customer>,
     /// Records that are nobody's.
@@ -32,7 +33,7 @@ pub(super) struct Customers {
 }
 
 /// Who is to be looked at when: by the hour at whose beginning, counted from 1970, first and last of a list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Looks {
     by_hour: BTreeMap<i64, (u32, u32)>,
     /// The first such instant; nothing is to be done before.
@@ -57,7 +58,7 @@ struct Looks {
 ///
 /// One cache line. Of an absorbed customer only the id, the way and the ring count; at the end of a way bytes 16–19 of one
 /// who was absorbed name the survivor.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C, align(64))]
 pub(super) struct Customer {
     hash: u64,
@@ -91,7 +92,7 @@ const ABSORBED: u32 = 4;
 const HEIGHT: u32 = 8;
 
 /// A customer as it may be kept over time: the record may have become another's.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub(super) struct Mark {
     index: u32,
     founded: u64,

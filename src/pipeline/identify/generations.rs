@@ -2,15 +2,16 @@
 //! bits only one ever is. An entry stays as a tombstone when one is erased, and leaves when the last one is forgotten.
 
 use crate::collections::{IndexTable, Slots};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Generations by founding bits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Generations {
     table: IndexTable,
     entries: Slots<Entry>,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Entry {
     bits: u64,
     /// The next generation.

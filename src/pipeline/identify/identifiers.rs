@@ -11,6 +11,7 @@
 use crate::collections::prefetch::prefetch;
 use crate::types::KindId;
 use crate::types::event::Identifier;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// No customer.
 pub(super) const NONE: u32 = u32::MAX;
@@ -20,7 +21,7 @@ pub(super) const GENERIC: u32 = u32::MAX - 1;
 const NOBODY: u32 = u32::MAX - 1;
 
 /// All identifiers that a customer owns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Identifiers {
     segments: Vec<Segment>,
     len: u32,
@@ -35,7 +36,7 @@ const SPARE: usize = 2;
 /// Of this many slots those below are used when a segment grows.
 const FULL: (usize, usize) = (4, 3);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Segment {
     /// `homes` buckets, then some more for those who collide at the end; the last one is never full.
     buckets: Box<[Bucket]>,
@@ -44,7 +45,7 @@ struct Segment {
 }
 
 /// Filled from the first slot on.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(align(64))]
 struct Bucket([Slot; SLOTS]);
 
@@ -62,7 +63,7 @@ pub(super) struct Key {
 /// | 64 | lower half of the hash |
 /// | 27 + 1 + 4 | upper bits of the hash, whether it is generic, kind |
 /// | 32 | the customer who got it, or a later survivor; `NONE`: empty |
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Slot {
     low: u64,
     high: u32,

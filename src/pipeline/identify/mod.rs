@@ -19,6 +19,10 @@ mod owned;
 mod registry;
 mod resolve;
 
+use std::io::{self, Read, Write};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use crate::collections::AgeingSet;
 use crate::rules::keys::founding_bits;
 use crate::rules::{DedupRules, IdentityRules, Renumbering, Rules};
@@ -141,6 +145,23 @@ impl Identify {
         }
         self.dedup = rules.dedup.clone();
         self.limits = Limits::new(&rules.identity);
+    }
+
+    /// Writes what is known between two batches.
+    ///
+    /// # Errors
+    /// If `to` fails.
+    pub fn save(&self, to: &mut impl Write) -> io::Result<()> {
+        (&self.seen, &self.registry).serialize(to)
+    }
+
+    /// Puts what was saved in the place of what is known.
+    ///
+    /// # Errors
+    /// If `from` fails.
+    pub fn restore(&mut self, from: &mut impl Read) -> io::Result<()> {
+        (self.seen, self.registry) = BorshDeserialize::deserialize_reader(from)?;
+        Ok(())
     }
 
     /// Customers founded so far.

@@ -2,18 +2,19 @@
 //! identifier leaves. 16 bytes an identifier.
 
 use crate::collections::Pages;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::identifiers::{Key, NONE};
 
 /// Rings of keys; a ring is known by any of its members.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Owned {
     members: Pages<Member>,
     /// The first place that is free; each leads to the next.
     free: u32,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Member {
     low: u64,
     high: u32,

@@ -4,6 +4,7 @@ use crate::collections::Recent;
 use crate::rules::{BANS_MAX, BANS_OF_ONE, GENERIC_UNOWNED_MAX, REFUSALS_MAX};
 use crate::types::event::Identifier;
 use crate::types::{KindId, Millis, RefusalReason};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::customers::{Customers, Mark};
 use super::identifiers::{GENERIC, Identifiers, Key, NONE};
@@ -11,7 +12,7 @@ use super::owned::Owned;
 use super::resolve::Limits;
 
 /// All customers and who owns which identifier.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Registry {
     pub customers: Customers,
     pub identifiers: Identifiers,
@@ -28,7 +29,7 @@ pub(super) struct Registry {
 }
 
 /// Customers from whom one identifier was split off.
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Sides {
     len: u8,
     marks: [Mark; BANS_OF_ONE],

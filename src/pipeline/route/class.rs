@@ -4,6 +4,7 @@ use crate::collections::heap::Heap;
 use crate::collections::prefetch::prefetch;
 use crate::collections::sparse_bits::SparseBits;
 use crate::types::{ChannelId, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::line::{Line, Served};
 use super::profile::Profile;
@@ -11,7 +12,7 @@ use super::staff::Group;
 use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Class {
     /// Its queue.
     pub queue: QueueId,

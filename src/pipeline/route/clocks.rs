@@ -3,6 +3,9 @@
 //! A cycle starts, may stand still and run on, and ends as met, breached or cancelled, exactly once. Open time is
 //! the calendar's; what is left when a clock stands is kept, and the due time is found anew when it runs on.
 
+use std::io::{self, Read, Write};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use crate::rules::calendar::Calendar;
@@ -16,7 +19,7 @@ use super::conversation::Conversation;
 pub type ObjectiveTallies = [[ObjectiveTally; 4]];
 
 /// Whether a cycle runs.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub enum Running {
     /// No cycle.
     #[default]
@@ -28,7 +31,7 @@ pub enum Running {
 }
 
 /// One objective's clock: 24 bytes. When it is to be heard of next stands among the conversation's alarms.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct ServiceClock {
     /// When it is due, while it runs.
     pub due: Millis,
@@ -57,7 +60,24 @@ const OWN: u16 = u16::MAX;
 #[derive(Debug)]
 pub struct Targets {
     rules: Arc<Rules>,
-    former: Vec<(Target, Calendar)>,
+    former: Vec<Former>,
+}
+
+/// What former rules said.
+#[derive(Debug)]
+struct Former {
+    target: Target,
+    calendar: Calendar,
+    origin: Origin,
+}
+
+/// Where former rules said it.
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
+struct Origin {
+    /// The how-manieth rules of the tenant, from 0.
+    rules: u32,
+    queue: QueueId,
+    objective: u8,
 }
 
 impl Targets {
@@ -66,10 +86,33 @@ impl Targets {
         Targets { rules: rules.clone(), former: Vec::new() }
     }
 
+    /// Writes where former rules said what still counts.
+    pub fn save(&self, to: &mut impl Write) -> io::Result<()> {
+        self.former.iter().map(|former| former.origin).collect::<Vec<_>>().serialize(to)
+    }
+
+    /// Finds it again in these rules.
+    pub fn restore(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let history = self.rules.history();
+        let find = |origin: Origin| {
+            let rules = history.get(origin.rules as usize)?;
+            let target = rules.queues.get(origin.queue.at())?.sla.get(usize::from(origin.objective))?;
+            let target = target.clone()?;
+            let calendar = rules.calendar(target.calendar).clone();
+            Some(Former { target, calendar, origin })
+        };
+        let origins = Vec::<Origin>::deserialize_reader(from)?;
+        let former: Option<Vec<Former>> = origins.into_iter().map(find).collect();
+        self.former = former.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "a target of rules that are not its rules")
+        })?;
+        Ok(())
+    }
+
     /// Target and calendar by which a cycle runs.
     fn of(&self, service: &ServiceClock, objective: Objective) -> (&Target, &Calendar) {
-        if let Some((target, calendar)) = self.former.get(usize::from(service.former)) {
-            return (target, calendar);
+        if let Some(former) = self.former.get(usize::from(service.former)) {
+            return (&former.target, &former.calendar);
         }
         let target = self.rules.queues[service.queue.at()].sla[objective as usize].as_ref();
         let target = target.expect("a clock has a target");
@@ -80,15 +123,23 @@ impl Targets {
     /// such cycles go on by, kept once each.
     pub fn keep(&self, service: &mut ServiceClock, objective: Objective, queue: QueueId, into: &mut Targets) {
         let (target, calendar) = self.of(service, objective);
+        let origin = self.former.get(usize::from(service.former)).map_or_else(
+            || Origin {
+                rules: self.rules.history().len() as u32 - 1,
+                queue: service.queue,
+                objective: objective as u8,
+            },
+            |former| former.origin,
+        );
         let own = into.rules.queues[queue.at()].sla[objective as usize].as_ref();
         service.queue = queue;
         if own.is_some_and(|own| is_same((own, into.rules.calendar(own.calendar)), (target, calendar))) {
             service.former = OWN;
             return;
         }
-        let is_it = |(other, of): &(Target, Calendar)| is_same((other, of), (target, calendar));
+        let is_it = |other: &Former| is_same((&other.target, &other.calendar), (target, calendar));
         let place = into.former.iter().position(is_it).unwrap_or_else(|| {
-            into.former.push((target.clone(), calendar.clone()));
+            into.former.push(Former { target: target.clone(), calendar: calendar.clone(), origin });
             into.former.len() - 1
         });
         service.former =

@@ -1,5 +1,6 @@
 //! What a division keeps of a conversation that is not closed.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 use crate::collections::index_table::IndexTable;
@@ -19,7 +20,7 @@ pub const NONE: u32 = u32::MAX;
 pub const UNSET: DurationMs = DurationMs(i64::MIN);
 
 /// Where a conversation is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub enum State {
     /// Waits in its queue.
     Queued,
@@ -41,7 +42,7 @@ pub enum State {
 /// | 1 | deadlines |
 /// | 2, 3 | service clocks, place in line |
 /// | 4, 5 | spans, what an assignment tells of the latest contact |
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C, align(64))]
 pub struct Conversation {
     /// Its id; `ConversationId::NONE`: the place is free.
@@ -116,7 +117,7 @@ pub struct Conversation {
 }
 
 /// What an assignment tells of the latest contact.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C)]
 pub struct Context {
     /// Business value.
@@ -215,7 +216,7 @@ impl Conversation {
 const SEGMENT_BITS: u32 = 6;
 
 /// The conversations of a division, by slot and by id.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Book {
     table: IndexTable,
     slots: Pages<Conversation>,

@@ -3,6 +3,7 @@
 
 use crate::rules::{Dispatch, Renumbering, Rules};
 use crate::types::{DivisionId, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::Division;
 
@@ -10,7 +11,7 @@ use super::Division;
 const SERVED_MAX: u64 = 1_000;
 
 /// Offers by queue of all divisions, and their sum.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub(super) struct Served {
     by_queue: Vec<u64>,
     sum: u64,

@@ -3,11 +3,12 @@
 
 use crate::collections::bits::Bits;
 use crate::types::Millis;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::conversation::{Conversation, NONE};
 
 /// Lists of (agent, until when) of the conversations that have any.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Exclusions {
     /// By slot: it has a list.
     marked: Bits,

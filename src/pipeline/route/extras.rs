@@ -5,12 +5,13 @@
 use crate::collections::bits::Bits;
 use crate::collections::pages::Pages;
 use crate::types::{Affinity, Millis, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::conversation::{Conversation, NONE};
 use super::timers::TimerKind;
 
 /// A time in which a conversation waits for one agent.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Window {
     /// Whom.
     pub agent: u32,
@@ -21,7 +22,7 @@ pub struct Window {
 }
 
 /// One conversation's, in two cache lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(align(64))]
 pub struct Extra {
     /// Whom it waits for, one after the other.
@@ -106,7 +107,7 @@ fn slot(kind: TimerKind) -> usize {
 }
 
 /// All conversations'.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Extras {
     records: Pages<Extra>,
     free: Vec<u32>,

@@ -3,6 +3,7 @@
 use crate::collections::heap::{Heap, Positions};
 use crate::rules::{Curve, Segment};
 use crate::types::{DurationMs, Millis};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::class::Class;
 use super::profile::Serves;
@@ -10,7 +11,7 @@ use super::relaxation::Relaxation;
 use super::wait_key::FrontKey;
 
 /// The heads of all classes of a queue in one segment of its curve.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Front {
     /// 2⁻³² points a millisecond.
     pub slope: i64,
@@ -20,7 +21,7 @@ pub struct Front {
 }
 
 /// What of a queue an agent looks at first, in one line: what the best of it could be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C, align(64))]
 pub struct Top {
     /// The first of its fronts; the others stand behind it.
@@ -43,7 +44,7 @@ pub const FIRST: usize = 3;
 const _: () = assert!(size_of::<Top>() == 64);
 
 /// A way in which agents serve a queue.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Way {
     /// The queue's rank with them.
     pub rank: u32,
@@ -55,7 +56,7 @@ pub struct Way {
 pub const THROUGH_A_STEP: u16 = u16::MAX;
 
 /// One queue.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Line {
     /// Its classes, by place.
     pub classes: Vec<u32>,
@@ -76,7 +77,7 @@ pub struct Line {
 }
 
 /// A queue that agents of a profile serve: one line, because an agent who looks for work looks at all of its own.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C, align(64))]
 pub struct Served {
     /// How.

@@ -35,6 +35,7 @@ mod queueing;
 mod ramp;
 mod relaxation;
 mod staff;
+mod state;
 mod sweep;
 mod timers;
 mod turns;

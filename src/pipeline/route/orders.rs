@@ -1,6 +1,7 @@
 //! Agents of a group in order: for each strategy that a queue of the division asks for, one heap a group, and the first
 //! of each heap once more, side by side, because that is what everybody looks at.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::cmp::Ordering;
 
 use crate::collections::heap::{Heap, Positions};
@@ -11,7 +12,7 @@ use super::conversation::NONE;
 use super::staff::Agent;
 
 /// Order among the agents of a group: what the strategy compares, then longest idle, then name.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct OrderKey {
     /// What the strategy compares, the least first.
     pub merit: i64,
@@ -61,7 +62,7 @@ impl PartialOrd for OrderKey {
 }
 
 /// The first of a group in an order.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Foremost {
     /// Its key.
     pub key: OrderKey,
@@ -83,7 +84,7 @@ const NOBODY: Foremost =
     Foremost { key: OrderKey { merit: 0, idle_since: Millis(0), label: 0 }, agent: NONE, behind: 0 };
 
 /// One order of all groups.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct AgentOrder {
     strategy: Strategy,
     /// By group.

@@ -2,9 +2,10 @@
 
 use crate::rules::{Renumbering, Rules};
 use crate::types::{DivisionId, DurationMs, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// A queue that agents of a profile serve.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Serves {
     /// 1 is served first.
     pub rank: u32,
@@ -15,7 +16,7 @@ pub struct Serves {
 }
 
 /// What a definition says besides capacity; equal ones are shared.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Profile {
     /// Keyed name and level, ascending by name.
     pub skills: Vec<(u64, u8)>,

@@ -7,6 +7,7 @@ use crate::types::operation::Contact;
 use crate::types::{
     Affinity, CloseOutcome, CustomerId, DurationMs, Millis, Objective, QueueId, WithdrawReason,
 };
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::conversation::State;
 use super::extras::Window;
@@ -26,7 +27,7 @@ pub(super) enum Entry {
 }
 
 /// How fast a queue is worked off.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(super) struct Gaps {
     /// The last acceptance; `Millis::MIN`: none yet.
     last: Millis,

@@ -1,5 +1,6 @@
 //! A bound on how many offers an agent gets in a minute.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::VecDeque;
 
 use crate::types::{DurationMs, Millis};
@@ -8,7 +9,7 @@ use crate::types::{DurationMs, Millis};
 const RAMP: DurationMs = DurationMs::seconds(60);
 
 /// The offers of a division's agents, if it bounds them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Ramp {
     /// Most of a minute; `None`: no bound.
     most: Option<usize>,
@@ -17,7 +18,7 @@ pub struct Ramp {
 }
 
 /// What an agent has been offered of late.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 struct Offers {
     /// In the last minute, oldest first.
     latest: VecDeque<Millis>,

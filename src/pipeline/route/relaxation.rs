@@ -2,9 +2,10 @@
 
 use crate::rules::{Queue, StepAction};
 use crate::types::QueueId;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// What the steps of a queue do, names as keys.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Relaxation {
     steps: Vec<Relaxed>,
     /// Skills that no step touches, by key.
@@ -14,7 +15,7 @@ pub struct Relaxation {
 }
 
 /// What one step does.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 enum Relaxed {
     Drop(Vec<u64>),
     Lower(Vec<(u64, u8)>),

@@ -13,6 +13,7 @@ use crate::collections::prefetch::{line_of, lines_of};
 use crate::rules::{Renumbering, Rules, StepAction, Strategy};
 use crate::types::ids::CHANNELS_MAX;
 use crate::types::{ChannelId, ConversationId, CustomerId, DivisionId, Millis, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
@@ -21,7 +22,7 @@ use super::ramp::Ramp;
 use super::turns::Turns;
 
 /// Presence, as route sees it.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub enum Presence {
     /// Logged out.
     Offline,
@@ -34,7 +35,7 @@ pub enum Presence {
 }
 
 /// Work after a conversation that still holds capacity.
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct WrapUp {
     /// Which conversation.
     pub conversation: ConversationId,
@@ -55,7 +56,7 @@ pub struct WrapUp {
 /// | 112–175 | what it holds |
 /// | 176–247 | wrap-ups |
 /// | 248–255 | since when it is offline |
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 #[repr(C, align(64))]
 pub struct Agent {
     /// Ascends as names do.
@@ -185,7 +186,7 @@ fn is_order(strategy: Strategy) -> bool {
 }
 
 /// Available agents of one profile with room for the same channels.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct Group {
     /// Their profile.
     pub profile: u32,
@@ -198,7 +199,7 @@ pub struct Group {
 }
 
 /// All agents of a division.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Staff {
     /// By agent number.
     pub agents: Vec<Agent>,

@@ -5,13 +5,14 @@ use crate::collections::heap::{Heap, Positions};
 use crate::collections::pages::Pages;
 use crate::rules::{Renumbering, Rules, StepAction, Strategy};
 use crate::types::{Millis, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::orders::OrderKey;
 use super::profile::Profile;
 use super::staff::Agent;
 
 /// Who was offered something when, and who is next.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Turns {
     /// By queue of all divisions: the queues that go round robin and are offered to its agents, by themselves or by a step.
     reached: Vec<Vec<QueueId>>,

@@ -1,11 +1,12 @@
 //! The order of what waits.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::cmp::Ordering;
 
 use crate::types::{ChannelId, ConversationId, Millis};
 
 /// Order within a heap: highest static key, then earliest arrived, then id.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct WaitKey {
     /// Priority minus slope·t, wrapping.
     pub key: i64,
@@ -66,7 +67,7 @@ impl PartialEq for WaitKey {
 impl Eq for WaitKey {}
 
 /// The first of a class: its key, and what whoever looks for work asks before anything else.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct FrontKey {
     /// Its key.
     pub key: WaitKey,

@@ -16,6 +16,7 @@ use crate::collections::index_table::IndexTable;
 use crate::collections::prefetch::{lines_of, prefetch};
 use crate::rules::{Curve, Rules, Strategy};
 use crate::types::{DurationMs, Millis, QueueId};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::class::Class;
 use super::conversation::{Conversation, NONE};
@@ -36,7 +37,7 @@ pub struct Head {
 
 /// What has just begun to wait. Most contacts find an agent at once, so it comes into its heap only when it is known that
 /// nobody takes it, or when something else begins to wait.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Newcomer {
     slot: u32,
     class: u32,
@@ -45,7 +46,7 @@ struct Newcomer {
 }
 
 /// All classes of a division.
-#[derive(Debug)]
+#[derive(Debug, BorshSerialize, BorshDeserialize)]
 pub struct Waiting {
     /// By class number; a class stays, if empty.
     pub classes: Vec<Class>,

@@ -4,6 +4,7 @@ use crate::collections::blocks::Blocks;
 use crate::types::decision::Attempt;
 use crate::types::event::Event;
 use crate::types::{AttemptOutcome, ChannelId, ConversationId, DivisionId, Millis};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::threads::Threads;
 
@@ -21,7 +22,7 @@ const FEW: usize = 2;
 /// | 8 + 8 | lifetime value, language |
 /// | 4 + 4 + 4 | last agent, first open conversation, conversations opened |
 /// | 2 + 1 + 1 | tier, what the profile tells, number of attempts |
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(align(64))]
 pub struct Customer {
     attempts: Attempts,
@@ -52,7 +53,7 @@ const BLOCKED: u8 = 8;
 const PREFERS: u8 = 16;
 
 /// Where a customer's attempts lie, oldest first.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 enum Attempts {
     Few([KeptAttempt; FEW]),
     /// A block of the shard.
@@ -265,7 +266,7 @@ impl Customer {
 }
 
 /// A contact that is kept: 16 bytes.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct KeptAttempt {
     /// `arrived`.
     pub at: Millis,
@@ -305,7 +306,7 @@ impl KeptAttempt {
 }
 
 /// An open conversation: one cache line.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(align(64))]
 pub struct Conversation {
     /// Its first thread; 0: none.

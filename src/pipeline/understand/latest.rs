@@ -3,6 +3,7 @@
 //! write it and hardly anybody reads it.
 
 use crate::types::{Millis, Position, QueueId, TraceParent};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::customer::NONE;
 
@@ -14,7 +15,7 @@ use super::customer::NONE;
 /// | 8 × 6 | arrived, due, opened, value in two parts, language |
 /// | 4 × 4 | preferred agent, skills, failed attempts, conversations folded into it |
 /// | 2 + 2 + 1 + 1 | intent, queue, replied, maybe |
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 #[repr(align(64))]
 pub struct Latest {
     /// Position of the latest message.

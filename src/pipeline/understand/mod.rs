@@ -22,6 +22,7 @@ mod fold;
 mod open;
 mod parcel;
 mod shard;
+mod state;
 mod threads;
 mod value;
 

@@ -1,18 +1,19 @@
 //! Short lists of threads, for the few conversations that have more than one.
 
 use crate::collections::pages::Pages;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::customer::NONE;
 
 /// Lists of threads: linked entries of 32 bytes.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, BorshSerialize, BorshDeserialize)]
 pub struct Threads {
     entries: Pages<Entry, 6>,
     /// Entries that are in no list.
     free: Vec<u32>,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Entry {
     thread: u128,
     next: u32,

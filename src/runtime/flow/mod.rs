@@ -13,6 +13,7 @@ mod barrier;
 mod batch;
 mod plan;
 mod shuffled;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -136,7 +137,8 @@ impl<M: Meter> Flow<M> {
         mut meter: impl FnMut(usize) -> M,
     ) -> Flow<M> {
         let count = threads.count.max(1);
-        let parts = if count == 1 { 1 } else { count.next_power_of_two().min(PARTS_MAX) };
+        // With two and more, a state does not depend on how many: what merges is kept apart.
+        let parts = count.next_power_of_two().clamp(2, PARTS_MAX);
         let divisions = rules.divisions.len();
         let room = if count == 1 { 1 } else { count * BATCHES_A_THREAD + BATCHES_BESIDES };
         let desk = Desk {

@@ -29,6 +29,9 @@ const SEQUENCE: &str = "sequence";
 /// What lets all of them go on by other rules.
 const CHANGE: &str = "change";
 
+/// What saves and restores all of them.
+const STATE: &str = "state";
+
 /// The last layer of the deterministic core.
 const CORE: u32 = 2;
 
@@ -170,12 +173,13 @@ fn stages(source: &Source) -> Vec<Finding> {
     let Some(stage) = home.get(1).filter(|_| home[0] == "pipeline" && source.path.starts_with("src/")) else {
         return Vec::new();
     };
-    // The sequencer joins identify to the rest, and a change of rules concerns all; no stage may know them.
-    if [SEQUENCE, CHANGE].contains(stage) {
+    // The sequencer joins identify to the rest, a change of rules concerns all, and all are saved; no stage may know
+    // them.
+    if [SEQUENCE, CHANGE, STATE].contains(stage) {
         return Vec::new();
     }
     let other = |path: &[String]| {
-        let known = STAGES.contains(&path[1].as_str()) || [SEQUENCE, CHANGE].contains(&path[1].as_str());
+        let known = STAGES.iter().chain(&[SEQUENCE, CHANGE, STATE]).any(|part| *part == path[1]);
         path[0] == "pipeline" && path[1] != *stage && known
     };
     let uses = named(source).into_iter().filter(|(_, path)| path.len() > 1 && other(path));

@@ -1,0 +1,71 @@
+//! `[snapshots]` of the configuration.
+
+use super::failure::Failure;
+use crate::io::snapshots::Directory;
+use crate::rules::keys::HashKey;
+use crate::runtime::snapshot;
+use crate::types::DurationMs;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// `[snapshots]`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshots {
+    /// Where they lie; empty: none is taken.
+    pub directory: PathBuf,
+    /// Seconds between two; 0: only at a clean stop.
+    pub interval_s: u32,
+    /// How many are kept.
+    pub generations: u32,
+}
+
+impl Default for Snapshots {
+    fn default() -> Snapshots {
+        Snapshots { directory: "snapshots".into(), interval_s: 30, generations: snapshot::GENERATIONS as u32 }
+    }
+}
+
+impl Snapshots {
+    /// Makes the directory relative to the configuration's folder.
+    pub fn settle(&mut self, folder: &Path) {
+        if !self.directory.as_os_str().is_empty() {
+            self.directory = folder.join(&self.directory);
+        }
+    }
+
+    /// Everything that is wrong with the values.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if self.interval_s > 86_400 {
+            complaints.push("snapshots.interval_s: up to 86,400; 0 for only at a clean stop".to_owned());
+        }
+        if !(1..=1_000).contains(&self.generations) {
+            complaints.push("snapshots.generations: 1 to 1,000".to_owned());
+        }
+        complaints
+    }
+
+    /// The door, if there is one.
+    ///
+    /// # Errors
+    /// Exit code 3 if the directory cannot be made.
+    pub fn door(&self, key: &HashKey) -> Result<Option<snapshot::Snapshots>, Failure> {
+        if self.directory.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let directory = Directory::new(&self.directory).map_err(|error| {
+            Failure::configuration(format!(
+                "snapshots.directory: {} cannot be made: {error}. Name another one, or \"\" for none",
+                self.directory.display()
+            ))
+        })?;
+        Ok(Some(snapshot::Snapshots {
+            files: Arc::new(Mutex::new(directory)),
+            every: DurationMs::seconds(i64::from(self.interval_s)),
+            generations: self.generations as usize,
+            key: key.fingerprint(),
+        }))
+    }
+}

@@ -1,0 +1,44 @@
+//! The states as bytes and back, while nothing is under way.
+
+use std::io::{self, Read, Write};
+
+use super::Flow;
+use super::batch::UNLOCKED;
+use crate::pipeline::change::Stages;
+
+impl<M> Flow<M> {
+    /// Writes what the engine knows: the same for any number of threads, for the same batches.
+    ///
+    /// # Errors
+    /// If `to` fails.
+    ///
+    /// # Panics
+    /// If a batch is under way.
+    pub fn save(&mut self, to: &mut impl Write) -> io::Result<()> {
+        self.with_stages(|stages| stages.save(to))
+    }
+
+    /// Puts what was saved under the same rules in the place of what the engine knows.
+    ///
+    /// # Errors
+    /// If `from` fails, or does not hold what it should.
+    ///
+    /// # Panics
+    /// If a batch is under way.
+    pub fn restore(&mut self, from: &mut impl Read) -> io::Result<()> {
+        self.with_stages(|stages| stages.restore(from))
+    }
+
+    fn with_stages<R>(&mut self, with: impl FnOnce(&mut Stages<'_>) -> R) -> R {
+        assert_eq!(self.shared.desk().plan.under_way(), 0, "states are looked at between batches");
+        let states = &self.shared.states;
+        let mut sequencer = states.sequencer.lock().expect(UNLOCKED);
+        let mut understand: Vec<_> = states.understand.iter().map(|p| p.lock().expect(UNLOCKED)).collect();
+        let mut divisions: Vec<_> = states.divisions.iter().map(|d| d.lock().expect(UNLOCKED)).collect();
+        with(&mut Stages {
+            sequencer: &mut sequencer,
+            understand: understand.iter_mut().map(|part| &mut **part).collect(),
+            divisions: divisions.iter_mut().map(|division| &mut **division).collect(),
+        })
+    }
+}
