@@ -3,6 +3,12 @@
 #![doc = include_str!("architecture.md")]
 #![deny(unsafe_code)]
 
+#[macro_use]
+mod plants;
+
+#[cfg(test)]
+extern crate self as trunkline;
+
 pub mod types;
 pub mod collections;
 pub mod rules;

@@ -209,7 +209,7 @@ impl<E: Engine> Core<E> {
     /// # Errors
     /// If the claim is another tenant's, or contradicts an earlier one.
     pub fn adopt(&mut self, claim: &Claim, source: &mut impl Source) -> Result<(), Error> {
-        if claim.tenant != self.tenant {
+        if claim.tenant != self.tenant && !planted!(ClaimNotChecked) {
             return Err(Error::Log(format!(
                 "it is tenant {:?}'s, the configuration says {:?}",
                 claim.tenant, self.tenant
@@ -243,7 +243,11 @@ impl<E: Engine> Core<E> {
 
     /// The slots, each with the offset of the record that it waits for.
     pub fn positions(&self) -> Vec<(Input, u64)> {
-        self.inputs.iter().cloned().zip((0..).map(|slot| self.inbox.next(slot))).collect()
+        let next = |slot| {
+            let next = self.inbox.next(slot);
+            next + u64::from(planted!(PositionOffByOne) && next > self.inputs[slot].first)
+        };
+        self.inputs.iter().cloned().zip((0..self.inputs.len()).map(next)).collect()
     }
 
     /// Hash of the rules in force.
@@ -288,7 +292,7 @@ impl<E: Engine> Core<E> {
     /// # Errors
     /// If they are not.
     pub fn check_rules(&self, record: &EpochRecord) -> Result<(), Error> {
-        if record.rules.0 == self.rules_hash {
+        if record.rules.0 == self.rules_hash || planted!(RulesNotChecked) {
             return Ok(());
         }
         Err(Error::Log(format!(

@@ -240,7 +240,8 @@ impl Inbox {
         let start = slot.base + slot.bytes.len() as u64;
         slot.bytes.extend_from_slice(value);
         let len = u32::try_from(value.len()).expect("a Kafka record is below 2 GiB");
-        slot.items.push_back(Item { offset, timestamp, effective: slot.newest, start, len, binary });
+        let effective = if planted!(TimesGoBack) { timestamp } else { slot.newest };
+        slot.items.push_back(Item { offset, timestamp, effective, start, len, binary });
     }
 
     /// The source read this slot to its end; records that arrive later say otherwise again.

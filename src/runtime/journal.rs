@@ -190,7 +190,8 @@ impl Chain {
     /// If it is not the next one of this chain.
     pub fn follow(&mut self, bytes: &[u8]) -> Result<EpochRecord, Error> {
         let record = EpochRecord::decode(bytes)?;
-        if record.epoch != self.next || record.previous.0 != self.hash {
+        let chained = record.previous.0 == self.hash || planted!(ChainNotChecked);
+        if record.epoch != self.next || !chained {
             return Err(Error::Log(format!(
                 "the chain is broken: expected epoch {} after {:032x}, found epoch {} of writer {} after {:032x}",
                 self.next, self.hash, record.epoch, record.writer, record.previous.0

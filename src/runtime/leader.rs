@@ -74,6 +74,11 @@ pub struct Leader<E, S, K, J, C> {
     now: Millis,
     /// By slot, of those that have moved since it was last told: the input before is processed and safe.
     safe: BTreeMap<usize, u64>,
+    /// How long it has been leading, by its clock's steps forward: `now` stands still while a clock that was ahead is right
+    /// again, and what is done from time to time may not.
+    alive: Millis,
+    /// The clock when it was last looked at.
+    wall: Option<Millis>,
     /// When it was last told.
     told: Millis,
     discovered: Millis,
@@ -133,6 +138,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             restored,
             told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
+            alive: Millis(0),
+            wall: None,
             told: Millis::MIN,
             discovered: Millis::MIN,
             progress: Progress {
@@ -156,7 +163,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// What became of the snapshots since the last question.
     #[cfg(test)]
-    pub(super) fn snapshots(&mut self) -> Vec<Told> {
+    pub(crate) fn snapshots(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told_snapshots)
     }
 
@@ -232,7 +239,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.source.poll(wait, &mut self.core.inbox)?;
             self.look();
         }
-        if self.now.since(self.discovered) >= self.settings.discover_every {
+        if self.alive.since(self.discovered) >= self.settings.discover_every {
             let inputs = self.all_inputs()?;
             if inputs.len() > self.core.inputs().len() {
                 while self.core.under_way() > 0 {
@@ -273,8 +280,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Begins a snapshot if it is time for one, and hears what became of the one before.
     fn take_snapshot(&mut self) -> Result<(), Error> {
-        self.told_snapshots.extend(self.keeper.outcome(self.now));
-        if !self.keeper.is_due(self.now) {
+        self.told_snapshots.extend(self.keeper.outcome(self.alive));
+        if !self.keeper.is_due(self.alive) {
             return Ok(());
         }
         match self.settings.delivery {
@@ -284,9 +291,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
                 }
             }
             // What is in a snapshot is not sent again, so all of it must have arrived.
+            Delivery::AtLeastOnce if planted!(SnapshotBeforeSent) => {
+                while self.core.under_way() > 0 {
+                    self.finish()?;
+                }
+            }
             Delivery::AtLeastOnce => self.drain()?,
         }
-        self.keeper.begin(&mut self.core, self.store.place(), self.now);
+        self.keeper.begin(&mut self.core, self.store.place(), self.now, self.alive);
         Ok(())
     }
 
@@ -331,7 +343,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             let Pending { epoch, output, moved } = self.pending.pop_front().expect("there is a front");
             self.safe.extend(moved.iter().map(|moved| (moved.slot as usize, moved.end)));
             self.progress.sent += output.len() as u64;
-            if self.settings.delivery == Delivery::AtLeastOnce {
+            if self.settings.delivery == Delivery::AtLeastOnce
+                && !planted!(OutputBeforeRecord)
+                && !planted!(OutputApart)
+            {
                 output.records().try_for_each(|record| self.sink.send(epoch, &record))?;
             }
         }
@@ -339,7 +354,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     fn send_again(&mut self, recovered: &Recovered) -> Result<(), Error> {
-        for (epoch, outgoing) in &recovered.unsent {
+        for (epoch, outgoing) in recovered.unsent.iter().filter(|_| !planted!(UnsentForgotten)) {
             for record in outgoing.records() {
                 self.sink.send(*epoch, &record)?;
                 self.progress.sent_again += 1;
@@ -351,7 +366,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     }
 
     fn move_now(&mut self) {
-        self.now = self.now.max(self.clock.now());
+        let wall = self.clock.now();
+        let gone = self.wall.map_or(DurationMs::ZERO, |before| wall.since(before).max(DurationMs::ZERO));
+        (self.alive, self.wall) = (self.alive.plus(gone), Some(wall));
+        self.now = if planted!(NowGoesBack) { wall } else { self.now.max(wall) };
     }
 
     /// Reads the clock and chooses what an epoch would take now.
@@ -381,13 +399,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     fn tick_due(&mut self) -> bool {
         self.settings.tick == Tick::Wall
             && self.core.under_way() == 0
-            && self.selection.drained
+            && (self.selection.drained || planted!(TimersBeforeBacklog))
             && self.core.engine.next_deadline().is_some_and(|deadline| deadline <= self.now)
             && self.core.engine.clock().is_none_or(|clock| self.now.since(clock) >= TICK_EVERY)
     }
 
     fn begin(&mut self) -> Result<(), Error> {
-        let ahead = self.settings.tick == Tick::Wall && self.selection.drained;
+        let drained = self.selection.drained || planted!(TimersBeforeBacklog);
+        let ahead = self.settings.tick == Tick::Wall && drained;
         self.core.begin(&self.selection, ahead.then_some(self.now), self.now)
     }
 
@@ -444,7 +463,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         let bytes = record.encode();
         self.core.chain.append(&bytes);
         let (epoch, outgoing) = (record.epoch, Arc::new(outgoing));
-        let output = (self.settings.delivery == Delivery::ExactlyOnce).then(|| outgoing.clone());
+        let once = self.settings.delivery == Delivery::ExactlyOnce && !planted!(OutputApart);
+        let output = once.then(|| outgoing.clone());
+        if output.is_none() && (planted!(OutputBeforeRecord) || planted!(OutputApart)) {
+            outgoing.records().try_for_each(|record| self.sink.send(epoch, &record))?;
+        }
         self.store.append(Commit { epoch, record: bytes, output })?;
         let nanos = self.clock.now_nanos();
         self.telling.appended(record, arrivals, outgoing.bytes(), nanos);
@@ -455,17 +478,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Tells how far the input is processed, if that has moved and it is time.
     fn tell(&mut self) {
-        if self.safe.is_empty() || self.now.since(self.told) < TELL_EVERY {
+        if self.safe.is_empty() || self.alive.since(self.told) < TELL_EVERY {
             return;
         }
-        self.told = self.now;
+        self.told = self.alive;
         let ends: Vec<_> = std::mem::take(&mut self.safe).into_iter().collect();
         self.source.tell(&ends);
     }
 
     /// Known slots as they are, with the types that the configuration now allows, then new partitions.
     fn all_inputs(&mut self) -> Result<Vec<Input>, Error> {
-        self.discovered = self.now;
+        self.discovered = self.alive;
         let mut found = self.source.discover(self.core.inputs())?;
         let mut inputs = Vec::new();
         for known in self.core.inputs() {

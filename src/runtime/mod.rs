@@ -3,7 +3,8 @@
 //! runs on a real Kafka and, in tests, on memory with faults. It may not read a clock, a socket or a file itself.
 //!
 //! The way of an epoch: `inbox` (buffers and orders what arrived) → `Engine` (the stages) → `outgoing` (partition and
-//! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent). `standby` follows a log that another instance writes, until it may lead; `recover` walks the recorded
+//! key of each output) → `journal` (the epoch record) → `leader` (when what may be sent) → `writer` (the transactions, by
+//! `commits`). `standby` follows a log that another instance writes, until it may lead; `recover` walks the recorded
 //! epochs again, for the restart and for `reference`, `replay` and `verify`, which compares what is outside (`verify`). Beside it `replay` runs plain logs, which
 //! have no epochs. `flow` spreads the stages over threads; `gauges` is what the runtime tells of itself, for whoever
 //! watches.
@@ -22,6 +23,8 @@ pub mod verify;
 pub mod arrivals;
 pub mod gauges;
 mod telling;
+pub mod commits;
+pub mod writer;
 pub mod leader;
 pub mod standby;
 pub mod settings;

@@ -81,7 +81,8 @@ pub fn replay_on<E: Engine>(
         if walk.core.outputs().is_none() {
             return Err(Error::Log("it does not begin with a claim".into()));
         }
-        walk.core.begin(&selection, record.tick.map(Millis), Millis(record.now))?;
+        let now = Millis(record.now + i64::from(planted!(WrongNowInReplay)) * 60_000);
+        walk.core.begin(&selection, record.tick.map(Millis), now)?;
         walk.records.push_back(record);
         while walk.core.under_way() > EPOCHS_BEGUN || walk.core.is_through()? {
             walk.finish(&mut each)?;
@@ -123,7 +124,8 @@ impl<E: Engine> Walk<'_, E> {
         found.records += outcome.arrivals.records;
         found.now = Some(Millis(record.now));
         found.unsent.push_back((record.epoch, outcome.outgoing));
-        while found.unsent.len() > self.core.in_flight as usize {
+        let kept = (self.core.in_flight as usize).saturating_sub(usize::from(planted!(OneTooFewSentAgain)));
+        while found.unsent.len() > kept {
             found.unsent.pop_front();
         }
         Ok(())
@@ -172,13 +174,15 @@ fn await_input<E: Engine>(
 
 fn check(record: &EpochRecord, outcome: &Outcome) -> Result<(), Error> {
     let differs = |what: String| Err(Error::Differs { epoch: record.epoch, what });
-    if let Some((old, new)) = record.moved.iter().zip(&outcome.moved).find(|(old, new)| old != new) {
+    if let Some((old, new)) =
+        record.moved.iter().zip(&outcome.moved).find(|(old, new)| old != new && !planted!(InputNotCompared))
+    {
         return differs(format!(
             "input slot {} up to offset {}: hash {:032x} recorded, {:032x} found",
             old.slot, old.end, old.hash.0, new.hash.0
         ));
     }
-    if record.sent != outcome.sent {
+    if record.sent != outcome.sent && !planted!(OutputNotCompared) {
         let only =
             |a: &[Sent], b: &[Sent]| a.iter().filter(|x| !b.contains(x)).take(3).cloned().collect::<Vec<_>>();
         return differs(format!(

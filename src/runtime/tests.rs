@@ -414,6 +414,24 @@ fn a_new_input_partition_is_claimed_and_read_from_its_start() {
     assert!(moved && last.claim.is_none());
 }
 
+/// `now` waits for a clock that was ahead; what is done from time to time does not.
+#[test]
+fn a_clock_that_was_an_hour_ahead_does_not_keep_a_new_partition_waiting() {
+    let world = Shared::new(1, [1; 6], 9);
+    let mut leader = start(&world, Toy::default(), settings()).unwrap();
+    live(&world, 20);
+    world.0.borrow_mut().now.0 += 3_600_000;
+    leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
+    world.0.borrow_mut().now.0 -= 3_600_000;
+    (0..3).for_each(|_| assert!(!leader.step().unwrap()));
+    world.0.borrow_mut().input.push(Vec::new());
+    world.0.borrow_mut().now.0 += 60_000;
+    assert!((0..5).any(|_| leader.step().unwrap()), "it is found and claimed");
+    leader.drain().unwrap();
+    let last = EpochRecord::decode(world.0.borrow().epochs.last().unwrap()).unwrap();
+    assert_eq!(last.claim.map(|claim| claim.inputs.len()), Some(2));
+}
+
 /// A world in which a leader has worked and ended cleanly.
 fn worked() -> Shared {
     let world = Shared::new(2, [1; 6], 3);

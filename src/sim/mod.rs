@@ -9,6 +9,7 @@
 //! * `world`: the clockwork; `customers`, `desk`, `handover`: what people do; `reactions`: what they make of decisions;
 //!   `faults`: what goes wrong on the way.
 //! * `batch`: what passes between the world and an engine; `engine`: the real one, in this thread or in several.
+//! * `chaos` (tests only): the runtime over doors that fail by seed.
 //! * `lines`, `texts`, `clock_text`: JSON straight into a buffer; `census`: what the world knows of itself.
 //!
 //! An event costs the world well below a microsecond: flat tables, no text built on the side, no allocation once
@@ -37,6 +38,8 @@ pub mod rulebook;
 pub mod texts;
 pub mod world;
 
+#[cfg(test)]
+mod chaos;
 #[cfg(test)]
 mod tests;
 

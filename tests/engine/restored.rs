@@ -6,10 +6,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trunkline::rules::keys::HashKey;
 use trunkline::runtime::flow::{Finished, Flow, Threads};
+use trunkline::runtime::snapshot::CONTENT;
 use trunkline::types::record::Record;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::identity::{NEEDLES, RULES, event, log_with_needles};
 use crate::support::engines::compiled;
+
+/// Number of the form, and hash of a small state in it.
+const FORM: (u32, &str) = (1, "?");
 
 fn flow(threads: usize) -> Flow<()> {
     Flow::new(Arc::new(compiled(RULES)), &HashKey::PUBLIC, "local", Threads::new(threads), |_| ())
@@ -79,4 +84,18 @@ fn who_was_erased_stays_erased_after_a_restore_from_before() {
         panic!("{first:?}, {found:?}")
     };
     assert_ne!(known, again, "the person comes back as somebody new");
+}
+
+/// The form of a state belongs to its number: whoever changes a structure raises `CONTENT` and writes the hash found here
+/// down, so that no snapshot of another form is ever read as one of this.
+#[test]
+fn a_state_of_another_form_has_another_number() {
+    let mut flow = flow(1);
+    carry_out(&mut flow, &log_with_needles(), 0);
+    let found = (CONTENT, format!("{:032x}", xxh3_128(&saved(&mut flow))));
+    assert_eq!(
+        found,
+        (FORM.0, FORM.1.to_owned()),
+        "raise CONTENT in runtime/snapshot/file.rs, then note the hash here"
+    );
 }

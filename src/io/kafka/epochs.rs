@@ -17,7 +17,8 @@ use crate::io::kafka::context::Quiet;
 use crate::io::kafka::lease::Hold;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::topics;
-use crate::io::kafka::transactions::{Message, Shared, Writer};
+use crate::io::kafka::transactions::{Message, Producers, Shared, start};
+use crate::runtime::writer::{Log, Writer};
 use crate::runtime::{Commit, Error, Store};
 
 /// Wait for a record that is there.
@@ -65,11 +66,6 @@ impl EpochLogReader {
         EpochLogReader::from(client, settings.epoch_topic.clone(), next, low..end)
     }
 
-    /// Offset after the last record read, or the topic's end.
-    pub fn next(&self) -> u64 {
-        self.next
-    }
-
     fn from(
         consumer: BaseConsumer<Quiet>,
         topic: String,
@@ -90,7 +86,11 @@ fn assign(consumer: &BaseConsumer<Quiet>, topic: &str, next: u64) -> Result<(), 
         .map_err(|e| Error::Door(format!("topic {topic}: {e}")))
 }
 
-impl Store for EpochLogReader {
+impl Log for EpochLogReader {
+    fn next(&self) -> u64 {
+        self.next
+    }
+
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let silent = Instant::now() + SILENCE;
         if self.next < self.low {
@@ -129,6 +129,12 @@ impl Store for EpochLogReader {
             }
         }
     }
+}
+
+impl Store for EpochLogReader {
+    fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Log::read(self)
+    }
 
     fn seek(&mut self, place: u64) -> Result<(), Error> {
         self.next = place;
@@ -158,7 +164,7 @@ pub struct EpochTopic {
     hold: Hold,
     reader: EpochLogReader,
     /// From `lead` until the first epoch is appended.
-    writer: Option<Writer>,
+    writer: Option<Writer<Producers>>,
     appends: Option<Sender<Message>>,
     shared: Arc<Shared>,
     appended: Option<u64>,
@@ -183,8 +189,9 @@ impl EpochTopic {
 
     /// The thread begins with the first append; by then the whole topic is read.
     fn begin(&mut self) -> Result<&Sender<Message>, Error> {
-        if let Some(writer) = self.writer.take() {
-            self.appends = Some(writer.start(self.reader.next)?);
+        if let Some(mut writer) = self.writer.take() {
+            writer.go_on_from(self.reader.next);
+            self.appends = Some(start(writer, self.shared.clone())?);
         }
         Ok(self.appends.as_ref().expect("`lead` comes before the first append"))
     }
@@ -202,7 +209,7 @@ impl Drop for EpochTopic {
 
 impl Store for EpochTopic {
     fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.reader.read()
+        Log::read(&mut self.reader)
     }
 
     fn seek(&mut self, place: u64) -> Result<(), Error> {
@@ -215,8 +222,9 @@ impl Store for EpochTopic {
 
     /// Initialises both producers, which ends every other instance's, and only then looks where the end is.
     fn lead(&mut self) -> Result<(), Error> {
-        self.writer = Some(Writer::new(&self.settings, self.shared.clone(), self.hold.clone())?);
-        self.reader = EpochLogReader::tail(&self.settings, self.reader.next)?;
+        let producers = Producers::new(&self.settings, self.shared.clone(), self.hold.clone());
+        let (writer, reader) = Writer::open_from(producers, &self.settings.tenant, self.reader.next)?;
+        (self.writer, self.reader) = (Some(writer), reader);
         Ok(())
     }
 

@@ -11,7 +11,6 @@ pub mod batch;
 pub mod source;
 pub mod sink;
 pub mod lease;
-pub mod commits;
 pub mod transactions;
 pub mod epochs;
 pub mod outputs;

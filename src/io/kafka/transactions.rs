@@ -1,11 +1,7 @@
-//! Writes epochs: record and output of one are one transaction. Two transactional producers take turns, since the next
-//! transaction of the same one would wait for the coordinator to complete the last; a second thread commits, so that one
-//! epoch is sent while the one before is committed. `commits` says what comes next; here it is done.
-//!
-//! Whoever initialises the two producers ends every older instance's; only the holder of the lease does. A commit whose
-//! result is not certain is never guessed: the producers are dropped, and made anew (which ends their open transactions)
-//! when the lease is held; then the tail of the topic says which epochs are there. Without the lease nothing is written: if
-//! it comes back and nobody wrote meanwhile, the writer goes on where it was.
+//! Writes epochs to Kafka: record and output of one are one transaction. Two transactional producers take turns, since the
+//! next transaction of the same one would wait for the coordinator to complete the last; a second thread commits, so that
+//! one epoch is sent while the one before is committed. What comes next, and what each outcome means, is the affair of
+//! `runtime::writer`; here it is done by librdkafka.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
@@ -18,13 +14,15 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::io::clock::WallClock;
 use crate::io::kafka::Waker;
-use crate::io::kafka::commits::{Commits, PRODUCERS, Step};
 use crate::io::kafka::context::Deliveries;
 use crate::io::kafka::epochs::EpochLogReader;
 use crate::io::kafka::lease::Hold;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::sink::Outlets;
-use crate::runtime::{Clock, Commit, Error, Store};
+use crate::runtime::commits::PRODUCERS;
+use crate::runtime::outgoing::OutputRecord;
+use crate::runtime::writer::{Broker, Did, Trouble, Writer};
+use crate::runtime::{Clock, Commit, Error};
 use crate::types::{DurationMs, Millis};
 
 /// Longest wait for the initialisation of a producer: a coordinator that starts up needs some seconds.
@@ -35,8 +33,6 @@ const COMMIT: Duration = Duration::from_secs(15);
 const SUSPENDED: Duration = Duration::from_secs(60);
 /// Meanwhile the tail of the topic is looked at so often.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often producers are made anew without an epoch committed in between.
-const TRIES: u32 = 5;
 /// Wait for an acknowledgement before the other threads' words are looked at.
 const POLL: Duration = Duration::from_micros(200);
 
@@ -55,7 +51,7 @@ pub enum Message {
     /// The next epoch.
     Append(Commit),
     /// The commit under way ended.
-    Committed(Result<(), Trouble>),
+    Committed(Result<bool, Trouble>),
     /// The lease is gone.
     Revoked,
     /// Nobody is interested any more.
@@ -89,15 +85,6 @@ impl Ended {
     fn error(self) -> Error {
         if self.superseded { Error::Superseded(self.what) } else { Error::Door(self.what) }
     }
-}
-
-/// Why a transaction did not end well.
-#[derive(Debug)]
-pub enum Trouble {
-    /// Another instance has initialised the producers, or the broker has ended the transaction itself.
-    Fenced(String),
-    /// It may or may not be there.
-    Uncertain(String),
 }
 
 impl Shared {
@@ -136,235 +123,149 @@ impl Shared {
     }
 }
 
-/// The writing side.
-pub struct Writer {
+/// Two producers and the topics that they write to.
+pub struct Producers {
     settings: KafkaSettings,
     outlets: Outlets,
-    producers: Option<[Arc<Producer>; PRODUCERS]>,
-    commits: Commits<Commit>,
+    /// There but while they are made anew.
+    producers: [Option<Arc<Producer>>; PRODUCERS],
+    /// To the committing thread, once there is one.
+    commit: Option<SyncSender<Arc<Producer>>>,
     shared: Arc<Shared>,
     hold: Hold,
-    /// Whether this writer's first epoch, its claim, is acknowledged.
-    claimed: bool,
-    /// When sending began.
+    /// When the producers were let go.
+    released: Instant,
+    /// When sending began, and which epoch was sent last.
     begun: Millis,
-    /// Offset after the last record known to be there.
-    next: u64,
-    /// How often the producers were made anew since the last commit.
-    tries: u32,
+    sent: u64,
+    /// Whether the clock was compared with the broker's.
+    compared: bool,
     /// When what is being sent must be acknowledged.
     deadline: Instant,
 }
 
-impl Writer {
-    /// Initialises both producers.
-    ///
-    /// # Errors
-    /// If the lease is not held, or the broker does not answer, or does not let it.
-    pub fn new(settings: &KafkaSettings, shared: Arc<Shared>, hold: Hold) -> Result<Writer, Error> {
-        if !hold.begin_writing(Duration::ZERO)? {
-            return Err(Error::Superseded("the lease went before the first epoch was written".into()));
-        }
-        let mut writer = Writer {
-            producers: None,
+impl Producers {
+    /// None yet.
+    pub fn new(settings: &KafkaSettings, shared: Arc<Shared>, hold: Hold) -> Producers {
+        Producers {
             outlets: Outlets::new(settings),
             settings: settings.clone(),
-            commits: Commits::default(),
+            producers: [const { None }; PRODUCERS],
+            commit: None,
             shared,
             hold,
-            claimed: false,
+            released: Instant::now(),
             begun: Millis::MIN,
-            next: 0,
-            tries: 0,
+            sent: 0,
+            compared: false,
             deadline: Instant::now(),
-        };
-        writer.producers = Some(initialise(settings)?);
-        Ok(writer)
-    }
-
-    /// Starts the two threads; `next`: the end of the epoch topic.
-    ///
-    /// # Errors
-    /// If the system gives none.
-    pub fn start(mut self, next: u64) -> Result<Sender<Message>, Error> {
-        let none = |e: std::io::Error| Error::Door(format!("no thread for the epoch topic: {e}"));
-        let (sender, receiver) = channel();
-        let (commit, commits) = sync_channel::<Arc<Producer>>(1);
-        let done = sender.clone();
-        let thread = |name: &str| std::thread::Builder::new().name(name.into());
-        let committing = thread("commits").spawn(move || {
-            for producer in commits {
-                let result = commit_of(&producer);
-                // Its last holder may have to drop it.
-                drop(producer);
-                if done.send(Message::Committed(result)).is_err() {
-                    return;
-                }
-            }
-        });
-        committing.map_err(none)?;
-        self.next = next;
-        let revoked = sender.clone();
-        // A writer that has ended need not be told.
-        self.hold.on_revoked(move || drop(revoked.send(Message::Revoked)));
-        let writing = thread("epochs").spawn(move || {
-            if let Err(error) = self.run(&receiver, &commit) {
-                self.shared.set(Err(Ended::of(&error)));
-            }
-        });
-        writing.map_err(none)?;
-        Ok(sender)
-    }
-
-    fn run(&mut self, messages: &Receiver<Message>, commit: &SyncSender<Arc<Producer>>) -> Result<(), Error> {
-        loop {
-            if !self.commits.in_doubt() && !self.hold.holds(Duration::ZERO)? {
-                tracing::warn!("the lease is gone: nothing is written without it");
-                self.commits.doubt(false);
-            }
-            match self.commits.step() {
-                Step::Send(producer) => {
-                    let sent = self.send(producer);
-                    self.commits.sent();
-                    self.weigh(sent, false)?;
-                }
-                Step::Commit(producer) => {
-                    self.commits.committing();
-                    let producer = self.producers()[producer].clone();
-                    commit.send(producer).map_err(|_| Error::Door("the committing thread ended".into()))?;
-                }
-                Step::Rebuild => self.rebuild()?,
-                Step::Wait => {
-                    if !self.listen(messages)? {
-                        return Ok(());
-                    }
-                }
-            }
         }
-    }
-
-    /// Waits for something to happen; false: nobody is interested any more.
-    fn listen(&mut self, messages: &Receiver<Message>) -> Result<bool, Error> {
-        let message = match self.commits.sending().filter(|_| !self.commits.in_doubt()) {
-            Some(producer) => {
-                let delivered = self.delivered(producer);
-                if matches!(delivered, Ok(true)) {
-                    self.check_clock(producer)?;
-                    self.commits.delivered();
-                    return Ok(true);
-                }
-                self.weigh(delivered.map(|_| ()), false)?;
-                match messages.try_recv() {
-                    Err(TryRecvError::Empty) => return Ok(true),
-                    message => message.ok(),
-                }
-            }
-            None => messages.recv().ok(),
-        };
-        match message {
-            Some(Message::Append(epoch)) => self.commits.add(epoch),
-            Some(Message::Revoked) => {}
-            Some(Message::Committed(Ok(()))) => self.committed(),
-            Some(Message::Committed(Err(trouble))) => self.weigh(Err(trouble), true)?,
-            Some(Message::End) | None => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn committed(&mut self) {
-        let epoch = self.commits.committed().epoch;
-        self.tries = 0;
-        let producers = self.producers.iter().flatten();
-        let written = producers.filter_map(|producer| producer.client().context().recorded(epoch)).next();
-        if let Some(recorded) = written {
-            self.next = recorded.offset + 1;
-            self.shared.place.store(self.next, Ordering::Relaxed);
-        }
-        self.shared.set(Ok(Some(epoch)));
-        may_die!("told");
-    }
-
-    /// What an outcome means.
-    fn weigh(&mut self, outcome: Result<(), Trouble>, commit: bool) -> Result<(), Error> {
-        match outcome {
-            Ok(()) => Ok(()),
-            // Who was fenced holds the lease, or will find that it does not.
-            Err(Trouble::Fenced(what) | Trouble::Uncertain(what)) => {
-                let epoch = self.commits.oldest().map(|commit| commit.epoch);
-                tracing::warn!(epoch, "whether epochs are recorded is not certain ({what}); looking");
-                self.commits.doubt(commit);
-                Ok(())
-            }
-        }
-    }
-
-    fn superseded(&self, what: &str) -> Error {
-        let epoch = self.commits.oldest().map_or(0, |commit| commit.epoch);
-        Error::Superseded(format!(
-            "epoch {epoch} was not recorded: another instance of tenant {} has taken over ({what})",
-            self.settings.tenant
-        ))
     }
 
     /// The claim's time on the broker's clock, if the topic keeps it, must be near this machine's: the clock of all that is
     /// decided is the leader's.
-    fn check_clock(&mut self, producer: usize) -> Result<(), Error> {
-        if std::mem::replace(&mut self.claimed, true) {
+    fn compare_clocks(&mut self, producer: usize) -> Result<(), Error> {
+        if std::mem::replace(&mut self.compared, true) {
             return Ok(());
         }
-        let epoch = self.commits.oldest().map_or(0, |commit| commit.epoch);
-        let recorded = self.producers()[producer].client().context().recorded(epoch);
+        let recorded = self.producer(producer).client().context().recorded(self.sent);
         let Some(appended) = recorded.and_then(|recorded| recorded.appended) else { return Ok(()) };
-        let off = clock_off(self.begun, WallClock.now(), appended);
+        let (off, most) = (clock_off(self.begun, WallClock.now(), appended), self.settings.clock_off_max);
         tracing::info!(milliseconds = off.0, "distance of this machine's clock from the broker's");
-        if off <= self.settings.clock_off_max {
+        if off <= most {
             return Ok(());
         }
         Err(Error::Door(format!(
             "this machine's clock is {} ms away from the broker's, and may be {} at most for a leader: set the clocks right",
-            off.0, self.settings.clock_off_max.0
+            off.0, most.0
         )))
     }
 
-    fn producers(&self) -> &[Arc<Producer>; PRODUCERS] {
-        self.producers.as_ref().expect("there are producers but while they are made anew")
+    fn producer(&self, producer: usize) -> &Arc<Producer> {
+        self.producers[producer].as_ref().expect("there are producers but while they are made anew")
+    }
+}
+
+impl Broker for Producers {
+    type Log = EpochLogReader;
+
+    fn is_leased(&self) -> bool {
+        true
     }
 
-    /// Begins a transaction and hands the first epoch that waits to its producer.
-    fn send(&mut self, producer: usize) -> Result<(), Trouble> {
+    fn holds_lease(&mut self) -> Result<bool, Error> {
+        self.hold.holds(Duration::ZERO)
+    }
+
+    fn await_lease(&mut self) -> Result<bool, Error> {
+        if self.hold.begin_writing(LOOK)? {
+            return Ok(true);
+        }
+        if self.shared.end.load(Ordering::Relaxed) || self.released.elapsed() > SUSPENDED {
+            let seconds = self.released.elapsed().as_secs();
+            return Err(Error::Superseded(format!(
+                "the lease went, and did not come back within {seconds} s"
+            )));
+        }
+        Ok(false)
+    }
+
+    fn release(&mut self) {
+        self.producers = [const { None }; PRODUCERS];
+        self.released = Instant::now();
+        self.hold.end_writing();
+    }
+
+    fn initialise(&mut self, producer: usize) -> Result<(), Error> {
+        if !self.hold.begin_writing(Duration::ZERO)? {
+            return Err(Error::Superseded("the lease went before the first epoch was written".into()));
+        }
+        match producer {
+            0 => {
+                may_die!("initialising");
+            }
+            _ => {
+                may_die!("one-initialised");
+            }
+        }
+        self.producers[producer] = Some(Arc::new(initialise(&self.settings, producer)?));
+        Ok(())
+    }
+
+    fn begin(&mut self, producer: usize) -> Result<(), Trouble> {
         self.deadline = Instant::now() + COMMIT;
         self.begun = WallClock.now();
-        let producer = &self.producers()[producer];
-        let deliveries = producer.client().context();
+        let producer = self.producer(producer);
         // What was reported since its last transaction is not about this one.
         producer.poll(Duration::ZERO);
-        deliveries.disturbed();
+        producer.client().context().disturbed();
         producer.begin_transaction().map_err(|e| trouble(&e))?;
         may_die!("begun");
-        let commit = self.commits.next().expect("an epoch waits");
-        for record in commit.output.iter().flat_map(|output| output.records()) {
-            may_die!("sending");
-            self.outlets
-                .send(producer, commit.epoch, &record)
-                .map_err(|e| reported(producer, e.to_string()))?;
-        }
-        let key = commit.epoch.to_string();
-        let message =
-            BaseRecord::with_opaque_to(&self.settings.epoch_topic, Deliveries::record_of(commit.epoch))
-                .partition(0)
-                .key(&key)
-                .payload(commit.record.as_slice());
+        Ok(())
+    }
+
+    fn output(&mut self, producer: usize, epoch: u64, record: &OutputRecord<'_>) -> Result<(), Trouble> {
+        may_die!("sending");
+        let producer = self.producer(producer);
+        self.outlets.send(producer, epoch, record).map_err(|e| reported(producer, e.to_string()))
+    }
+
+    fn record(&mut self, producer: usize, epoch: u64, record: &[u8]) -> Result<(), Trouble> {
         may_die!("output-sent");
-        self.outlets
-            .produce(producer, commit.epoch, message)
-            .map_err(|e| reported(producer, e.to_string()))?;
+        self.sent = epoch;
+        let producer = self.producer(producer);
+        let key = epoch.to_string();
+        let message = BaseRecord::with_opaque_to(&self.settings.epoch_topic, Deliveries::record_of(epoch))
+            .partition(0)
+            .key(&key)
+            .payload(record);
+        self.outlets.produce(producer, epoch, message).map_err(|e| reported(producer, e.to_string()))?;
         may_die!("record-sent");
         Ok(())
     }
 
-    /// Whether all of the epoch being sent is acknowledged; waits a little.
-    fn delivered(&self, producer: usize) -> Result<bool, Trouble> {
-        let producer = &self.producers()[producer];
+    fn delivered(&mut self, producer: usize) -> Result<bool, Trouble> {
+        let producer = self.producer(producer);
         producer.poll(POLL);
         producer.client().context().under_way().map_err(|what| reported(producer, what))?;
         // `commit_transaction` would wait in steps of 100 ms for what is in flight.
@@ -379,87 +280,31 @@ impl Writer {
         Ok(false)
     }
 
-    /// New producers, as soon as the lease is held, which ends the transactions of the old ones; only then the tail of the
-    /// topic is read. What fails is tried again.
-    fn rebuild(&mut self) -> Result<(), Error> {
-        self.producers = None;
-        self.hold.end_writing();
-        self.await_lease()?;
-        self.tries += 1;
-        if self.tries > TRIES {
-            let epoch = self.commits.oldest().map_or(0, |commit| commit.epoch);
-            return Err(Error::Door(format!("epoch {epoch} could not be recorded in {TRIES} tries")));
-        }
-        let (producers, tail) =
-            match initialise(&self.settings).and_then(|producers| Ok((producers, self.tail()?))) {
-                Ok(done) => done,
-                Err(error) => {
-                    tracing::warn!("the producers could not be made anew: {error}");
-                    return Ok(());
-                }
-            };
-        self.producers = Some(producers);
-        for found in tail.records {
-            match self.commits.oldest() {
-                Some(oldest) if oldest.record == found => {
-                    let epoch = self.commits.found().epoch;
-                    (self.tries, self.claimed) = (0, true);
-                    self.shared.set(Ok(Some(epoch)));
-                }
-                _ => {
-                    return Err(self.superseded("the epoch topic holds a record that is not this instance's"));
-                }
-            }
-        }
-        self.next = tail.next;
-        if let Some(oldest) = self.commits.oldest() {
-            tracing::info!(epoch = oldest.epoch, "not recorded; sending again from it on");
-        }
-        self.commits.rebuilt();
-        Ok(())
+    fn commit(&mut self, producer: usize) -> Result<(), Error> {
+        self.compare_clocks(producer)?;
+        let ended = || Error::Door("the committing thread ended".into());
+        let commit = self.commit.as_ref().ok_or_else(ended)?;
+        commit.send(self.producer(producer).clone()).map_err(|_| ended())
     }
 
-    /// Waits for the lease. Whoever has it meanwhile begins with a claim, which is looked for.
-    fn await_lease(&self) -> Result<(), Error> {
-        let deadline = Instant::now() + SUSPENDED;
-        while !self.hold.begin_writing(LOOK)? {
-            if self.shared.end.load(Ordering::Relaxed) || Instant::now() > deadline {
-                let wait = SUSPENDED.as_secs();
-                return Err(
-                    self.superseded(&format!("the lease went, and did not come back within {wait} s"))
-                );
-            }
-            // A broker that is away has no tail to show.
-            let Ok(tail) = self.tail() else { continue };
-            let mut own = self.commits.all();
-            if !tail.records.iter().all(|found| own.next().is_some_and(|commit| commit.record == *found)) {
-                return Err(self.superseded("another one has written to the epoch topic"));
-            }
-        }
-        Ok(())
+    fn recorded_at(&self, epoch: u64) -> Option<u64> {
+        let producers = self.producers.iter().flatten();
+        let recorded = producers.filter_map(|producer| producer.client().context().recorded(epoch)).next();
+        recorded.map(|recorded| recorded.offset)
     }
 
-    /// What is behind the last record known to be there.
-    fn tail(&self) -> Result<Tail, Error> {
-        let mut reader = EpochLogReader::tail(&self.settings, self.next)?;
-        let mut records = Vec::new();
-        while let Some(record) = reader.read()? {
-            records.push(record);
+    fn log(&mut self, from: u64) -> Result<EpochLogReader, Error> {
+        if from == 0 {
+            EpochLogReader::open(&self.settings)
+        } else {
+            EpochLogReader::tail(&self.settings, from)
         }
-        Ok(Tail { records, next: reader.next() })
     }
 }
 
-/// End of the epoch topic.
-struct Tail {
-    records: Vec<Vec<u8>>,
-    next: u64,
-}
-
-impl Drop for Writer {
+impl Drop for Producers {
     fn drop(&mut self) {
-        self.producers = None;
-        self.hold.end_writing();
+        self.release();
     }
 }
 
@@ -468,8 +313,70 @@ fn clock_off(begun: Millis, ended: Millis, other: Millis) -> DurationMs {
     DurationMs(begun.since(other).0.max(other.since(ended).0).max(0))
 }
 
-/// Commits what a producer has sent.
-fn commit_of(producer: &Producer) -> Result<(), Trouble> {
+/// Starts the two threads: one writes, one commits.
+///
+/// # Errors
+/// If the system gives none.
+pub fn start(mut writer: Writer<Producers>, shared: Arc<Shared>) -> Result<Sender<Message>, Error> {
+    let none = |e: std::io::Error| Error::Door(format!("no thread for the epoch topic: {e}"));
+    let (sender, receiver) = channel();
+    let (commit, commits) = sync_channel::<Arc<Producer>>(1);
+    writer.broker().commit = Some(commit);
+    let done = sender.clone();
+    let thread = |name: &str| std::thread::Builder::new().name(name.into());
+    let committing = thread("commits").spawn(move || {
+        for producer in commits {
+            let result = commit_of(&producer);
+            // Its last holder may have to drop it.
+            drop(producer);
+            if done.send(Message::Committed(result)).is_err() {
+                return;
+            }
+        }
+    });
+    committing.map_err(none)?;
+    let revoked = sender.clone();
+    // A writer that has ended need not be told.
+    writer.broker().hold.on_revoked(move || drop(revoked.send(Message::Revoked)));
+    let writing = thread("epochs").spawn(move || {
+        if let Err(error) = write(&mut writer, &receiver, &shared) {
+            shared.set(Err(Ended::of(&error)));
+        }
+    });
+    writing.map_err(none)?;
+    Ok(sender)
+}
+
+/// Writes until nobody is interested any more.
+fn write(writer: &mut Writer<Producers>, messages: &Receiver<Message>, shared: &Shared) -> Result<(), Error> {
+    let mut told = None;
+    loop {
+        let did = writer.step()?;
+        if writer.recorded() != told {
+            told = writer.recorded();
+            shared.place.store(writer.place().map_or(0, |offset| offset + 1), Ordering::Relaxed);
+            shared.set(Ok(told));
+            may_die!("told");
+        }
+        let message = match did {
+            Did::Something => continue,
+            Did::Waited => match messages.try_recv() {
+                Err(TryRecvError::Empty) => continue,
+                message => message.ok(),
+            },
+            Did::Nothing => messages.recv().ok(),
+        };
+        match message {
+            Some(Message::Append(epoch)) => writer.append(epoch),
+            Some(Message::Revoked) => {}
+            Some(Message::Committed(outcome)) => writer.outcome(outcome)?,
+            Some(Message::End) | None => return Ok(()),
+        }
+    }
+}
+
+/// Commits what a producer has sent; true: the connection was disturbed meanwhile.
+fn commit_of(producer: &Producer) -> Result<bool, Trouble> {
     may_die!("before-commit");
     let deadline = Instant::now() + COMMIT;
     loop {
@@ -481,10 +388,7 @@ fn commit_of(producer: &Producer) -> Result<(), Trouble> {
         }
     }
     may_die!("committed");
-    if producer.client().context().disturbed() {
-        return Err(Trouble::Uncertain("the connection was disturbed meanwhile".into()));
-    }
-    Ok(())
+    Ok(producer.client().context().disturbed())
 }
 
 /// What a failed delivery means: why the producer itself has failed, if it has.
@@ -511,24 +415,18 @@ fn fatal(code: RDKafkaErrorCode, text: &str) -> Trouble {
     }
 }
 
-/// All producers, one after the other.
-fn initialise(settings: &KafkaSettings) -> Result<[Arc<Producer>; PRODUCERS], Error> {
-    may_die!("initialising");
-    let one = |turn| {
-        let door = |e: KafkaError| Error::Door(format!("the epoch topic's producer {turn}: {e}"));
-        let producer =
-            BaseProducer::from_config_and_context(&settings.epoch_producer(turn), Deliveries::default())
-                .map_err(door)?;
-        let deadline = Instant::now() + INIT;
-        loop {
-            match producer.init_transactions(deadline.saturating_duration_since(Instant::now())) {
-                Ok(()) => return Ok(Arc::new(producer)),
-                Err(KafkaError::Transaction(e)) if e.is_retriable() && Instant::now() < deadline => {}
-                Err(e) => return Err(door(e)),
-            }
+/// A producer that leads.
+fn initialise(settings: &KafkaSettings, turn: usize) -> Result<Producer, Error> {
+    let door = |e: KafkaError| Error::Door(format!("the epoch topic's producer {turn}: {e}"));
+    let producer =
+        BaseProducer::from_config_and_context(&settings.epoch_producer(turn), Deliveries::default())
+            .map_err(door)?;
+    let deadline = Instant::now() + INIT;
+    loop {
+        match producer.init_transactions(deadline.saturating_duration_since(Instant::now())) {
+            Ok(()) => return Ok(producer),
+            Err(KafkaError::Transaction(e)) if e.is_retriable() && Instant::now() < deadline => {}
+            Err(e) => return Err(door(e)),
         }
-    };
-    let first = one(0)?;
-    may_die!("one-initialised");
-    Ok([first, one(1)?])
+    }
 }

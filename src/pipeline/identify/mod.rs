@@ -243,7 +243,8 @@ impl Identify {
 
     fn row(&mut self, place: Place, identifiers: List, output: &mut Output) -> Resolved {
         let (event, dedup) = (place.event, &self.dedup);
-        if !self.seen.insert(event.dedup_key, place.clock.0, dedup.window.0, dedup.max_events) {
+        let new = self.seen.insert(event.dedup_key, place.clock.0, dedup.window.0, dedup.max_events);
+        if !new && !planted!(DuplicatesTaken) {
             output.tally.duplicates += 1;
             return Resolved::Duplicate;
         }

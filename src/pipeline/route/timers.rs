@@ -74,6 +74,20 @@ pub struct Due {
     handles: Vec<u32>,
 }
 
+impl Due {
+    /// The first.
+    fn next(&mut self) -> Option<DueKey> {
+        if planted!(TimersByDeadlineAlone) {
+            let mut all = std::mem::take(&mut self.heap).into_vec();
+            all.sort_by_key(|due| Reverse(due.0.handle));
+            let next = all.pop();
+            self.heap = all.into();
+            return next.map(|due| due.0);
+        }
+        self.heap.pop().map(|due| due.0)
+    }
+}
+
 /// Whose node of the wheel it is.
 #[derive(Debug)]
 pub struct Handle;
@@ -148,7 +162,7 @@ impl Division {
         debug_assert!(at >= self.clock, "no deadline lies before the clock");
         self.clock = at;
         self.collect(at);
-        while let Some(Reverse(key)) = self.due.heap.pop() {
+        while let Some(key) = self.due.next() {
             if self.current(key.handle, at) != Some(key) {
                 self.remind(key.handle, at);
                 continue;

@@ -442,6 +442,7 @@ fn place_in_curve(conversation: &mut Conversation, curve: &Curve, raised: i64, a
     let key = (conversation.context.value + raised + from.points)
         .wrapping_shl(32)
         .wrapping_sub(from.slope.wrapping_mul(start));
+    let key = if planted!(RoundedPriorities) { key >> 32 << 32 } else { key };
     WaitKey { key, arrived: conversation.arrived, id: conversation.id }
 }
 

@@ -214,11 +214,13 @@ fn a_full_disk_is_told_and_the_engine_goes_on_until_there_is_room() {
 #[test]
 fn what_an_earlier_process_was_writing_is_removed() {
     let (world, files) = (Shared::new(1, [1; 6], 6), directory(6));
-    for name in ["t.00000000000000000007.aa.snapshot.part", "other.00000000000000000007.aa.snapshot.part"] {
-        drop(files.lock().unwrap().create(name).unwrap());
+    let of = |tenant: &str| format!("{tenant}.00000000000000000007.aa.snapshot.part");
+    for tenant in ["other", "t", "t.b", "t2"] {
+        drop(files.lock().unwrap().create(&of(tenant)).unwrap());
     }
     drop(leader(&world, &files));
-    assert_eq!(files.lock().unwrap().list().unwrap(), ["other.00000000000000000007.aa.snapshot.part"]);
+    let others = ["other", "t.b", "t2"].map(of);
+    assert_eq!(files.lock().unwrap().list().unwrap(), others, "another tenant's may be under way");
 }
 
 #[test]

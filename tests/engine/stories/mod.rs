@@ -28,6 +28,7 @@ mod service_levels;
 mod states;
 mod strategies;
 mod table;
+mod table_of_people;
 mod terms;
 mod value;
 

@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::table_of_people;
+
 /// A part of the semantics, and its sentences with the stories that tell them.
-type Part = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+pub type Part = (&'static str, &'static [(&'static str, &'static [&'static str])]);
 
 const CONVERSATION: Part = (
     "Conversation",
@@ -505,10 +507,19 @@ const PARTS: [Part; 7] = [CONVERSATION, AGENT, MAY_TAKE, SERVICE_LEVELS, QUEUES,
 
 /// Tests of all stories, as `file::function`.
 fn stories() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/stories");
+    let mut found = tests_in("tests/engine/stories");
+    found.extend(tests_in("tests/engine").into_iter().map(|test| format!("engine::{test}")));
+    found
+}
+
+fn tests_in(folder: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).expect("the stories' folder") {
+    for entry in std::fs::read_dir(folder).expect("a folder of tests") {
         let path = entry.expect("an entry of the folder").path();
+        if path.extension().is_none_or(|end| end != "rs") {
+            continue;
+        }
         let file = path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
         let text = std::fs::read_to_string(&path).expect("a source is text");
         let lines: Vec<&str> = text.lines().collect();
@@ -524,8 +535,8 @@ fn stories() -> BTreeSet<String> {
 fn every_sentence_names_stories_that_are_there() {
     let stories = stories();
     let mut wrong = Vec::new();
-    for (part, sentences) in PARTS {
-        for (sentence, told_by) in sentences {
+    for (part, sentences) in PARTS.iter().chain(table_of_people::PARTS) {
+        for (sentence, told_by) in *sentences {
             if told_by.is_empty() {
                 wrong.push(format!("{part}: nobody tells {sentence:?}"));
             }

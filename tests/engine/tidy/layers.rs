@@ -15,9 +15,9 @@ const LAYERS: [(&str, u32); 11] = [
     ("io", 4),
     ("observe", 4),
     ("model", 5),
-    ("sim", 5),
-    ("plan", 5),
-    ("cli", 6),
+    ("sim", 6),
+    ("plan", 6),
+    ("cli", 7),
 ];
 
 /// The stages, in the order of the data.
