@@ -153,7 +153,8 @@ fn await_input<E: Engine>(
 
 fn check(record: &EpochRecord, outcome: &Outcome) -> Result<(), Error> {
     let differs = |what: String| Err(Error::Differs { epoch: record.epoch, what });
-    if let Some((old, new)) = record.moved.iter().zip(&outcome.moved).find(|(old, new)| old != new && !planted!(InputNotCompared))
+    if let Some((old, new)) =
+        record.moved.iter().zip(&outcome.moved).find(|(old, new)| old != new && !planted!(InputNotCompared))
     {
         return differs(format!(
             "input slot {} up to offset {}: hash {:032x} recorded, {:032x} found",

@@ -236,11 +236,7 @@ pub fn start(mut writer: Writer<Producers>, shared: Arc<Shared>) -> Result<Sende
 }
 
 /// Writes until nobody is interested any more.
-fn write(
-    writer: &mut Writer<Producers>,
-    messages: &Receiver<Message>,
-    shared: &Shared,
-) -> Result<(), Error> {
+fn write(writer: &mut Writer<Producers>, messages: &Receiver<Message>, shared: &Shared) -> Result<(), Error> {
     let mut told = None;
     loop {
         let did = writer.step()?;

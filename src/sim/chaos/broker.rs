@@ -39,7 +39,10 @@ enum Transaction {
     None,
     Ongoing(BTreeSet<usize>),
     /// Its end is decided and written to these partitions yet.
-    Ending { commit: bool, left: BTreeSet<usize> },
+    Ending {
+        commit: bool,
+        left: BTreeSet<usize>,
+    },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -98,7 +101,13 @@ impl Broker {
     }
 
     /// A record of a transaction.
-    pub fn produce(&mut self, id: usize, epoch: u32, partition: usize, record: Stored) -> Result<u64, Refused> {
+    pub fn produce(
+        &mut self,
+        id: usize,
+        epoch: u32,
+        partition: usize,
+        record: Stored,
+    ) -> Result<u64, Refused> {
         let this = &mut self.ids[id];
         if this.epoch != epoch {
             return Err(Refused::Fenced);

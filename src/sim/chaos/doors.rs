@@ -364,8 +364,7 @@ pub struct SimStore {
 impl SimStore {
     /// Ends every older instance and opens the log.
     pub fn open(process: &Rc<Process>) -> Result<SimStore, Error> {
-        let transactions =
-            Transactions { process: process.clone(), clients: [None; 2], committing: None };
+        let transactions = Transactions { process: process.clone(), clients: [None; 2], committing: None };
         let (writer, log) = Writer::open(transactions, "t")?;
         *process.writing.borrow_mut() = Some(Writing { writer, failed: None });
         Ok(SimStore { process: process.clone(), log })

@@ -239,7 +239,13 @@ impl Client {
         }
     }
 
-    fn end(&mut self, broker: &mut Broker, dice: &mut Seed, faults: &mut Faults, late: &mut Vec<(usize, u32)>) {
+    fn end(
+        &mut self,
+        broker: &mut Broker,
+        dice: &mut Seed,
+        faults: &mut Faults,
+        late: &mut Vec<(usize, u32)>,
+    ) {
         let uncertain = || Some(Err(Trouble::Uncertain("no answer in time".into())));
         if faults.strikes(Fault::LosesCommit, dice) {
             // The request is lost, or is late and arrives when nobody waits for it.

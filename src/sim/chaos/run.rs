@@ -5,8 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use super::doors::{Process, SimClock, SimLog, SimOutputs, SimSink, SimSource, SimStore};
 use super::support::engines::compiled;
@@ -14,16 +14,16 @@ use super::world::{Fault, World};
 use super::{oracle, tamper};
 use crate::rules::Rules;
 use crate::rules::keys::HashKey;
+use crate::runtime::FlowEngine;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Error, Files};
-use crate::runtime::FlowEngine;
 use crate::runtime::flow::{Flow, Threads};
 use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::runtime::leader::Leader;
 use crate::runtime::settings::{Delivery, Settings};
-use crate::runtime::snapshot::{Restored, Snapshots, Told};
 use crate::runtime::snapshot::memory::MemoryFiles;
+use crate::runtime::snapshot::{Restored, Snapshots, Told};
 use crate::runtime::verify::{Verdict, verify};
 use crate::types::{DurationMs, Stream};
 
@@ -199,9 +199,11 @@ impl Sim {
             let fuse = if dies { 1 + world.dice.below(calls) } else { u64::MAX };
             let wrong = world.strikes(Fault::StartsWrongly) && !world.epochs().is_empty();
             // Another key can be told from what customers it gives, once there are some.
-            let customers = wrong && world.output().iter().any(|((stream, _), records)| {
-                *stream == Stream::Conversations && !records.is_empty()
-            });
+            let customers = wrong
+                && world
+                    .output()
+                    .iter()
+                    .any(|((stream, _), records)| *stream == Stream::Conversations && !records.is_empty());
             let kinds = if customers { 4 } else { 3 };
             (self.settings(world, machine), fuse, wrong.then(|| world.dice.below(kinds)))
         };
@@ -254,7 +256,8 @@ impl Sim {
     /// What was said to be there must be there and whole, whatever stopped the machine.
     fn weigh_snapshots(&self, process: &Process, restored: &Restored) {
         let Some(machine) = process.machine.map(|machine| &self.machines[machine]) else { return };
-        let excused = |why: &&String| why.contains("the epoch log does not hold") || why.contains("not answer");
+        let excused =
+            |why: &&String| why.contains("the epoch log does not hold") || why.contains("not answer");
         let damaged = restored.passed_over.iter().find(|why| !excused(why));
         let gone = restored.passed_over.is_empty() && restored.epoch < machine.newest.get();
         if !machine.spoiled.get() && (damaged.is_some() || gone) {
@@ -292,7 +295,11 @@ impl Sim {
     pub fn leave(&self, machine: usize) {
         let world = &mut *self.world.borrow_mut();
         let mut files = self.files(machine);
-        if world.strikes(Fault::LosesPower) { files.lose_power() } else { files.crash() }
+        if world.strikes(Fault::LosesPower) {
+            files.lose_power()
+        } else {
+            files.crash()
+        }
         let names = files.list().expect("names can be read");
         if !names.is_empty() && world.strikes(Fault::SpoilsSnapshot) {
             let dice = &mut world.dice;

@@ -31,7 +31,8 @@ pub fn all_is_found(sim: &Rc<Sim>, repeats: bool) -> Result<u64, Failure> {
         };
         let (target, what) = {
             let world = &mut *sim.world.borrow_mut();
-            let target = [Target::Output, Target::Log, Target::Input, Target::Key][world.dice.below(4) as usize];
+            let target =
+                [Target::Output, Target::Log, Target::Input, Target::Key][world.dice.below(4) as usize];
             let what = match target {
                 Target::Output => output(world),
                 Target::Log => log(world),
@@ -57,9 +58,10 @@ pub fn all_is_found(sim: &Rc<Sim>, repeats: bool) -> Result<u64, Failure> {
 
 /// Another key gives other customers; without any there is no difference.
 fn another_key(world: &World) -> Option<String> {
-    let some = world.output().iter().any(|((stream, _), records)| {
-        *stream == crate::types::Stream::Conversations && !records.is_empty()
-    });
+    let some = world
+        .output()
+        .iter()
+        .any(|((stream, _), records)| *stream == crate::types::Stream::Conversations && !records.is_empty());
     some.then(|| "another key".to_owned())
 }
 

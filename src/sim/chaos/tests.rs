@@ -59,7 +59,14 @@ fn seeds() {
         for (fault, _) in Fault::ALL {
             assert!(struck.contains_key(&fault), "the seeds never meet {fault:?}");
         }
-        assert!(sum.copies > 0 && sum.tampered > 0 && sum.snapshots.0 > 0 && sum.snapshots.1 > 0 && sum.leaders > end - first, "{sum:?}");
+        assert!(
+            sum.copies > 0
+                && sum.tampered > 0
+                && sum.snapshots.0 > 0
+                && sum.snapshots.1 > 0
+                && sum.leaders > end - first,
+            "{sum:?}"
+        );
     }
 }
 
@@ -155,7 +162,12 @@ fn planted_bugs_are_found() {
     rows.sort_by_key(|(bug, _)| BUGS.iter().position(|other| other == bug));
     for (bug, found) in &rows {
         let text = found.as_ref().map(|(seed, failure)| (failure.check, *seed));
-        println!("{:24} {:12} seed {}", format!("{bug:?}"), text.map_or("NOT FOUND", |t| t.0), text.map_or(0, |t| t.1));
+        println!(
+            "{:24} {:12} seed {}",
+            format!("{bug:?}"),
+            text.map_or("NOT FOUND", |t| t.0),
+            text.map_or(0, |t| t.1)
+        );
     }
     let missed: Vec<_> = rows.iter().filter(|(_, found)| found.is_none()).map(|(bug, _)| bug).collect();
     assert!(missed.is_empty(), "not found in {SEEDS_TO_FIND} seeds: {missed:?}");
