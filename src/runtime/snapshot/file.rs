@@ -71,6 +71,7 @@ pub enum Unusable {
     Foreign(String),
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
 fn damaged(what: impl ToString) -> Unusable {
     Unusable::Damaged(what.to_string())
 }
