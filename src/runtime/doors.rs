@@ -97,6 +97,9 @@ pub trait Source {
     /// Reads these slots from these offsets on, instead of what was read before.
     fn open(&mut self, slots: &[(Input, u64)]) -> Result<(), Error>;
 
+    /// Offset of the first record of each slot's log that is still there.
+    fn starts(&mut self) -> Result<Vec<u64>, Error>;
+
     /// End of each slot's log now: the offset after its last readable record.
     fn ends(&mut self) -> Result<Vec<u64>, Error>;
 

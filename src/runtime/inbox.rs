@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::runtime::digest::{Digest, Running};
 use crate::types::record::{ALL_TYPES, BinaryHeaders, Record};
@@ -74,6 +75,12 @@ struct SlotQueue {
     taken: u64,
     /// `effective` of that record.
     taken_at: Millis,
+    /// Hash of that record; 0: none was taken.
+    last: u64,
+    /// Whether that record is read once more, to see whether it is the same.
+    expects_last: bool,
+    /// It is not.
+    changed: bool,
     /// Records before this offset are taken in even if there is no room: a recorded epoch needs them.
     wanted: u64,
     /// `effective` of the last record that arrived.
@@ -125,6 +132,13 @@ pub struct Mark {
     pub effective: Millis,
     /// Hash of all that was taken.
     pub digest: Digest,
+    /// Hash of the last record that was taken; 0: none was.
+    pub last: u64,
+}
+
+/// Tells a record from others; never 0.
+fn hash_of(offset: u64, timestamp: Millis, value: &[u8]) -> u64 {
+    xxh3_64_with_seed(value, offset.rotate_left(32) ^ timestamp.0 as u64).max(1)
 }
 
 /// All slots.
@@ -142,8 +156,12 @@ impl Inbox {
 
     /// How far each slot has been taken.
     pub fn marks(&self) -> Vec<Mark> {
-        let mark =
-            |slot: &SlotQueue| Mark { taken: slot.taken, effective: slot.taken_at, digest: slot.digest };
+        let mark = |slot: &SlotQueue| Mark {
+            taken: slot.taken,
+            effective: slot.taken_at,
+            digest: slot.digest,
+            last: slot.last,
+        };
         self.slots.iter().map(mark).collect()
     }
 
@@ -154,7 +172,25 @@ impl Inbox {
             self.add_slot(mark.taken);
             let slot = self.slots.last_mut().expect("it was added");
             (slot.newest, slot.taken_at, slot.digest) = (mark.effective, mark.effective, mark.digest);
+            slot.last = mark.last;
         }
+    }
+
+    /// The last record that was taken from a slot is to come once more: whether it is the same, `changed` tells.
+    pub fn expect_last(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        slot.expects_last = slot.last != 0;
+        slot.next -= u64::from(slot.expects_last);
+    }
+
+    /// Whether such a record has not come yet.
+    pub fn expects_last(&self) -> bool {
+        self.slots.iter().any(|slot| slot.expects_last)
+    }
+
+    /// A slot whose last record is not the one that was taken.
+    pub fn changed(&self) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.changed)
     }
 
     /// One slot more, to be read from `first` on.
@@ -166,6 +202,9 @@ impl Inbox {
             next: first,
             taken: first,
             taken_at: Millis::MIN,
+            last: 0,
+            expects_last: false,
+            changed: false,
             wanted: first,
             newest: Millis::MIN,
             at_end: false,
@@ -233,6 +272,13 @@ impl Inbox {
         let slot = &mut self.slots[slot];
         if offset < slot.next {
             return;
+        }
+        if std::mem::take(&mut slot.expects_last) {
+            slot.next = slot.taken;
+            slot.changed = hash_of(offset, timestamp, value) != slot.last;
+            if offset < slot.taken {
+                return;
+            }
         }
         slot.next = offset + 1;
         slot.at_end = false;
@@ -392,6 +438,8 @@ impl SlotQueue {
             }
         }
         self.digest = digest.end();
+        let last = &self.items[count - 1];
+        self.last = hash_of(last.offset, last.timestamp, self.value(last));
         (self.taken, self.taken_at) = (self.items[count - 1].offset + 1, self.items[count - 1].effective);
         self.items.drain(..count);
         match self.items.front() {

@@ -172,6 +172,10 @@ impl Source for MemorySource {
         Ok(())
     }
 
+    fn starts(&mut self) -> Result<Vec<u64>, Error> {
+        Ok(vec![0; self.world.0.borrow().input.len()])
+    }
+
     fn ends(&mut self) -> Result<Vec<u64>, Error> {
         let world = self.world.0.borrow();
         Ok(world.input.iter().map(|slot| slot.last().map_or(0, |(offset, ..)| offset + 1)).collect())

@@ -165,6 +165,13 @@ impl Source for KafkaSource {
         Ok(())
     }
 
+    fn starts(&mut self) -> Result<Vec<u64>, Error> {
+        self.slots
+            .iter()
+            .map(|slot| Ok(topics::offsets(&self.consumer, &slot.topic, slot.partition)?.0))
+            .collect()
+    }
+
     fn ends(&mut self) -> Result<Vec<u64>, Error> {
         self.slots
             .iter()

@@ -18,6 +18,7 @@ mod tests;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -26,7 +27,7 @@ pub use file::{CONTENT, Header, Reader, Unusable, Writer};
 use crate::runtime::SEMANTICS;
 use crate::runtime::core::{Core, Reached};
 use crate::runtime::doors::{Engine, Error, Files, Source, Store};
-use crate::runtime::journal::{EpochRecord, Hash};
+use crate::runtime::journal::{EpochRecord, Hash, Input};
 use crate::types::{DurationMs, Millis};
 
 /// Snapshots kept.
@@ -36,6 +37,9 @@ const NAME_END: &str = ".snapshot";
 const UNDER_WAY_END: &str = ".snapshot.part";
 /// Digits of an epoch in a name, so that names ascend with it.
 const EPOCH_DIGITS: usize = 20;
+/// How often and how long input that was taken is waited for at a start.
+const LOOKS: u32 = 300;
+const LOOK: Duration = Duration::from_millis(100);
 /// After one that failed, the next is tried this much later.
 const AGAIN: DurationMs = DurationMs::seconds(10);
 
@@ -285,7 +289,7 @@ impl Snapshots {
                     let content = files.open(&name).map_err(unreadable)?;
                     restored.bytes = load(core, content, &header)
                         .map_err(|why| Error::Log(format!("snapshot {name} cannot be understood: {why}")))?;
-                    source.open(&core.positions())?;
+                    check_input(core, source)?;
                     restored.epoch = Some(header.epoch);
                     restored.now = Some(Millis(header.now));
                     return Ok(restored);
@@ -330,6 +334,49 @@ impl Snapshots {
             reader.finish()?;
         }
         Ok(header)
+    }
+}
+
+/// Opens the input where a snapshot ends, and checks that it is the one that was taken: without a replay nobody else would
+/// see that a topic was made anew, and what stands in it up to there would be passed over. What retention has removed
+/// since is not missed.
+fn check_input<E: Engine>(core: &mut Core<E>, source: &mut impl Source) -> Result<(), Error> {
+    source.open(&core.positions())?;
+    let anew = |core: &Core<E>, slot: usize, what: String| {
+        let Input { topic, partition, .. } = &core.inputs()[slot];
+        Error::Log(format!(
+            "input {topic}[{partition}] {what}: was it made anew? What it held before is in the snapshot, what it holds now \
+             would be passed over up to there"
+        ))
+    };
+    let (starts, ends) = (source.starts()?, source.ends()?);
+    for (slot, (start, end)) in starts.into_iter().zip(ends).enumerate() {
+        let taken = core.inbox.taken(slot);
+        if end < taken {
+            return Err(anew(core, slot, format!("ends at offset {end}, and was taken up to {taken}")));
+        }
+        if start < taken {
+            core.inbox.expect_last(slot);
+        }
+    }
+    source.open(&core.positions())?;
+    for _ in 0..LOOKS {
+        if !core.inbox.expects_last() {
+            break;
+        }
+        source.poll(LOOK, &mut core.inbox)?;
+    }
+    if core.inbox.expects_last() {
+        return Err(Error::Door(
+            "input that was taken cannot be read once more: the broker is silent".into(),
+        ));
+    }
+    match core.inbox.changed() {
+        None => Ok(()),
+        Some(slot) => {
+            let offset = core.inbox.taken(slot) - 1;
+            Err(anew(core, slot, format!("holds another record at offset {offset} than was taken")))
+        }
     }
 }
 

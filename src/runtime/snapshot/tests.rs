@@ -236,3 +236,32 @@ fn without_any_the_log_is_needed_from_its_start() {
     let told = start(&world, Toy::default(), settings()).err().expect("the beginning is gone");
     assert!(told.to_string().contains("expected epoch 0"), "{told}");
 }
+
+/// Offset, timestamp and value.
+type Records = Vec<(u64, Millis, Vec<u8>)>;
+
+/// A leader that ended cleanly, then something that happens to its input, then what the next start says.
+fn with_input_changed(change: impl Fn(&mut Records)) -> Result<Toys, Error> {
+    let (world, files) = (Shared::new(2, [1; 6], 8), directory(8));
+    let mut first = leader(&world, &files);
+    work(&mut first, &world, 30);
+    end(&mut first);
+    drop(first);
+    change(&mut world.0.borrow_mut().input[1]);
+    start(&world, Toy::default(), Settings { snapshots: kept_in(&files), ..settings() })
+}
+
+#[test]
+fn input_that_was_made_anew_is_told_though_nothing_of_it_is_replayed() {
+    let told = |change: fn(&mut Records)| {
+        with_input_changed(change).err().expect("the input is another").to_string()
+    };
+    assert!(told(|records| records.truncate(5)).contains("made anew"));
+    assert!(told(|records| records.last_mut().unwrap().2.push(b'!')).contains("holds another record"));
+    assert!(told(|records| records.last_mut().unwrap().1.0 += 1).contains("holds another record"));
+    let more = |records: &mut Records| {
+        let (offset, at) = records.last().map(|(offset, at, _)| (*offset, *at)).unwrap();
+        records.push((offset + 3, at, b"v".to_vec()));
+    };
+    assert!(with_input_changed(more).is_ok(), "what comes behind it is no change");
+}

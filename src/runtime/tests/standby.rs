@@ -14,7 +14,7 @@ use crate::runtime::standby::{Standby, Turn, serve};
 
 type Toyby = Standby<Toy, MemorySource, Shared, MemoryStore, MemoryClock>;
 
-const GO_ON: AtomicBool = AtomicBool::new(false);
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn standby(world: &Shared, settings: Settings) -> Toyby {
     let clock = MemoryClock(world.clone());
@@ -22,8 +22,8 @@ fn standby(world: &Shared, settings: Settings) -> Toyby {
 }
 
 enum Role {
-    Follows(Toyby),
-    Leads(Toys),
+    Follows(Box<Toyby>),
+    Leads(Box<Toys>),
 }
 
 struct Instance {
@@ -56,7 +56,7 @@ impl Run<'_> {
 
     fn instance(&mut self) -> Instance {
         self.born += 1;
-        let role = Role::Follows(standby(self.world, self.settings(self.born)));
+        let role = Role::Follows(Box::new(standby(self.world, self.settings(self.born))));
         Instance { lease: self.world.lease(self.born), role }
     }
 
@@ -67,7 +67,7 @@ impl Run<'_> {
             Role::Follows(mut standby) => match standby.step(&mut lease, &GO_ON) {
                 Ok(true) => {
                     self.count.takeovers += 1;
-                    standby.lead(&GO_ON).map(|leader| Role::Leads(leader.expect("not stopped")))
+                    standby.lead(&GO_ON).map(|leader| Role::Leads(Box::new(leader.expect("not stopped"))))
                 }
                 Ok(false) => Ok(Role::Follows(standby)),
                 Err(error) => Err(error),

@@ -13,9 +13,8 @@ use crate::runtime::doors::{Clock, Commit, Error, Sink, Source, Store};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
 use crate::runtime::outgoing::OutputRecord;
-use crate::runtime::verify::{Found, Outputs};
 use crate::runtime::writer::{Broker, Did, Log, Trouble, Writer};
-use crate::types::{Millis, Stream};
+use crate::types::Millis;
 
 /// Processes that stand still at the same time.
 const STANDING_MAX: u32 = 2;
@@ -492,6 +491,11 @@ impl Source for SimSource {
         Ok(())
     }
 
+    fn starts(&mut self) -> Result<Vec<u64>, Error> {
+        self.door("the input")?;
+        Ok(vec![0; self.slots.len()])
+    }
+
     fn ends(&mut self) -> Result<Vec<u64>, Error> {
         self.door("the input topic")?;
         let world = self.sim.world.borrow();
@@ -578,25 +582,5 @@ impl Clock for SimClock {
             }
         }
         process.stands.get().unwrap_or(Millis(world.now.0 + process.skew.get()))
-    }
-}
-
-/// Reads committed output.
-pub struct SimOutputs {
-    partitions: std::collections::BTreeMap<(Stream, u32), std::vec::IntoIter<Stored>>,
-}
-
-impl SimOutputs {
-    /// As it is now.
-    pub fn of(sim: &Rc<Sim>) -> SimOutputs {
-        let output = sim.world.borrow().output();
-        SimOutputs { partitions: output.into_iter().map(|(place, all)| (place, all.into_iter())).collect() }
-    }
-}
-
-impl Outputs for SimOutputs {
-    fn next(&mut self, stream: Stream, partition: u32) -> Result<Option<Found>, Error> {
-        let next = self.partitions.get_mut(&(stream, partition)).and_then(Iterator::next);
-        Ok(next.map(|Stored { key, timestamp, value }| Found { key, timestamp, value }))
     }
 }

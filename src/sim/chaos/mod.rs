@@ -7,6 +7,7 @@
 //! * `doors`: source, sink, store and clock of a process, which may die or stand still at every call.
 //! * `world`: input that arrives, time that goes on, which faults a seed has.
 //! * `run`: processes come, go, stand still and wake up; then all faults stop.
+//! * `outputs`: what a reader of committed records finds.
 //! * `oracle`: what must be there in the end, from the epoch log alone and by other code.
 //! * `tamper`: a broker that loses or changes what was safe; it must be found.
 //! * `tests`: the seeds; the planted bugs and what finds each.
@@ -15,6 +16,7 @@ mod broker;
 mod doors;
 mod network;
 mod oracle;
+mod outputs;
 mod run;
 mod tamper;
 mod tests;

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use super::doors::{Process, SimClock, SimLog, SimOutputs, SimSink, SimSource, SimStore};
+use super::doors::{Process, SimClock, SimLog, SimSink, SimSource, SimStore};
+use super::outputs::SimOutputs;
 use super::support::engines::compiled;
 use super::world::{Fault, World};
 use super::{oracle, tamper};
