@@ -381,6 +381,8 @@ mod tests {
                         assert!(table.remove(hash, index) && !table.remove(hash, index));
                         twin.remove(&(hash, index));
                     }
+                    // An entry of another hash may share tag and index.
+                    _ if all(&table, hash).contains(&step) => {}
                     _ => assert!(!table.remove(hash, step) && !table.replace(hash, step, 0)),
                 }
                 let expected: Vec<u32> =
