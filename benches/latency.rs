@@ -10,9 +10,11 @@
 //! engine would be idle. The figure is wall time's, unless others had the core for more than a hundredth of the time;
 //! then it is processor time's, and `clock` in the JSON says so.
 //!
-//! What the machine itself does to whoever keeps such a schedule stands beside it as the `floor`: the same instants, and a
-//! loop that counts up for 70 % of the time and does nothing else. The longest batches are told with what each stage took
-//! and the page faults since the one before.
+//! What the machine itself does to whoever keeps such a schedule stands beside it in two floors, with the same instants.
+//! `floor` is a loop that counts up for 70 % of the time. `memory` fetches and changes lines at random places of a block
+//! beyond all caches, so many an event that at full speed it would be as fast as the engine: where memory is slow for a
+//! while, because others use it, it falls behind as the engine does. The longest batches are told with what each stage
+//! took and the page faults since the one before.
 //!
 //! Memory is touched ahead and kept, as `run` does (`io::memory`); `--cold` leaves that out.
 //!
@@ -53,6 +55,10 @@ const PAUSES: usize = 5;
 /// Name and quantile; the last one is the greatest value.
 const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999), ("max", 1.0)];
+/// Cache lines of the block that the floor of memory works on: 256 MB.
+const LINES: usize = 1 << 22;
+/// Lines that are touched to learn what one costs.
+const TOUCHES: usize = 4 << 20;
 /// Others may have had the core for this part of the time, in hundredths, for wall time to mean the engine.
 const STOLEN_PERCENT_MAX: f64 = 1.0;
 
@@ -128,6 +134,8 @@ fn main() -> ExitCode {
         ["p50", "p99", "p99.9", "p99.99", "max", "events/s", "stolen %"].map(|word| format!("{word:>9}"));
     println!("{:<10} {}", "us", head.join(" "));
     let mut runs = Vec::new();
+    let mut lines = Lines::new(options.rounds);
+    println!("{:<10} {:.1} ns a line", "memory", lines.nanos_each);
     for clock in Clock::BOTH {
         let fastest = (0..options.rounds).map(|_| fastest(&options, &log, &records, &clock()));
         let step = fastest.fold(f64::MAX, f64::min) * 100.0 / LOAD_PERCENT as f64;
@@ -140,9 +148,16 @@ fn main() -> ExitCode {
             print_run(&run);
             runs.push(run);
             if let Clock::Wall = clock() {
-                let floor = floor(records.len() - warm_up(&records), options.batch, step);
-                print_run(&floor);
-                runs.push(floor);
+                let events = records.len() - warm_up(&records);
+                let (work, batch) = (step * LOAD_PERCENT as f64 / 100.0, options.batch);
+                let count = |events: usize| count_for(events as f64 * work);
+                let touch = |events: usize| lines.touch((events as f64 * work / lines.nanos_each) as usize);
+                for floor in
+                    [floor("floor", events, batch, step, count), floor("memory", events, batch, step, touch)]
+                {
+                    print_run(&floor);
+                    runs.push(floor);
+                }
             }
         }
     }
@@ -224,9 +239,9 @@ fn print_run(run: &Run) {
     println!("{:<10} {cells} {:>9.0} {:>9.2}", run.clock, run.events_per_s, run.stolen_percent);
 }
 
-/// The same schedule without an engine: each event keeps the thread busy for its share of the load, in processor time.
-fn floor(events: usize, batch: usize, step: f64) -> Run {
-    let mut run = Run::new("floor", batch, step);
+/// The same schedule without an engine: `work` keeps the thread busy for the share of the load of so many events.
+fn floor(kind: &'static str, events: usize, batch: usize, step: f64, mut work: impl FnMut(usize)) -> Run {
+    let mut run = Run::new(kind, batch, step);
     let (passed, ran) = (wall_nanos(), thread_nanos());
     let start = wall_nanos();
     let due = |event: usize| start + (event as f64 * step) as u64;
@@ -235,10 +250,7 @@ fn floor(events: usize, batch: usize, step: f64) -> Run {
         let begun = Clock::Wall.wait_until(due(next));
         let ready = ((begun - due(next)) as f64 / step) as usize + 1;
         let end = events.min(next + ready.min(batch));
-        let busy_until = thread_nanos() + ((end - next) as f64 * step * LOAD_PERCENT as f64 / 100.0) as u64;
-        while thread_nanos() < busy_until {
-            std::hint::spin_loop();
-        }
+        work(end - next);
         let done = wall_nanos();
         (next..end).for_each(|event| run.latency.saturating_record(done - due(event)));
         run.batches.saturating_record((end - next) as u64);
@@ -247,6 +259,49 @@ fn floor(events: usize, batch: usize, step: f64) -> Run {
     }
     run.stolen(wall_nanos() - passed, thread_nanos() - ran);
     run
+}
+
+/// Spins for so many nanoseconds of processor time.
+fn count_for(nanos: f64) {
+    let busy_until = thread_nanos() + nanos as u64;
+    while thread_nanos() < busy_until {
+        std::hint::spin_loop();
+    }
+}
+
+/// Memory beyond all caches, line by line.
+struct Lines {
+    words: Vec<[u64; 8]>,
+    /// Of the last place.
+    state: u64,
+    /// Nanoseconds of processor time to fetch and change one, where nobody disturbs: the least of some rounds.
+    nanos_each: f64,
+}
+
+impl Lines {
+    fn new(rounds: usize) -> Lines {
+        let mut lines = Lines { words: vec![[1; 8]; LINES], state: 1, nanos_each: f64::MAX };
+        for _ in 0..rounds.max(1) {
+            let begun = thread_nanos();
+            lines.touch(TOUCHES);
+            let taken = (thread_nanos() - begun) as f64 / TOUCHES as f64;
+            lines.nanos_each = lines.nanos_each.min(taken);
+        }
+        lines
+    }
+
+    /// Changes so many lines at places that follow from each other by arithmetic alone, so that several are on their way at
+    /// a time. The generator is Marsaglia's xorshift64.
+    fn touch(&mut self, lines: usize) {
+        for _ in 0..lines {
+            self.state ^= self.state << 13;
+            self.state ^= self.state >> 7;
+            self.state ^= self.state << 17;
+            let line = &mut self.words[self.state as usize % LINES];
+            line[0] = line[0].wrapping_add(self.state);
+        }
+        std::hint::black_box(&mut self.words);
+    }
 }
 
 /// Page faults of this thread so far; 0 where nobody says.
@@ -368,7 +423,7 @@ fn report(options: &Options, runs: &[Run], records: &[Record<'_>], expected: u12
         let runs = runs.iter().filter(|run| run.clock == clock);
         runs.min_by_key(|run| p999(run)).expect("there is a round of each")
     };
-    let (wall, processor, floor) = (best("wall"), best("processor"), best("floor"));
+    let (wall, processor, floor, memory) = (best("wall"), best("processor"), best("floor"), best("memory"));
     let best = if wall.stolen_percent <= STOLEN_PERCENT_MAX { wall } else { processor };
     println!(
         "\nthe figure is {} time's: batches of {} (median) to {} events, the longest took {:.0} us",
@@ -378,13 +433,14 @@ fn report(options: &Options, runs: &[Run], records: &[Record<'_>], expected: u12
         best.longest as f64 / 1e3
     );
     println!(
-        "a loop that only counts had a p99.9 of {:.3} ms on the same schedule",
-        p999(floor) as f64 / 1e6
+        "on the same schedule a loop that only counts had a p99.9 of {:.3} ms, one that fetches memory {:.3} ms",
+        p999(floor) as f64 / 1e6,
+        p999(memory) as f64 / 1e6
     );
     let detail = json!({
         "profile": "omni", "events": records.len(), "warm_up_percent": WARM_UP_PERCENT, "load_percent": LOAD_PERCENT,
         "threads": 1, "batch_max": options.batch, "clock": best.clock, "wall": wall.json(), "processor": processor.json(),
-        "floor": floor.json(),
+        "floor": floor.json(), "memory": memory.json(),
         "rounds": runs.iter().map(Run::json).collect::<Vec<_>>(), "output_hash": format!("{expected:032x}"),
     });
     let goal = Goal {
