@@ -241,8 +241,9 @@ impl Model {
         let known = event.conversation.and_then(|id| self.identity.customer_of_id(id.customer));
         let clock = self.clock.time();
         let customer = known.unwrap_or_else(|| {
-            self.tally.customers += 1;
-            self.identity.found_one_off(event.dedup_key, clock, &self.rules.identity)
+            let founded = self.identity.found_one_off(event.dedup_key, clock, &self.rules.identity);
+            self.founded(event, founded);
+            founded
         });
         let due = event.due.map(|due| due.min(clock.plus(elsewhere::CALLBACK_MAX)));
         self.identity.touch(customer, clock, due);
@@ -261,7 +262,9 @@ impl Model {
         let (founded_before, clock) = (self.identity.founded(), self.clock.time());
         let resolved = self.identity.resolve(ranked, clock, &self.rules.identity);
         self.identity.touch(resolved.customer, clock, None);
-        self.tally.customers += (self.identity.founded() - founded_before) as u64;
+        if self.identity.founded() > founded_before {
+            self.founded(event, resolved.customer);
+        }
         self.tally.absorbed += resolved.absorbed.len() as u64;
         let customer = self.identity.id(resolved.customer);
         for (kind, reason) in &resolved.refused {
@@ -277,6 +280,15 @@ impl Model {
             self.joint = self.understand.join(customer, clock, &self.rules, &self.identity);
         }
         Ok(resolved.customer)
+    }
+
+    /// Somebody new: told before anything else that names them.
+    fn founded(&mut self, event: &Event, customer: CustomerNumber) {
+        self.tally.customers += 1;
+        if self.rules.identity.customer_created {
+            let customer = self.identity.id(customer);
+            self.tell(event, Body::Created(output::Created { customer }));
+        }
     }
 
     /// Whoever the event is about: by the conversation's id alone, if it names one, else by `from`.

@@ -18,7 +18,7 @@ mod elsewhere;
 mod tests;
 
 pub use collected::Collected;
-pub use elsewhere::{Erased, Merged, Refused, Rejected, Split};
+pub use elsewhere::{Created, Erased, Merged, Refused, Rejected, Split};
 
 /// One output event without its number, which it gets when it is collected.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +52,8 @@ pub enum Body {
     Closed(Closed),
     /// reply.automated
     Replied(Replied),
+    /// customer.created
+    Created(Created),
     /// customer.merged
     Merged(Merged),
     /// customer.split
@@ -301,6 +303,7 @@ impl Output {
             Body::Folded(_) => "conversation.merged",
             Body::Closed(_) => "conversation.closed",
             Body::Replied(_) => "reply.automated",
+            Body::Created(_) => "customer.created",
             Body::Merged(_) => "customer.merged",
             Body::Split(_) => "customer.split",
             Body::Erased(_) => "customer.erased",
@@ -316,7 +319,9 @@ impl Output {
             Body::Sla(_) => Stream::Sla,
             Body::Opened(_) | Body::Pivoted(_) | Body::Folded(_) | Body::Closed(_) => Stream::Conversations,
             Body::Replied(_) => Stream::Replies,
-            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) => Stream::Customers,
+            Body::Created(_) | Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) => {
+                Stream::Customers
+            }
             Body::Rejected(_) => Stream::Rejected,
         }
     }
@@ -332,7 +337,7 @@ impl Output {
             Body::Folded(body) => Some(&body.division),
             Body::Closed(body) => Some(&body.division),
             Body::Replied(body) => Some(&body.division),
-            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
+            _ => None,
         }
     }
 
@@ -347,13 +352,14 @@ impl Output {
             Body::Folded(body) => Some(body.conversation),
             Body::Closed(body) => Some(body.conversation),
             Body::Replied(body) => Some(body.conversation),
-            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => None,
+            _ => None,
         }
     }
 
     /// `subject`: the conversation or the customer; none of a reject.
     pub fn subject(&self) -> Option<String> {
         match &self.body {
+            Body::Created(body) => Some(body.customer.to_string()),
             Body::Merged(body) => Some(body.customer.to_string()),
             Body::Split(body) => Some(body.from.to_string()),
             Body::Erased(body) => Some(body.customer.to_string()),
@@ -373,7 +379,7 @@ impl Output {
             Body::Sla(_) => 3,
             Body::Replied(_) => 4,
             Body::Offered(_) => 5,
-            Body::Merged(_) | Body::Split(_) | Body::Erased(_) | Body::Refused(_) | Body::Rejected(_) => 0,
+            _ => 0,
         }
     }
 }
@@ -463,6 +469,7 @@ fn data(body: &Body) -> Members {
             .with("private", body.private)
             .with_some("queue_position", body.position)
             .with_some("expected_wait_s", body.expected_wait_s),
+        Body::Created(body) => Members::new().with("customer", body.customer.to_string()),
         Body::Merged(body) => {
             let absorbed: Vec<String> = body.absorbed.iter().map(CustomerId::to_string).collect();
             Members::new().with("customer", body.customer.to_string()).with("absorbed", absorbed)

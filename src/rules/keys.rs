@@ -33,9 +33,15 @@ impl std::fmt::Debug for HashKey {
     }
 }
 
-/// A key for one purpose.
-#[derive(Copy, Clone, Debug)]
+/// A key for one purpose. As secret as the one that it comes from: who has it can try out addresses and numbers.
+#[derive(Copy, Clone)]
 pub struct SubKey(u64, u64);
+
+impl std::fmt::Debug for SubKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SubKey(secret)")
+    }
+}
 
 impl SubKey {
     /// Hash of `bytes` under this key.

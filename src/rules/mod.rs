@@ -125,6 +125,8 @@ pub struct IdentityRules {
     pub forget_after: DurationMs,
     /// The same of a customer without identifiers: a day after `idle_close`.
     pub forget_one_off_after: DurationMs,
+    /// Whether `customer.created` is put out.
+    pub customer_created: bool,
     /// Values that never identify, besides the built-in ones: trimmed and case-folded.
     pub blocked: Vec<String>,
     /// Ordered by (rank, name), unless they follow others (`Rules::succeed`); at most `KINDS_MAX`.

@@ -340,6 +340,11 @@ pub struct Closed {
 /// What identify decides besides whose event it is; in entry order, one stream for the tenant.
 #[derive(Clone, Debug)]
 pub enum IdentityDecision {
+    /// customer.created
+    Created {
+        /// Who was founded.
+        customer: CustomerId,
+    },
     /// customer.merged
     Merged {
         /// The survivor.

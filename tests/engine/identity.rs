@@ -15,7 +15,7 @@ use trunkline::types::record::Record;
 use trunkline::types::{Millis, Output, Tally};
 
 use crate::support::dice::Dice;
-use crate::support::engines::{ENGINES, Lines, compiled, run_pipeline};
+use crate::support::engines::{ENGINES, Lines, compiled, run_model, run_pipeline};
 
 pub const RULES: &str = r#"
 [conversation]
@@ -63,25 +63,77 @@ fn told<'a>(lines: &'a Lines, event_type: &'a str, member: &'a str) -> impl Iter
     lines.iter().map(read).filter(of_type).map(move |output| output["data"][member].to_string())
 }
 
-/// Which identifiers are one customer's, after these links.
-fn partition(links: &[(usize, usize)], people: usize) -> BTreeSet<Vec<usize>> {
-    let links = links.iter().map(|(one, other)| json!({ "from": { "mail": [mail(*one), mail(*other)] } }));
-    let mut log: Vec<String> = Vec::new();
-    for link in links {
-        log.push(event(log.len(), "identity.linked", &link));
+/// Who is named by an event, and by which of those that merge.
+type Link = (usize, Vec<usize>);
+
+/// One identifier of each person, of one kind or another.
+fn of_person(person: usize) -> (&'static str, String) {
+    match person % 3 {
+        0 => ("phone", format!("+1202555{:04}", person)),
+        _ => ("mail", mail(person)),
     }
+}
+
+fn from(people: &[usize]) -> Value {
+    let mut from: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for person in people {
+        let (kind, value) = of_person(*person);
+        from.entry(kind).or_default().push(value);
+    }
+    json!(from)
+}
+
+/// Which identifiers are one customer's, after these links, according to the model and to the pipeline.
+fn partition(links: &[Link], people: usize) -> BTreeSet<Vec<usize>> {
+    let mut log: Vec<String> = Vec::new();
+    for (by, named) in links {
+        let from = from(named);
+        let (event_type, data) = match by % 4 {
+            0 => ("identity.linked", json!({ "from": from })),
+            1 => ("customer.updated", json!({ "from": from, "tier": "gold" })),
+            2 => ("contact.received", json!({ "channel": "chat", "queue": "desk", "from": from })),
+            _ => {
+                let due = "2026-03-02T10:00:00Z";
+                ("callback.requested", json!({ "channel": "chat", "due": due, "from": from }))
+            }
+        };
+        log.push(event(log.len(), event_type, &data));
+    }
+    let before = log.len() as u64;
     for person in 0..people {
-        let contact = json!({ "channel": "chat", "from": { "mail": mail(person) } });
+        let contact = json!({ "channel": "chat", "from": from(&[person]) });
         log.push(event(log.len(), "contact.received", &contact));
     }
-    let lines = run_pipeline(RULES, &log, None, 7);
-    let mut by_customer: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let opened: Vec<String> = told(&lines, "conversation.opened", "customer").collect();
-    assert_eq!(opened.len(), people, "a contact of each opens a conversation");
-    for (person, customer) in opened.into_iter().enumerate() {
-        by_customer.entry(customer).or_default().push(person);
+    let of = |lines: &Lines| -> BTreeSet<Vec<usize>> {
+        let mut by_customer: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let read = lines.iter().map(|(_, line)| serde_json::from_str::<Value>(line).expect("output is JSON"));
+        for output in read.filter(|output| output["type"] == "trunkline.conversation.opened") {
+            let cause =
+                output["cause"].as_str().and_then(|cause| cause.split(':').nth(1)?.parse::<u64>().ok());
+            if let Some(person) = cause.expect("no timer opens one").checked_sub(before) {
+                by_customer.entry(output["data"]["customer"].to_string()).or_default().push(person as usize);
+            }
+        }
+        let told: usize = by_customer.values().map(Vec::len).sum();
+        assert_eq!(told, people, "a contact of each opens a conversation");
+        by_customer.into_values().collect()
+    };
+    let found = of(&run_pipeline(RULES, &log, None, 7));
+    assert_eq!(of(&run_model(RULES, &log, None)), found);
+    found
+}
+
+/// The classes of people whom links join, directly or by way of others.
+fn joined(links: &[Link], people: usize) -> BTreeSet<Vec<usize>> {
+    let mut class: Vec<usize> = (0..people).collect();
+    for (_, named) in links {
+        for other in &named[1..] {
+            let (to, from) = (class[named[0]], class[*other]);
+            class.iter_mut().filter(|one| **one == from).for_each(|one| *one = to);
+        }
     }
-    by_customer.into_values().collect()
+    let of = |one: usize| (0..people).filter(|person| class[*person] == one).collect::<Vec<_>>();
+    (0..people).map(of).filter(|members| !members.is_empty()).collect()
 }
 
 #[test]
@@ -90,15 +142,20 @@ fn within_the_limits_the_order_of_links_does_not_matter() {
         let mut dice = Dice::new(seed);
         let people = 2 + dice.below(40);
         let count = dice.below(people);
-        let mut links: Vec<(usize, usize)> =
-            (0..count).map(|_| (dice.below(people), dice.below(people))).filter(|(a, b)| a != b).collect();
-        let expected = partition(&links, people);
+        let mut links: Vec<Link> = Vec::new();
+        for _ in 0..count {
+            let named: BTreeSet<usize> = (0..2 + dice.below(3)).map(|_| dice.below(people)).collect();
+            if named.len() > 1 {
+                links.push((dice.below(4), named.into_iter().collect()));
+            }
+        }
+        let expected = joined(&links, people);
         for _ in 0..4 {
             for place in (1..links.len()).rev() {
                 links.swap(place, dice.below(place + 1));
             }
-            let turned: Vec<_> = links.iter().map(|(one, other)| (*other, *one)).collect();
-            assert_eq!(partition(&turned, people), expected, "seed {seed}");
+            links.iter_mut().for_each(|(_, named)| named.rotate_left(1));
+            assert_eq!(partition(&links, people), expected, "seed {seed}");
         }
     }
 }

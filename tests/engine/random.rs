@@ -1,10 +1,11 @@
 //! Random logs: the model keeps its invariants, gives the same bytes twice, and every other engine gives the bytes
 //! of the model. `TRUNKLINE_LOGS` says how many, `TRUNKLINE_SEED` where they begin; `scripts/test` runs 10,000.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::Value;
 use trunkline::model::Model;
 use trunkline::rules::Rules;
 use trunkline::rules::keys::HashKey;
@@ -15,6 +16,9 @@ use crate::support::engines::{ENGINES, Lines, compiled};
 use crate::support::random_log::{random_log, shrink};
 
 const LOGS: u64 = 200;
+
+/// Asks for `customer.created`.
+const ON: &str = "customer_created = true\n";
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -119,7 +123,51 @@ fn random_logs_meet_every_decision_and_every_reason() {
     }
     let rare: Vec<_> = met.iter().filter(|(_, count)| **count < 3).collect();
     assert!(rare.is_empty(), "hardly met: {rare:?}");
+    let poor: Vec<_> =
+        met.iter().filter(|(name, count)| RICH.contains(&name.as_str()) && **count < 40).collect();
+    assert!(poor.is_empty(), "met too seldom: {poor:?}");
     assert!(met.len() > WORDS.len() + IgnoreReason::ALL.len() + 10, "a type of output is not met: {met:?}");
+}
+
+/// With `customer_created` a reader of `customers` knows every customer that any output names.
+#[test]
+fn whoever_is_named_was_told_as_created_or_split_off() {
+    let (mut all_created, mut all_split, mut again) = (0, 0, 0);
+    for seed in 1..=100 {
+        let (rules, lines, until) = random_log(seed);
+        let asked = |text: &str| text.replace("customer_created = false\n", "").replace(ON, "");
+        let rules = asked(&rules).replace("[identity]\n", &format!("[identity]\n{ON}"));
+        let mut model = Model::new(compiled(&rules), &HashKey::PUBLIC, "local");
+        let lines = lines.iter().filter(|line| !line.contains("rules.changed"));
+        for (number, line) in lines.enumerate() {
+            model.apply_record(&Record::line(0, number as u64, line.as_bytes()), None);
+        }
+        model.advance(until, None);
+        let (mut created, mut split, mut named) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for line in model.collected().streams().into_values().flat_map(|bytes| String::from_utf8(bytes)) {
+            for line in line.lines() {
+                let line: Value = serde_json::from_str(line).expect("output is JSON");
+                let data = &line["data"];
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                created
+                    .extend(text(&data["customer"]).filter(|_| line["type"] == "trunkline.customer.created"));
+                split.extend(text(&data["to"]));
+                named.extend([&data["customer"], &data["from"]].into_iter().filter_map(text));
+                named.extend(data["absorbed"].as_array().into_iter().flatten().filter_map(text));
+            }
+        }
+        let once: BTreeSet<String> = created.iter().cloned().collect();
+        let unknown: Vec<_> = named.iter().filter(|id| !once.contains(*id) && !split.contains(*id)).collect();
+        assert!(unknown.is_empty(), "seed {seed}: {unknown:?}");
+        let tally = model.tally();
+        assert_eq!(created.len() as u64 + tally.split, tally.customers, "seed {seed}");
+        let twice = created.len() - once.len();
+        assert!(twice as u64 <= tally.forgotten, "seed {seed}: {twice} told twice");
+        all_created += created.len();
+        all_split += split.len();
+        again += twice;
+    }
+    assert!(all_created > 1_000 && all_split > 20 && again > 0, "{all_created}, {all_split}, {again}");
 }
 
 /// What an event did to the rules.
@@ -136,6 +184,20 @@ fn changes(before: &Rules, after: &Rules) -> [(&'static str, bool); 6] {
         ("a division comes", before.divisions.len() < after.divisions.len()),
     ]
 }
+
+/// What logs are to be full of, because so much depends on its order.
+const RICH: &[&str] = &[
+    "customer.created",
+    "customer.merged",
+    "customer.split",
+    "customer.erased",
+    "conversation.merged",
+    "\"reason\":\"limit\"",
+    "\"reason\":\"size\"",
+    "\"reason\":\"generic\"",
+    "\"outcome\":\"moved\"",
+    "\"outcome\":\"erased\"",
+];
 
 /// Words of the output that say which way a decision went.
 const WORDS: &[&str] = &[

@@ -70,6 +70,7 @@ fn identity(dice: &mut Dice, text: &mut String) {
     *text += &format!("[identity]\nmax_identifiers = {most}\nblocked = [\"nobody\"]\n");
     *text += &format!("generic_after = {}\n", dice.pick(&["1000", "1", "2", "3"]));
     *text += &format!("forget_after = \"{}\"\n", dice.pick(&["97d", "98d", "200d", "400d"]));
+    *text += dice.pick(&["", "customer_created = false\n", "customer_created = true\n"]);
     let nick_rank = dice.pick(&["2", "3"]);
     let (mails, nicks) = (dice.between(1, 3), dice.between(1, 3));
     *text += "[identity.kinds.account]\nrank = 1\nlimit = 1\nform = \"opaque\"\n";
@@ -240,15 +241,26 @@ fn routes(dice: &mut Dice, text: &mut String) {
         "term = [\"rival\", \"anger\"]",
         "term = [\"money\"], lang = [\"en\", \"ja\"]",
         "intent = [\"buy\"]",
-        "tier = [\"gold\"]",
+        "tier = [\"gold\", \"tin\"]",
         "reach = { at_least = 10 }",
         "sentiment = { at_most = -1 }",
         "failed_attempts = { at_least = 2 }",
         "open = { calendar = \"day\" }",
         "hour_of_week = [9, 33]",
     ];
+    // What may stand beside any of them.
+    let besides = [
+        "public = false",
+        "channel = [\"chat\"]",
+        "failed_attempts = { at_most = 1 }",
+        "reach = { at_most = 900 }",
+    ];
     for _ in 0..dice.below(5) {
         let (condition, queue) = (dice.pick(&conditions), QUEUES[dice.below(4)].0);
+        let other = dice.pick(&besides);
+        let name = other.split(' ').next().expect("a condition has a name");
+        let both = dice.percent(30) && !condition.contains(&format!("{name} ="));
+        let condition = if both { format!("{condition}, {other}") } else { condition.to_owned() };
         *text += &format!("[[routes]]\nwhen = {{ {condition} }}\nqueue = \"{queue}\"\n");
     }
     *text += &format!("[[routes]]\nqueue = \"{}\"\n", QUEUES[dice.below(4)].0);

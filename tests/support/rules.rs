@@ -48,6 +48,7 @@ pub fn rules() -> Rules {
             generic_after: 1_000,
             forget_after: DurationMs::days(400),
             forget_one_off_after: DurationMs::days(8),
+            customer_created: false,
             blocked: vec!["+15550000000".to_owned(), "nobody@example.com".to_owned(), "strasse".to_owned()],
             kinds: vec![
                 kind(KINDS[0], 1, Form::Opaque),

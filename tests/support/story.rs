@@ -218,7 +218,7 @@ impl Told {
             "conversation.closed" => &["outcome"],
             "sla.warning" | "sla.breached" => &["objective"],
             "reply.automated" => &[],
-            "customer.merged" | "customer.split" | "customer.erased" => &[],
+            "customer.created" | "customer.merged" | "customer.split" | "customer.erased" => &[],
             "identity.refused" => &["kind", "reason"],
             "event.rejected" => &["reason"],
             other => panic!("an output that stories do not know: {other}"),

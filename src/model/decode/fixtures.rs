@@ -52,6 +52,7 @@ pub fn rules() -> Rules {
             generic_after: 1_000,
             forget_after: DurationMs::days(400),
             forget_one_off_after: DurationMs::days(8),
+            customer_created: false,
             blocked,
             kinds,
         },

@@ -2,6 +2,13 @@
 
 use crate::types::{CustomerId, Position, RefusalReason, RejectReason};
 
+/// Data of customer.created.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Created {
+    /// Who was founded.
+    pub customer: CustomerId,
+}
+
 /// Data of customer.merged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Merged {

@@ -219,6 +219,10 @@ fn conversation_closed() {
 #[test]
 fn identities() {
     let first = CustomerId { hash: 0, generation: 0 };
+    assert_line(
+        &by_timer(Body::Created(Created { customer: customer() })),
+        r#"{"specversion":"1.0","id":"local-identity-9","source":"/trunkline/local/identity","type":"trunkline.customer.created","subject":"FZZZZZZZZZZZZ~2","time":"2026-01-01T00:00:00.005Z","cause":"timer","data":{"customer":"FZZZZZZZZZZZZ~2"}}"#,
+    );
     let merged = Merged { customer: customer(), absorbed: vec![first] };
     assert_line(
         &by_event(Body::Merged(merged)),

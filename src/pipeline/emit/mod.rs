@@ -64,6 +64,7 @@ pub struct Emitter {
     /// Up to the number in the id of an identity output.
     identity_head: Piece<64>,
     /// From behind the number up to the subject.
+    created: Piece<128>,
     merged: Piece<128>,
     refused: Piece<128>,
     split: Piece<128>,
@@ -145,6 +146,7 @@ impl Emitter {
         for (place, (time, cause, trace, decision)) in batch.decisions.iter().enumerate() {
             let number = batch.first_number.max(1) + place as u64;
             let (envelope, subject) = match decision {
+                IdentityDecision::Created { customer } => (&self.created, Some(*customer)),
                 IdentityDecision::Merged { customer, .. } => (&self.merged, Some(*customer)),
                 IdentityDecision::Refused { customer, .. } => (&self.refused, Some(*customer)),
                 IdentityDecision::Split { from, .. } => (&self.split, Some(*from)),
@@ -177,7 +179,7 @@ impl Emitter {
                     let pen = pen.put(b"\"from\":\"").customer(*from);
                     pen.put(b"\",\"to\":\"").customer(*to).put(b"\"}}")
                 }
-                IdentityDecision::Erased { customer } => {
+                IdentityDecision::Created { customer } | IdentityDecision::Erased { customer } => {
                     pen.put(b"\"customer\":\"").customer(*customer).put(b"\"}}")
                 }
                 IdentityDecision::Ambiguous => {
@@ -247,6 +249,7 @@ impl Emitter {
             kinds,
             templates,
             identity_head: head(tenant, "identity"),
+            created: envelope(tenant, "identity", "customer.created"),
             merged: envelope(tenant, "identity", "customer.merged"),
             refused: envelope(tenant, "identity", "identity.refused"),
             split: envelope(tenant, "identity", "customer.split"),

@@ -262,7 +262,7 @@ impl Identify {
                 } else if self.resolver.rank(identifiers, known, &mut self.registry, &self.limits) {
                     self.resolve(place, output)
                 } else if matches!(kind, EventType::ContactReceived | EventType::CallbackRequested) {
-                    self.without_identifier(place, output.tally)
+                    self.without_identifier(place, output)
                 } else {
                     Resolved::Ignored(IgnoreReason::NoIdentifier)
                 }
@@ -300,12 +300,14 @@ impl Identify {
         }
         let customer = self.resolver.resolve(&mut self.registry, &self.limits, clock);
         let id = self.registry.customers.id(customer);
+        if self.resolver.founded {
+            output.founded(place, id, &self.limits);
+        }
         let Output { resolutions, decisions, tally } = output;
         for (kind, reason) in &self.resolver.refused {
             let refused = IdentityDecision::Refused { customer: id, kind: *kind, reason: *reason };
             decisions.decisions.push((clock, event.position, event.traceparent, refused));
         }
-        tally.customers += u64::from(self.resolver.founded);
         if !self.resolver.absorbed.is_empty() {
             tally.absorbed += self.resolver.absorbed.len() as u64;
             let start = decisions.absorbed.len() as u32;
@@ -358,14 +360,15 @@ impl Identify {
     }
 
     /// A contact that no identifier is left of: its conversation's customer, else one who is founded for it.
-    fn without_identifier(&mut self, place: Place, tally: &mut Tally) -> Resolved {
+    fn without_identifier(&mut self, place: Place, output: &mut Output) -> Resolved {
         let Place { event, clock, .. } = place;
         let customers = &mut self.registry.customers;
         let named =
             if event.conversation.is_some() { customers.of_id(event.conversation.customer) } else { None };
         let customer = named.unwrap_or_else(|| {
-            tally.customers += 1;
-            customers.found(event.dedup_key, clock, self.limits.forget_one_off_after)
+            let founded = customers.found(event.dedup_key, clock, self.limits.forget_one_off_after);
+            output.founded(place, customers.id(founded), &self.limits);
+            founded
         });
         if let Some(due) = event.due.filter(|_| customers.total(customer) == 0) {
             customers.touch(customer, due.min(clock.plus(CALLBACK_MAX)));
@@ -400,6 +403,14 @@ fn first_under(hash: u128) -> CustomerId {
 }
 
 impl Output<'_> {
+    /// Somebody new: told before anything else that names them.
+    fn founded(&mut self, place: Place, customer: CustomerId, limits: &Limits) {
+        self.tally.customers += 1;
+        if limits.customer_created {
+            self.tell(place, IdentityDecision::Created { customer });
+        }
+    }
+
     fn tell(&mut self, place: Place, decision: IdentityDecision) {
         let Place { event, clock, .. } = place;
         self.decisions.decisions.push((clock, event.position, event.traceparent, decision));

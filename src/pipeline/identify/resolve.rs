@@ -19,6 +19,8 @@ pub(super) struct Limits {
     pub generic_after: u32,
     pub forget_after: DurationMs,
     pub forget_one_off_after: DurationMs,
+    /// Whether founding is told.
+    pub customer_created: bool,
 }
 
 impl Limits {
@@ -38,6 +40,7 @@ impl Limits {
             generic_after: rules.generic_after,
             forget_after: rules.forget_after,
             forget_one_off_after: rules.forget_one_off_after,
+            customer_created: rules.customer_created,
         }
     }
 }

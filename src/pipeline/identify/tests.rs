@@ -13,6 +13,7 @@ use crate::types::{ConversationId, CustomerId, DurationMs, KindId, Position, Ref
 /// A decision in a form that compares.
 #[derive(Clone, PartialEq, Debug)]
 enum Told {
+    Created(CustomerId),
     Refused(CustomerId, KindId, RefusalReason),
     Ambiguous,
     Split(CustomerId, CustomerId),
@@ -81,6 +82,7 @@ impl Log {
                     IdentityDecision::Merged { customer, absorbed } => {
                         Told::Merged(*customer, decisions.absorbed[absorbed.range()].to_vec())
                     }
+                    IdentityDecision::Created { customer } => Told::Created(*customer),
                     IdentityDecision::Ambiguous => Told::Ambiguous,
                     IdentityDecision::Split { from, to } => Told::Split(*from, *to),
                     IdentityDecision::Erased { customer } => Told::Erased(*customer),
@@ -136,6 +138,7 @@ fn identity(kinds: &[(u32, u32)], max_identifiers: u32) -> IdentityRules {
         generic_after: 1_000,
         forget_after: DurationMs::days(400),
         forget_one_off_after: DurationMs::days(8),
+        customer_created: false,
         blocked: Vec::new(),
         kinds: kinds.iter().map(kind).collect(),
     }

@@ -40,6 +40,7 @@ pub(in super::super) fn read(fields: &Fields<'_>, idle_close: DurationMs) -> Ide
         generic_after: fields.whole("generic_after", 1..=1_000_000_000, 1_000) as u32,
         forget_after: DurationMs(forget_after),
         forget_one_off_after: DurationMs(idle_close.0.saturating_add(ONE_OFF_BEYOND_IDLE.0)),
+        customer_created: fields.flag("customer_created"),
         blocked,
         kinds,
     };

@@ -51,7 +51,7 @@ fn keys_and_types() {
     for (section, known) in [
         ("clock", "tick, max_late"),
         ("dedup", "window, max_events"),
-        ("identity", "blocked, kinds, forget_after, max_identifiers, generic_after"),
+        ("identity", "blocked, kinds, forget_after, max_identifiers, generic_after, customer_created"),
         ("conversation", "idle_close, zone, continuity, attempts_kept, attempts_window, blocked"),
         ("channels.c", "excludes, reclaim, release_after, weight, public"),
         ("calendars.c", "zone, open, closed, open_on"),
@@ -68,6 +68,10 @@ fn keys_and_types() {
     told("clock = 1", &["1:9: clock is an integer; write a table"]);
     told("channels = []", &["1:12: channels is an array; write a table"]);
     told("[channels.c]\npublic = \"yes\"", &["2:10: channels.c.public is a string; write true or false"]);
+    told(
+        "[identity]\ncustomer_created = \"on\"",
+        &["2:20: identity.customer_created is a string; write true or false"],
+    );
     told(
         "[value]\nbase = 1.5",
         &["2:8: value.base is a number with a fraction; write an integer from -1000000 to 1000000"],

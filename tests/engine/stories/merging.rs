@@ -143,3 +143,58 @@ fn threads_of_who_was_absorbed_are_the_customers() {
     ",
     );
 }
+
+#[test]
+fn gaps_are_filled_by_whoever_was_founded_first() {
+    let routes = "affinity = \"1m\"\n[queues.spanish]\ndivision = \"main\"\n[value]\ntier = { gold = 300, silver = 100 }\n\
+                  [[routes]]\nwhen = { lang = [\"es\"] }\nqueue = \"spanish\"\n[[routes]]";
+    let rules = PLAIN.replacen("[[routes]]", routes, 1);
+    tell(
+        &rules,
+        "
+    +0s   agent ann capacity.chat=1
+    +0s   agent bob capacity.chat=1
+    +0s   state ann available
+    +1s   state bob available
+    +1s   customer mail:a lifetime_value=5
+    +2s   customer mail:b tier=silver lang=es
+    +3s   customer mail:c tier=gold lang=en preferred_agent=bob
+    +4s   linked mail:c mail:b mail:a
+          -> merged
+    +5s   contact chat mail:a                # the language of the second, the tier, too
+          -> opened c1 queue=spanish value=100
+          -> offered c1 ann reason.affinity=-
+    +6s   resolved c1
+          -> withdrawn c1 ann resolved
+          -> closed c1 resolved
+    +7s   contact chat mail:b queue=desk     # whom only the third prefers
+          -> opened c2 queue=desk
+          -> offered c2 bob reason.affinity=preferred
+    ",
+    );
+}
+
+#[test]
+fn a_profile_prices_what_opens_later_and_an_update_what_waits() {
+    let value =
+        "[value]\ntier = { gold = 300 }\nintent = { buy = 20 }\n[conversation]\ncontinuity = \"0s\"\n";
+    tell(
+        &format!("{PLAIN}{value}"),
+        "
+    +0s   contact chat id:1
+          -> opened c1 value=0
+    +0s   contact chat id:2
+          -> opened c2 value=0
+    +1s   customer id:1 tier=gold
+    +1s   customer id:2 tier=gold
+    +2s   updated c2 intent=buy              # anew, by what is known now
+    +3s   contact chat id:1
+          -> opened c3 value=300
+    +4s   agent ann capacity.chat=9
+    +4s   state ann available
+          -> offered c1 ann value=0
+          -> offered c2 ann value=320
+          -> offered c3 ann value=300
+    ",
+    );
+}

@@ -8,6 +8,7 @@ mod churn;
 mod clock;
 mod complaints;
 mod conversations;
+mod created;
 mod dedup;
 mod field;
 mod folding;

@@ -110,7 +110,10 @@ const RESOLVE: Part = (
     &[
         (
             "only contacts, callbacks, profiles and links create, attach or merge; others look up the best-ranked",
-            &["identity::events_other_than_contacts_profiles_and_links_only_look_up"],
+            &[
+                "identity::events_other_than_contacts_profiles_and_links_only_look_up",
+                "created::events_that_look_up_found_nobody",
+            ],
         ),
         (
             "nobody owns any: a new customer owns all, the worst-ranked left out",
@@ -157,6 +160,16 @@ const RESOLVE: Part = (
                 "identity::an_id_follows_from_what_founded_it_and_from_nothing_else",
                 "leaving::what_founded_a_customer_founds_the_next_generation",
                 "leaving::what_was_erased_is_never_founded_again_even_if_the_next_is_forgotten",
+            ],
+        ),
+        (
+            "who is founded is told, if the rules ask for it, before anything that names them",
+            &[
+                "created::whoever_is_founded_is_told_once_and_before_anything_that_names_them",
+                "created::nobody_is_told_unless_the_rules_ask_for_it",
+                "created::what_is_split_off_is_told_by_the_split",
+                "created::who_comes_back_after_an_erasure_or_after_being_forgotten_is_told_again",
+                "engine::random::whoever_is_named_was_told_as_created_or_split_off",
             ],
         ),
         ("absorbed ids stay aliases", &["leaving::an_alias_goes_with_the_customer"]),
@@ -296,7 +309,22 @@ const FOLDING: Part = (
             ],
         ),
         ("the earlier due of each objective stays", &["folding::the_earlier_due_of_each_objective_stays"]),
-        ("of two callbacks the earlier stays", &["folding::of_two_callbacks_the_earlier_stays"]),
+        (
+            "its own agent or else the folded one's; of two agents the folded one is withdrawn as superseded",
+            &[
+                "folding_agents::its_own_agent_stays_and_the_others_loses_it",
+                "folding_agents::one_agent_who_has_both_holds_one_from_then_on",
+                "folding_agents::the_folded_ones_agent_or_offer_goes_over",
+            ],
+        ),
+        (
+            "of two callbacks the earlier stays; one folded with what is not scheduled is cancelled",
+            &[
+                "folding::of_two_callbacks_the_earlier_stays",
+                "folding::a_callback_folded_with_one_that_is_not_scheduled_is_cancelled",
+                "folding_agents::a_callback_beside_what_an_agent_has_stays_one",
+            ],
+        ),
     ],
 );
 
@@ -308,9 +336,16 @@ const CONTEXT: Part = (
             &[
                 "identity::on_a_merge_the_survivors_profile_wins_and_gaps_are_filled",
                 "merging::the_survivors_profile_wins_and_gaps_are_filled",
+                "merging::gaps_are_filled_by_whoever_was_founded_first",
             ],
         ),
-        ("a change acts on conversations opened later", &["merging::a_block_acts_on_what_opens_later"]),
+        (
+            "a change acts on conversations opened later; only an update re-prices one that waits",
+            &[
+                "merging::a_block_acts_on_what_opens_later",
+                "merging::a_profile_prices_what_opens_later_and_an_update_what_waits",
+            ],
+        ),
         (
             "what a blocked customer opens is closed at once with the template of blocked",
             &[

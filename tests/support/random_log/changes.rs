@@ -100,7 +100,7 @@ fn varied(dice: &mut Dice, current: &str) -> String {
         text = text.replace("gold = 300, silver = 100", "bronze = 5, gold = 250");
         text = text.replace("buy = 200, cancel = -50", "abort = 9, buy = 210, other = 3");
     }
-    if dice.percent(4) {
+    if dice.percent(7) {
         for queue in ["e1", "e2", "w1", "w2", "a0", "aq"] {
             text = without(&text, &format!("queues.{queue}"));
         }

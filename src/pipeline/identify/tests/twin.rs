@@ -67,7 +67,7 @@ impl Twin {
                 Ok(self.resolve(clock, event, &ranked))
             }
             ContactReceived | CallbackRequested => {
-                Ok(by_id.flatten().unwrap_or_else(|| self.found(event.dedup_key)))
+                Ok(by_id.flatten().unwrap_or_else(|| self.found_and_tell(clock, event, event.dedup_key)))
             }
             CustomerUpdated | IdentityLinked => Err(IgnoreReason::NoIdentifier),
             IdentityUnlinked => self.unlink(clock, event, &ranked),
@@ -178,6 +178,14 @@ impl Twin {
         self.people.len() - 1
     }
 
+    fn found_and_tell(&mut self, clock: Millis, event: &Event, hash: u128) -> usize {
+        let person = self.found(hash);
+        if self.rules.customer_created {
+            self.story.told.push((clock, event.position, Told::Created(self.people[person].id)));
+        }
+        person
+    }
+
     /// Why a set of identifiers is too large.
     fn too_large(&self, set: &Owned) -> Option<RefusalReason> {
         for (kind, rule) in self.rules.kinds.iter().enumerate() {
@@ -214,7 +222,7 @@ impl Twin {
             let owners: BTreeSet<usize> =
                 rest.iter().filter_map(|identifier| self.owner(*identifier)).collect();
             let Some(survivor) = owners.first().copied() else {
-                let person = self.found(rest[0].1);
+                let person = self.found_and_tell(clock, event, rest[0].1);
                 for identifier in &rest {
                     if let Some(reason) = self.try_one(person, *identifier) {
                         aside.push((*identifier, reason));
@@ -323,7 +331,7 @@ fn random_log(random: &mut Seeded, pool: u64, length: usize) -> Log {
 
 #[test]
 fn tells_what_its_twin_tells_at_every_batch_size() {
-    let mut told = [0; 6];
+    let mut told = [0; 7];
     for seed in 0..seeds(60) {
         let mut random = Seeded(seed);
         let pool = [3, 8, 30, 200][seed as usize % 4];
@@ -333,6 +341,7 @@ fn tells_what_its_twin_tells_at_every_batch_size() {
             1 => identity(&[(1, 1), (2, 5), (2, 1), (3, 300)], 64),
             _ => identity(&[(1, 2), (2, 2), (3, 2), (4, 2)], 3),
         };
+        let rules = IdentityRules { customer_created: seed % 2 == 1, ..rules };
         let dedup = dedup([0, 100, 1_000_000][seed as usize / 3 % 3], [5, 1_000][seed as usize % 2]);
         let expected = Twin::new(&rules, &dedup).tell(&log);
         for (_, _, one) in &expected.told {
@@ -343,6 +352,7 @@ fn tells_what_its_twin_tells_at_every_batch_size() {
                 Told::Split(..) => 3,
                 Told::Erased(_) => 4,
                 Told::Merged(..) => 5,
+                Told::Created(_) => 6,
             }] += 1;
         }
         for size in [1, 7, 1_000] {
@@ -355,6 +365,6 @@ fn tells_what_its_twin_tells_at_every_batch_size() {
     }
     assert!(
         told.iter().all(|count| *count > 20),
-        "bans, refusals, ambiguous ones, splits, erasures, merges: {told:?}"
+        "bans, refusals, ambiguous ones, splits, erasures, merges, foundings: {told:?}"
     );
 }
