@@ -2,7 +2,6 @@
 //! hold a member are kept. Made for sets that are walked often and of which there are many thousands. Each member has a
 //! place, its number among the members, so that lists beside the set can say more about it.
 
-use crate::collections::prefetch::prefetch;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// One run of 64 numbers that has a member.
@@ -65,10 +64,15 @@ impl SparseBits {
         self.place(number).is_some()
     }
 
-    /// Asks for the line in which the next number will be noted.
+    /// How many members it has.
     #[inline]
-    pub fn prefetch_end(&self) {
-        prefetch(&self.words, self.words.len().saturating_sub(1));
+    pub fn len(&self) -> usize {
+        self.words.last().map_or(0, |last| last.before as usize + last.bits.count_ones() as usize)
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
     }
 
     /// The words that hold a member, ascending.
@@ -107,6 +111,7 @@ mod tests {
                 assert_eq!(set.get(some), twin.contains(&some));
             }
             assert!(set.iter().eq(twin.iter().copied()));
+            assert_eq!((set.len(), set.is_empty()), (twin.len(), twin.is_empty()));
         }
     }
 

@@ -69,7 +69,8 @@ impl Division {
             let conversation = &self.book[slot];
             by_queue[conversation.queue.at()] += 1;
             let key = self.waiting.key(slot, conversation);
-            assert_eq!((key.arrived, key.id), (conversation.arrived, conversation.id), "its own key");
+            let own = (conversation.arrived, conversation.queued, conversation.id);
+            assert_eq!((key.arrived, key.queued, key.id), own, "its own key");
             for number in 0..self.staff.agents.len() as u32 {
                 assert!(
                     !self.may_take(number, slot),

@@ -1,14 +1,13 @@
 //! What waits and asks for the same, and who is able to take it.
 
 use crate::collections::heap::Heap;
-use crate::collections::prefetch::prefetch;
 use crate::collections::sparse_bits::SparseBits;
 use crate::types::{ChannelId, QueueId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::line::{Line, Served};
 use super::profile::Profile;
-use super::staff::Group;
+use super::staff::Staff;
 use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.
@@ -34,8 +33,10 @@ pub struct Class {
     pub profiles: SparseBits,
     /// Whether the queue's strategy compares levels.
     pub compares_levels: bool,
-    /// Groups of those profiles.
+    /// Groups of those profiles, as far as it has met them.
     pub groups: SparseBits,
+    /// So many groups of the division has it met, or passed over.
+    pub met: u32,
     /// By place of a group among these: how its profile serves the queue, as the queue's line numbers the ways.
     pub ways: Vec<u16>,
     /// By place of a group, if the queue's strategy compares them: sum of its levels over the skills asked for.
@@ -47,7 +48,7 @@ pub struct Class {
 impl Class {
     /// It knows of nobody.
     pub fn forget_profiles(&mut self) {
-        (self.profiles, self.groups) = Default::default();
+        (self.profiles, self.groups, self.met) = Default::default();
         self.ways.clear();
         self.levels.clear();
     }
@@ -69,25 +70,36 @@ impl Class {
         }
     }
 
-    /// Learns of a group of a profile that fits.
-    pub fn meet_group(&mut self, number: u32, group: &Group, profiles: &[Profile], line: &Line) {
-        if !self.groups.push(number) {
-            return;
+    /// Learns of the groups that have been founded since it was asked last; `fresh` is a list to work in. Groups are many
+    /// and so are the classes that they fit, of which few are asked: so a class learns when it is asked.
+    #[cold]
+    pub fn meet_groups(&mut self, staff: &Staff, line: &Line, fresh: &mut Vec<u32>) {
+        let founded = staff.groups.len() as u32;
+        fresh.clear();
+        if ((founded - self.met) as usize) < self.profiles.len() {
+            let fits = |group: &u32| self.profiles.get(staff.groups[*group as usize].profile);
+            fresh.extend((self.met..founded).filter(fits));
+        } else {
+            for profile in self.profiles.iter() {
+                let of_it = staff.groups_of[profile as usize].iter().rev();
+                fresh.extend(of_it.take_while(|group| **group >= self.met));
+            }
+            fresh.sort_unstable();
         }
-        self.ways.push(line.way_of(group.profile));
+        fresh.iter().for_each(|group| self.meet_group(*group, staff, line));
+        self.met = founded;
+    }
+
+    /// Learns of a group of a profile that fits.
+    fn meet_group(&mut self, number: u32, staff: &Staff, line: &Line) {
+        self.groups.push(number);
+        let profile = staff.groups[number as usize].profile;
+        self.ways.push(line.way_of(profile));
         if self.compares_levels {
-            let profile = &profiles[group.profile as usize];
+            let profile = &staff.profiles[profile as usize];
             let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
             self.levels.push(levels.sum());
         }
-    }
-
-    /// Asks for the places at which the next group will be noted.
-    #[inline]
-    pub fn prefetch_groups(&self) {
-        self.groups.prefetch_end();
-        prefetch(&self.ways, self.ways.len().saturating_sub(1));
-        prefetch(&self.levels, self.levels.len().saturating_sub(1));
     }
 
     /// The way in which a group, by its place, serves the queue.

@@ -211,13 +211,4 @@ impl Served {
             }
         }
     }
-
-    /// The places of the classes that are.
-    pub fn places(&self) -> impl Iterator<Item = u32> {
-        let words = [&self.fits].into_iter().chain(&self.more).enumerate();
-        words.flat_map(|(word, bits)| {
-            let bits = *bits;
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word as u32 * 64 + bit)
-        })
-    }
 }

@@ -5,7 +5,7 @@
 //! is looked at.
 
 use crate::rules::{Dispatch, StepAction, Strategy};
-use crate::types::{Cause, DurationMs, QueueId};
+use crate::types::{Cause, QueueId};
 
 use super::line::{Served, THROUGH_A_STEP, Top};
 use super::orders::{AgentOrder, Foremost, OrderKey};
@@ -113,6 +113,7 @@ impl Division {
             };
             self.freed.iter().for_each(|agent| ask(self.staff.agents[*agent as usize].label, *agent));
             for slot in takeable.iter().filter(|slot| self.book[**slot].class != NONE) {
+                self.waiting.meet_groups(self.book[*slot].class, &self.staff);
                 let strategy = self.rules.queues[self.book[*slot].queue.at()].strategy;
                 let order = self.staff.order_of(strategy);
                 self.candidates(*slot, |able| {
@@ -128,6 +129,7 @@ impl Division {
 
     /// Offers a queued conversation to the best of those who may take it, if anybody may.
     fn who_gets(&mut self, slot: u32) {
+        self.meet_groups(slot);
         let mut groups = std::mem::take(&mut self.scratch.groups);
         groups.clear();
         let candidates = self.candidates(slot, |able| groups.push(able));
@@ -214,11 +216,18 @@ impl Division {
         priority_of(conversation, &self.rules.queues[conversation.queue.at()].curve, raised, self.clock)
     }
 
+    /// The class of a queued conversation learns of groups that are new; goes before a look at who its candidates are.
+    #[inline]
+    pub(super) fn meet_groups(&mut self, slot: u32) {
+        self.waiting.meet_groups(self.book[slot].class, &self.staff);
+    }
+
     /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
-    /// ones left out, up to 1,000.
+    /// ones left out, up to 1,000. Its class has met all groups.
     pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(Able)) -> u32 {
         let conversation = &self.book[slot];
         let class = &self.waiting.classes[conversation.class as usize];
+        assert!(class.met as usize == self.staff.groups.len(), "a class meets groups before it is asked");
         if self.is_shut(slot) {
             return 0;
         }
@@ -291,6 +300,7 @@ impl Division {
     /// The agent takes the best of what it may take; whether there was anything.
     fn take_one(&mut self, agent: u32) -> bool {
         let Some(slot) = self.best_for(agent) else { return false };
+        self.meet_groups(slot);
         self.book.prefetch_slot(slot, true);
         let candidates = self.candidates(slot, |_| ());
         assert!(candidates > 0, "who takes a conversation is one of its candidates");
@@ -405,15 +415,14 @@ impl Division {
     ) -> Option<Found> {
         let Serves { delay, queue, .. } = served.serves;
         let front = &self.waiting.fronts[number_of_front as usize];
-        let may_take = |slot: u32| {
-            let waits = delay > DurationMs::ZERO || self.exclusions.any(slot) || self.extras.holds_back(slot);
-            !waits || {
-                let conversation = &self.book[slot];
-                self.clock.since(conversation.queued) >= delay
-                    && !self.exclusions.excludes(conversation, number, self.clock)
-                    && !self.is_shut(slot)
-                    && self.waits_for(slot).is_none_or(|wanted| wanted == number)
-            }
+        // What is too young is told by its key; records are looked at of what is held back from somebody.
+        let may_take = |key: &WaitKey, slot: u32| {
+            self.clock.since(key.queued) >= delay
+                && (!(self.exclusions.any(slot) || self.extras.holds_back(slot)) || {
+                    !self.exclusions.excludes(&self.book[slot], number, self.clock)
+                        && !self.is_shut(slot)
+                        && self.waits_for(slot).is_none_or(|wanted| wanted == number)
+                })
         };
         let mut best: Option<(WaitKey, u32)> = None;
         front.heads.best_where(
@@ -421,7 +430,7 @@ impl Division {
                 if !served.fits(place) || room >> head.channel.0 & 1 == 0 {
                     return false;
                 }
-                let is_for_it = may_take(head.slot);
+                let is_for_it = may_take(&head.key, head.slot);
                 let found = if is_for_it {
                     Some((head.key, head.slot))
                 } else {

@@ -530,8 +530,6 @@ impl Division {
 
     /// An agent stands where it belongs now.
     pub(super) fn settle(&mut self, agent: u32, moved: Moved) {
-        if let Some(group) = self.staff.settle(agent, moved) {
-            self.waiting.meet_group(group, &self.staff);
-        }
+        self.staff.settle(agent, moved);
     }
 }

@@ -419,9 +419,8 @@ impl Staff {
         self.agents[agent as usize].used += self.weights[channel.at()];
     }
 
-    /// Puts an agent where its presence, load and idle time belong; to be called after each change. Gives the
-    /// number of a group that is new, if there is one.
-    pub fn settle(&mut self, number: u32, moved: Moved) -> Option<u32> {
+    /// Puts an agent where its presence, load and idle time belong; to be called after each change.
+    pub fn settle(&mut self, number: u32, moved: Moved) {
         let agent = &self.agents[number as usize];
         let room = if agent.presence == Presence::Available && self.ramp.admits(number) {
             self.room(agent)
@@ -433,17 +432,16 @@ impl Staff {
             let group = &self.groups[from as usize];
             if group.room == room && group.profile == profile {
                 self.reorder(number, moved);
-                return None;
+                return;
             }
             self.leave_group(number, from);
         }
         if room == 0 {
             self.agents[number as usize].group = NONE;
-            return None;
+            return;
         }
-        let (to, is_new) = self.group(profile, room);
+        let to = self.group(profile, room);
         self.enter_group(number, to);
-        is_new.then_some(to)
     }
 
     fn leave_group(&mut self, number: u32, from: u32) {
@@ -528,14 +526,14 @@ impl Staff {
         room
     }
 
-    fn group(&mut self, profile: u32, room: u16) -> (u32, bool) {
+    fn group(&mut self, profile: u32, room: u16) -> u32 {
         let mut hash = Mixer::default();
         hash.add(u64::from(profile) | u64::from(room) << 32);
         let is_it = |number: u32| {
             self.groups[number as usize].profile == profile && self.groups[number as usize].room == room
         };
         if let Some(number) = self.group_table.find(hash.0, is_it) {
-            return (number, false);
+            return number;
         }
         let number = self.groups.len() as u32;
         self.orders.iter_mut().for_each(AgentOrder::add_group);
@@ -550,7 +548,7 @@ impl Staff {
                 groups.set(number);
             }
         }
-        (number, true)
+        number
     }
 
     /// Gives the agent at this place of the order a label between its neighbours'; all agents new ones where no

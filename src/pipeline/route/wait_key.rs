@@ -12,6 +12,8 @@ pub struct WaitKey {
     pub key: i64,
     /// When it arrived.
     pub arrived: Millis,
+    /// Since when it is in the queue: whoever has a delay there asks this of many, and not their records.
+    pub queued: Millis,
     /// Which it is.
     pub id: ConversationId,
 }

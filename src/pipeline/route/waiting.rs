@@ -13,7 +13,7 @@
 
 use crate::collections::heap::{Heap, Positions};
 use crate::collections::index_table::IndexTable;
-use crate::collections::prefetch::{lines_of, prefetch};
+use crate::collections::prefetch::prefetch;
 use crate::rules::{Curve, Rules, Strategy};
 use crate::types::{DurationMs, Millis, QueueId};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -67,15 +67,12 @@ pub struct Waiting {
     adding: Vec<QueueId>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
-    /// Classes that a new group meets; kept for its memory.
+    /// Groups that a class meets; kept for its memory.
     meeting: Vec<u32>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
 }
-
-/// Classes that are asked for ahead of a group's meeting them.
-const AHEAD: usize = 8;
 
 impl Waiting {
     /// Nothing waits. `skill_key` gives the keyed hash of a skill's name.
@@ -194,12 +191,6 @@ impl Waiting {
             let at = *profile as usize;
             class.meet(*profile, &staff.profiles[at], &mut self.served[at]);
         }
-        let of = |profile: u32| staff.groups_of[profile as usize].iter().copied();
-        let mut groups: Vec<u32> = class.profiles.iter().flat_map(of).collect();
-        groups.sort_unstable();
-        for group in groups {
-            class.meet_group(group, &staff.groups[group as usize], &staff.profiles, line);
-        }
         self.classes.push(class);
     }
 
@@ -276,25 +267,12 @@ impl Waiting {
         self.lines[queue.at()].relaxation.raised(relaxed)
     }
 
-    /// A new group: the classes that fit its profile learn of it.
-    pub fn meet_group(&mut self, number: u32, staff: &Staff) {
-        let group = &staff.groups[number as usize];
-        let Waiting { classes, lines, served, meeting, .. } = self;
-        meeting.clear();
-        for served in &served[group.profile as usize] {
-            let line = &lines[served.serves.queue.at()];
-            meeting.extend(served.places().map(|place| line.classes[place as usize]));
-        }
-        // Hundreds of classes that lie anywhere: each is asked for ahead, and then where it grows.
-        for place in 0..meeting.len() {
-            if let Some(later) = meeting.get(place + 2 * AHEAD) {
-                lines_of(&classes[*later as usize]);
-            }
-            if let Some(later) = meeting.get(place + AHEAD) {
-                classes[*later as usize].prefetch_groups();
-            }
-            let class = &mut classes[meeting[place] as usize];
-            class.meet_group(number, group, &staff.profiles, &lines[class.queue.at()]);
+    /// A class learns of the groups that have been founded since; goes before any look at its groups.
+    #[inline]
+    pub fn meet_groups(&mut self, class: u32, staff: &Staff) {
+        let class = &mut self.classes[class as usize];
+        if class.met as usize != staff.groups.len() {
+            class.meet_groups(staff, &self.lines[class.queue.at()], &mut self.meeting);
         }
     }
 
@@ -384,11 +362,11 @@ impl Waiting {
         &self,
         class: u32,
         segment: usize,
-        mut fits: impl FnMut(u32) -> bool,
+        fits: impl Fn(&WaitKey, u32) -> bool,
         frontier: &mut Vec<u32>,
     ) -> Option<Head> {
         let heap = &self.classes[class as usize].heaps[segment];
-        let slot = heap.best_where(|_, slot| fits(slot), frontier)?;
+        let slot = heap.best_where(|key, slot| fits(key, slot), frontier)?;
         heap.key(&self.positions, slot).map(|key| Head { key: *key, slot })
     }
 
@@ -443,7 +421,7 @@ fn place_in_curve(conversation: &mut Conversation, curve: &Curve, raised: i64, a
         .wrapping_shl(32)
         .wrapping_sub(from.slope.wrapping_mul(start));
     let key = if planted!(RoundedPriorities) { key >> 32 << 32 } else { key };
-    WaitKey { key, arrived: conversation.arrived, id: conversation.id }
+    WaitKey { key, arrived: conversation.arrived, queued: conversation.queued, id: conversation.id }
 }
 
 /// Priority in 2⁻³² points at an instant of something that waits with this key in a segment of this slope.
