@@ -350,7 +350,7 @@ impl World {
         self.maybe(&mut data, 50, "value", |dice| json!(dice.between(-100, 300)));
         self.maybe(&mut data, 40, "intent", |dice| json!(dice.pick(&["buy", "cancel", "other"])));
         self.maybe(&mut data, 40, "queue", |_| json!(near));
-        self.maybe(&mut data, 8, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 16, "queue", |dice| json!(QUEUES[dice.below(4)].0));
         if self.dice.percent(30) {
             let skills = self.skills(4);
             data.insert("skills".to_owned(), skills);
@@ -552,7 +552,7 @@ impl World {
         let live = self.target(&mut data);
         let near = self.near(live);
         self.maybe(&mut data, 80, "queue", |_| json!(near));
-        self.maybe(&mut data, 12, "queue", |dice| json!(QUEUES[dice.below(4)].0));
+        self.maybe(&mut data, 25, "queue", |dice| json!(QUEUES[dice.below(4)].0));
         self.maybe(&mut data, 40, "agent", |dice| json!(dice.pick(&["ann", "bob", "cy", "dee", "zoe"])));
         if self.dice.percent(30) {
             let skills = self.skills(8);

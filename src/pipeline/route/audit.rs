@@ -63,7 +63,8 @@ impl Division {
 
     /// Nobody waits whom somebody may take.
     fn audit_line(&self, slots: &[u32]) {
-        assert!(self.waiting.is_seated(), "what waits is in its heap between two entries");
+        let seated = self.waiting.is_seated() && self.staff.newcomer.is_none();
+        assert!(seated, "what waits is in its heap, and who is free in the orders, between two entries");
         let mut by_queue = vec![0; self.rules.queues.len()];
         for slot in slots.iter().copied().filter(|slot| self.book[*slot].state == State::Queued) {
             let conversation = &self.book[slot];

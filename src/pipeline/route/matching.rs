@@ -68,6 +68,7 @@ impl Division {
     pub(super) fn match_up(&mut self) {
         if self.takeable.is_empty() && self.freed.is_empty() {
             self.waiting.seat();
+            self.staff.seat();
             return;
         }
         let mut takeable = std::mem::take(&mut self.takeable);
@@ -96,6 +97,7 @@ impl Division {
             while self.take_one(self.freed[place]) {}
         }
         self.freed.clear();
+        self.staff.seat();
     }
 
     /// Every agent takes, in the order of names, because an event made several conversations takeable. Nothing was left to
@@ -104,6 +106,7 @@ impl Division {
     fn all_take(&mut self, takeable: &[u32]) {
         let mut after = None;
         loop {
+            self.staff.seat();
             let mut next: Option<(u64, u32)> = None;
             let mut ask = |label: u64, agent: u32| {
                 let is_later = after.is_none_or(|after| after < label);
@@ -129,6 +132,7 @@ impl Division {
 
     /// Offers a queued conversation to the best of those who may take it, if anybody may.
     fn who_gets(&mut self, slot: u32) {
+        self.staff.seat();
         self.meet_groups(slot);
         let mut groups = std::mem::take(&mut self.scratch.groups);
         groups.clear();
@@ -223,7 +227,7 @@ impl Division {
     }
 
     /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
-    /// ones left out, up to 1,000. Its class has met all groups.
+    /// ones left out, up to 1,000. Its class has met all groups. Who stands in no order yet is counted and not told.
     pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(Able)) -> u32 {
         let conversation = &self.book[slot];
         let class = &self.waiting.classes[conversation.class as usize];
@@ -265,6 +269,9 @@ impl Division {
                     count += order.head(group).size();
                 }
             }
+        }
+        if let Some(agent) = self.staff.newcomer {
+            count += u32::from(able(self.staff.agents[agent as usize].group).is_some());
         }
         for (agent, until) in self.exclusions.of(conversation) {
             let counted = able(self.staff.agents[*agent as usize].group).is_some();

@@ -226,6 +226,9 @@ pub struct Staff {
     asking: Vec<u32>,
     /// Groups that are not empty.
     pub staffed: Bits,
+    /// Who has a group but stands in none of its orders yet, and is not counted in it. Most who become free have something
+    /// to do at once, so they take their place only when it is known that they have not, or when somebody else becomes free.
+    pub newcomer: Option<u32>,
     /// By channel: groups with room for it.
     pub roomy: Vec<Bits>,
     /// Agent numbers by name.
@@ -382,6 +385,7 @@ impl Staff {
     pub fn offered_at(&mut self, queue: QueueId, number: u32, clock: Millis) {
         let agent = &self.agents[number as usize];
         let group = Some(agent.group).filter(|group| *group != NONE);
+        let group = group.filter(|_| self.newcomer != Some(number));
         self.turns.offered(queue, number, agent, group, clock);
     }
 
@@ -440,11 +444,24 @@ impl Staff {
             self.agents[number as usize].group = NONE;
             return;
         }
-        let to = self.group(profile, room);
-        self.enter_group(number, to);
+        self.seat();
+        self.agents[number as usize].group = self.group(profile, room);
+        self.newcomer = Some(number);
+    }
+
+    /// Who has just come into a group takes its place in the orders; goes before any look at them.
+    #[inline]
+    pub fn seat(&mut self) {
+        if let Some(number) = self.newcomer.take() {
+            self.enter_group(number, self.agents[number as usize].group);
+        }
     }
 
     fn leave_group(&mut self, number: u32, from: u32) {
+        if self.newcomer == Some(number) {
+            self.newcomer = None;
+            return;
+        }
         let group = &mut self.groups[from as usize];
         for order in asked_for(&mut self.orders, group.orders) {
             order.leave(from, number);
@@ -457,8 +474,7 @@ impl Staff {
     }
 
     fn enter_group(&mut self, number: u32, to: u32) {
-        let agent = &mut self.agents[number as usize];
-        agent.group = to;
+        let agent = &self.agents[number as usize];
         let group = &mut self.groups[to as usize];
         for order in asked_for(&mut self.orders, group.orders) {
             order.enter(to, number, agent);
@@ -480,7 +496,7 @@ impl Staff {
     /// An agent takes its place anew in the orders of its group that what has changed can move it in.
     fn reorder(&mut self, number: u32, moved: Moved) {
         let agent = &self.agents[number as usize];
-        if agent.group == NONE {
+        if agent.group == NONE || self.newcomer == Some(number) {
             return;
         }
         for order in asked_for(&mut self.orders, self.groups[agent.group as usize].orders) {

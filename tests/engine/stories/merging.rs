@@ -192,8 +192,8 @@ fn a_profile_prices_what_opens_later_and_an_update_what_waits() {
           -> opened c3 value=300
     +4s   agent ann capacity.chat=9
     +4s   state ann available
-          -> offered c1 ann value=0
           -> offered c2 ann value=320
+          -> offered c1 ann value=0
           -> offered c3 ann value=300
     ",
     );
