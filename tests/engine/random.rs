@@ -144,7 +144,8 @@ fn whoever_is_named_was_told_as_created_or_split_off() {
         }
         model.advance(until, None);
         let (mut created, mut split, mut named) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        for line in model.collected().streams().into_values().flat_map(|bytes| String::from_utf8(bytes)) {
+        for line in model.collected().streams().into_values() {
+            let line = String::from_utf8(line).expect("output is UTF-8");
             for line in line.lines() {
                 let line: Value = serde_json::from_str(line).expect("output is JSON");
                 let data = &line["data"];

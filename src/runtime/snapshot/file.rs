@@ -371,12 +371,13 @@ mod tests {
     #[test]
     fn the_form_of_version_1() {
         let bytes = file(b"state");
-        let text = concat!(
-            "trunkline snapshot 1\n",
-            r#"{"content":1,"semantics":1,"version":"0.1.0","tenant":"t","epoch":7,"#,
-            r#""record":"00000000000000000000000000000001","now":2,"rules":"00000000000000000000000000000003","#,
-            r#""key":"00000000000000000000000000000004","place":5}"#,
-            "\n"
+        let text = format!(
+            "trunkline snapshot 1\n{{\"content\":{CONTENT},\"semantics\":{SEMANTICS},{}\n",
+            concat!(
+                r#""version":"0.1.0","tenant":"t","epoch":7,"#,
+                r#""record":"00000000000000000000000000000001","now":2,"rules":"00000000000000000000000000000003","#,
+                r#""key":"00000000000000000000000000000004","place":5}"#,
+            )
         );
         assert_eq!(&bytes[..text.len()], text.as_bytes());
         let rest = &bytes[text.len() + 16..];
