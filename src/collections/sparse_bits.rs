@@ -64,17 +64,6 @@ impl SparseBits {
         self.place(number).is_some()
     }
 
-    /// How many members it has.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.words.last().map_or(0, |last| last.before as usize + last.bits.count_ones() as usize)
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
     /// The words that hold a member, ascending.
     #[inline]
     pub fn words(&self) -> &[SparseWord] {
@@ -111,7 +100,6 @@ mod tests {
                 assert_eq!(set.get(some), twin.contains(&some));
             }
             assert!(set.iter().eq(twin.iter().copied()));
-            assert_eq!((set.len(), set.is_empty()), (twin.len(), twin.is_empty()));
         }
     }
 

@@ -5,9 +5,8 @@ use crate::collections::sparse_bits::SparseBits;
 use crate::types::{ChannelId, QueueId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::line::{Line, Served};
+use super::line::Served;
 use super::profile::Profile;
-use super::staff::Staff;
 use super::wait_key::WaitKey;
 
 /// Conversations of one queue that ask for the same.
@@ -33,13 +32,9 @@ pub struct Class {
     pub profiles: SparseBits,
     /// Whether the queue's strategy compares levels.
     pub compares_levels: bool,
-    /// Groups of those profiles, as far as it has met them.
-    pub groups: SparseBits,
-    /// So many groups of the division has it met, or passed over.
-    pub met: u32,
-    /// By place of a group among these: how its profile serves the queue, as the queue's line numbers the ways.
+    /// By place of a profile among these: how it serves the queue, as the queue's line numbers the ways.
     pub ways: Vec<u16>,
-    /// By place of a group, if the queue's strategy compares them: sum of its levels over the skills asked for.
+    /// By place of a profile, if the queue's strategy compares them: sum of its levels over the skills asked for.
     pub levels: Vec<u32>,
     /// By segment of the curve.
     pub heaps: Vec<Heap<WaitKey>>,
@@ -48,7 +43,7 @@ pub struct Class {
 impl Class {
     /// It knows of nobody.
     pub fn forget_profiles(&mut self) {
-        (self.profiles, self.groups, self.met) = Default::default();
+        self.profiles = SparseBits::default();
         self.ways.clear();
         self.levels.clear();
     }
@@ -58,57 +53,30 @@ impl Class {
         self.heaps.iter().map(Heap::len).sum()
     }
 
-    /// Learns of a profile, and the profile of it.
-    pub fn meet(&mut self, number: u32, profile: &Profile, served: &mut [Served]) {
+    /// Learns of a profile, which serves the queue in this way, and the profile of it.
+    pub fn meet(&mut self, number: u32, profile: &Profile, way: u16, served: &mut [Served]) {
         if !self.fits(profile) {
             return;
         }
         self.profiles.push(number);
+        self.ways.push(way);
+        if self.compares_levels {
+            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
+            self.levels.push(levels.sum());
+        }
         let queue = |served: &&mut Served| served.serves.queue == self.queue && served.from <= self.relaxed;
         for served in served.iter_mut().filter(queue) {
             served.fit(self.place);
         }
     }
 
-    /// Learns of the groups that have been founded since it was asked last; `fresh` is a list to work in. Groups are many
-    /// and so are the classes that they fit, of which few are asked: so a class learns when it is asked.
-    #[cold]
-    pub fn meet_groups(&mut self, staff: &Staff, line: &Line, fresh: &mut Vec<u32>) {
-        let founded = staff.groups.len() as u32;
-        fresh.clear();
-        if ((founded - self.met) as usize) < self.profiles.len() {
-            let fits = |group: &u32| self.profiles.get(staff.groups[*group as usize].profile);
-            fresh.extend((self.met..founded).filter(fits));
-        } else {
-            for profile in self.profiles.iter() {
-                let of_it = staff.groups_of[profile as usize].iter().rev();
-                fresh.extend(of_it.take_while(|group| **group >= self.met));
-            }
-            fresh.sort_unstable();
-        }
-        fresh.iter().for_each(|group| self.meet_group(*group, staff, line));
-        self.met = founded;
-    }
-
-    /// Learns of a group of a profile that fits.
-    fn meet_group(&mut self, number: u32, staff: &Staff, line: &Line) {
-        self.groups.push(number);
-        let profile = staff.groups[number as usize].profile;
-        self.ways.push(line.way_of(profile));
-        if self.compares_levels {
-            let profile = &staff.profiles[profile as usize];
-            let levels = self.skills.iter().map(|(skill, _)| u32::from(profile.level(*skill)));
-            self.levels.push(levels.sum());
-        }
-    }
-
-    /// The way in which a group, by its place, serves the queue.
+    /// The way in which a profile, by its place, serves the queue.
     #[inline]
     pub fn way(&self, place: usize) -> u16 {
         self.ways[place]
     }
 
-    /// Sum of the levels of a group, by its place, over the skills asked for; kept where the strategy compares them.
+    /// Sum of the levels of a profile, by its place, over the skills asked for; kept where the strategy compares them.
     #[inline]
     pub fn levels(&self, place: usize) -> i64 {
         i64::from(self.levels[place])

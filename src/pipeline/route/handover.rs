@@ -130,7 +130,6 @@ impl Division {
         }
         let (mut candidates, mut priority) = (0, None);
         if self.book[slot].class != NONE {
-            self.meet_groups(slot);
             candidates = self.candidates(slot, |_| ());
             priority = Some(self.priority(slot));
         }

@@ -141,8 +141,8 @@ impl Line {
         self.delays.clear();
     }
 
-    /// A profile serves it, by itself or by a step; profiles come in ascending order.
-    pub fn meet_profile(&mut self, number: u32, own: Option<Serves>) {
+    /// A profile serves it, by itself or by a step: in which way; profiles come in ascending order.
+    pub fn meet_profile(&mut self, number: u32, own: Option<Serves>) -> u16 {
         let way = own.map_or(THROUGH_A_STEP, |Serves { rank, delay, .. }| {
             let way = Way { rank, delay };
             let known = self.ways.iter().position(|known| *known == way);
@@ -153,6 +153,7 @@ impl Line {
         });
         self.profiles.push(number);
         self.ways_of.push(way);
+        way
     }
 
     /// The way in which a profile serves it.

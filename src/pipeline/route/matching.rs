@@ -1,7 +1,7 @@
 //! Matching, in both directions: who gets a conversation, and what an agent takes.
 //!
 //! `may_take` is never asked pair by pair. What does not change with time is in bit sets (profiles that fit a class,
-//! groups of those profiles, groups with room for a channel); what does (delays, exclusions) is tested where a head
+//! profiles with room for a channel); what does (delays, exclusions) is tested where a head
 //! is looked at.
 
 use crate::rules::{Dispatch, StepAction, Strategy};
@@ -40,7 +40,7 @@ pub struct Scratch {
 pub(super) struct Able {
     /// Its number.
     group: u32,
-    /// Its place among the groups of the conversation's class.
+    /// Its profile's place among the profiles of the conversation's class.
     place: u32,
 }
 
@@ -116,7 +116,6 @@ impl Division {
             };
             self.freed.iter().for_each(|agent| ask(self.staff.agents[*agent as usize].label, *agent));
             for slot in takeable.iter().filter(|slot| self.book[**slot].class != NONE) {
-                self.waiting.meet_groups(self.book[*slot].class, &self.staff);
                 let strategy = self.rules.queues[self.book[*slot].queue.at()].strategy;
                 let order = self.staff.order_of(strategy);
                 self.candidates(*slot, |able| {
@@ -133,7 +132,6 @@ impl Division {
     /// Offers a queued conversation to the best of those who may take it, if anybody may.
     fn who_gets(&mut self, slot: u32) {
         self.staff.seat();
-        self.meet_groups(slot);
         let mut groups = std::mem::take(&mut self.scratch.groups);
         groups.clear();
         let candidates = self.candidates(slot, |able| groups.push(able));
@@ -177,17 +175,7 @@ impl Division {
             && self.extras.of(&self.book[slot]).is_some_and(|extra| extra.opening > self.clock)
     }
 
-    /// The lowest rank by which agents of a group serve a queued conversation, delays considered. `way`: how they do.
-    fn rank_of_group(&self, group: u32, way: u16, slot: u32) -> Option<u32> {
-        if way == THROUGH_A_STEP {
-            return self.rank_of_profile(self.staff.groups[group as usize].profile, way, slot);
-        }
-        let conversation = &self.book[slot];
-        let way = self.waiting.lines[conversation.queue.at()].ways[usize::from(way)];
-        (way.delay <= self.clock.since(conversation.queued)).then_some(way.rank)
-    }
-
-    /// The same of a profile.
+    /// The lowest rank by which agents of a profile serve a queued conversation, delays considered. `way`: how they do.
     pub(super) fn rank_of_profile(&self, profile: u32, way: u16, slot: u32) -> Option<u32> {
         let conversation = &self.book[slot];
         let waited = self.clock.since(conversation.queued);
@@ -220,31 +208,27 @@ impl Division {
         priority_of(conversation, &self.rules.queues[conversation.queue.at()].curve, raised, self.clock)
     }
 
-    /// The class of a queued conversation learns of groups that are new; goes before a look at who its candidates are.
-    #[inline]
-    pub(super) fn meet_groups(&mut self, slot: u32) {
-        self.waiting.meet_groups(self.book[slot].class, &self.staff);
-    }
-
     /// Tells the groups whose agents may take a conversation, exclusions apart, and counts their agents, excluded
-    /// ones left out, up to 1,000. Its class has met all groups. Who stands in no order yet is counted and not told.
+    /// ones left out, up to 1,000. Who stands in no order yet is counted and not told.
     pub(super) fn candidates(&self, slot: u32, mut tell: impl FnMut(Able)) -> u32 {
         let conversation = &self.book[slot];
         let class = &self.waiting.classes[conversation.class as usize];
-        assert!(class.met as usize == self.staff.groups.len(), "a class meets groups before it is asked");
         if self.is_shut(slot) {
             return 0;
         }
         let delays = !self.waiting.lines[conversation.queue.at()].delays.is_empty();
-        let roomy = &self.staff.roomy[conversation.channel.at()];
+        let roomy = &self.staff.seats.roomy(conversation.channel);
         // Heads say how many stand behind them; whoever is told of a group looks at its head next.
         let order = self.staff.order_of(self.rules.queues[conversation.queue.at()].strategy);
-        let may =
-            |group: u32, place: usize| !delays || self.rank_of_group(group, class.way(place), slot).is_some();
-        // The place among the class's groups of one whose agents may, if it is one.
+        let may = |profile: u32, place: usize| {
+            !delays || self.rank_of_profile(profile, class.way(place), slot).is_some()
+        };
+        let channel = conversation.channel.0;
+        // The place among the class's profiles of that of a group whose agents may, if they may.
         let able = |group: u32| {
-            let fits = group != NONE && roomy.get(group);
-            fits.then(|| class.groups.place(group)).flatten().filter(|place| may(group, *place))
+            let group =
+                self.staff.groups.get(group as usize).filter(|group| group.room >> channel & 1 == 1)?;
+            class.profiles.place(group.profile).filter(|place| may(group.profile, *place))
         };
         if let Some(agent) = self.waits_for(slot) {
             let group = self.staff.agents[agent as usize].group;
@@ -255,18 +239,20 @@ impl Division {
             return u32::from(place.is_some());
         }
         let mut count = 0;
-        let (staffed, roomy) = (self.staff.staffed.words(), roomy.words());
-        for word in class.groups.words() {
-            let at = word.at as usize;
-            let (Some(staffed), Some(roomy)) = (staffed.get(at), roomy.get(at)) else { break };
-            let mut bits = word.bits & staffed & roomy;
+        let roomy = roomy.words();
+        for word in class.profiles.words() {
+            let Some(roomy) = roomy.get(word.at as usize) else { break };
+            let mut bits = word.bits & roomy;
             while bits != 0 {
                 let bit = bits.trailing_zeros();
-                let (group, place) = (word.at * 64 + bit, word.place(bit));
+                let (profile, place) = (word.at * 64 + bit, word.place(bit));
                 bits &= bits - 1;
-                if may(group, place) {
-                    tell(Able { group, place: place as u32 });
-                    count += order.head(group).size();
+                if !may(profile, place) {
+                    continue;
+                }
+                for seat in self.staff.seats.of(profile).iter().filter(|seat| seat.room >> channel & 1 == 1) {
+                    tell(Able { group: seat.group, place: place as u32 });
+                    count += order.head(seat.group).size();
                 }
             }
         }
@@ -307,7 +293,6 @@ impl Division {
     /// The agent takes the best of what it may take; whether there was anything.
     fn take_one(&mut self, agent: u32) -> bool {
         let Some(slot) = self.best_for(agent) else { return false };
-        self.meet_groups(slot);
         self.book.prefetch_slot(slot, true);
         let candidates = self.candidates(slot, |_| ());
         assert!(candidates > 0, "who takes a conversation is one of its candidates");

@@ -34,6 +34,7 @@ mod profile;
 mod queueing;
 mod ramp;
 mod relaxation;
+mod seats;
 mod staff;
 mod state;
 mod sweep;

@@ -5,7 +5,6 @@
 //! candidates is adding up their sizes. Agents are compared by name through labels: numbers
 //! that ascend as the names do.
 
-use crate::collections::bits::Bits;
 use crate::collections::few::Few;
 use crate::collections::index_table::IndexTable;
 use crate::collections::names::Names;
@@ -19,6 +18,7 @@ use super::conversation::NONE;
 use super::orders::{AgentOrder, Moved, OrderKey};
 use super::profile::{Mixer, Profile};
 use super::ramp::Ramp;
+use super::seats::{Seat, Seats};
 use super::turns::Turns;
 
 /// Presence, as route sees it.
@@ -212,8 +212,8 @@ pub struct Staff {
     /// Profiles that nobody has.
     unused: u32,
     profile_table: IndexTable,
-    /// By profile number: its groups.
-    pub groups_of: Vec<Vec<u32>>,
+    /// The groups that are not empty.
+    pub seats: Seats,
     /// By group number; a group stays, if empty.
     pub groups: Vec<Group>,
     group_table: IndexTable,
@@ -224,13 +224,9 @@ pub struct Staff {
     /// By queue of all divisions, bit by place among these: the order of the queue, and of those with a step of relaxation
     /// that adds its agents.
     asking: Vec<u32>,
-    /// Groups that are not empty.
-    pub staffed: Bits,
     /// Who has a group but stands in none of its orders yet, and is not counted in it. Most who become free have something
     /// to do at once, so they take their place only when it is known that they have not, or when somebody else becomes free.
     pub newcomer: Option<u32>,
-    /// By channel: groups with room for it.
-    pub roomy: Vec<Bits>,
     /// Agent numbers by name.
     by_name: Vec<u32>,
     /// By channel: weight.
@@ -290,7 +286,7 @@ impl Staff {
             by_weight,
             weights: rules.channels.iter().map(|channel| channel.weight).collect(),
             excluded_by: (0..count).map(either).collect(),
-            roomy: (0..count).map(|_| Bits::default()).collect(),
+            seats: Seats::new(count),
             asking,
             orders: strategies.into_iter().map(AgentOrder::new).collect(),
             profile_table: IndexTable::with_segment_bits(0),
@@ -376,7 +372,7 @@ impl Staff {
         self.users.push(0);
         self.unused += 1;
         self.turns.add_profile(profile);
-        self.groups_of.push(Vec::new());
+        self.seats.add_profile();
         self.profile_table.insert(hash, number);
         (number, true)
     }
@@ -469,7 +465,7 @@ impl Staff {
         self.turns.leave(from, group.profile, number);
         group.size -= 1;
         if group.size == 0 {
-            self.staffed.clear(from);
+            self.seats.empty(group.profile, from);
         }
     }
 
@@ -482,7 +478,7 @@ impl Staff {
         self.turns.enter(to, number, agent);
         group.size += 1;
         if group.size == 1 {
-            self.staffed.set(to);
+            self.seats.fill(group.profile, Seat { group: to, room: group.room });
         }
     }
 
@@ -556,14 +552,8 @@ impl Staff {
         let queues = self.profiles[profile as usize].queues.iter();
         let orders = queues.fold(0, |bits, serves| bits | self.asking[serves.queue.at()]);
         self.groups.push(Group { profile, room, size: 0, orders });
-        self.groups_of[profile as usize].push(number);
         self.turns.add_group(profile);
         self.group_table.insert(hash.0, number);
-        for (channel, groups) in self.roomy.iter_mut().enumerate() {
-            if room >> channel & 1 == 1 {
-                groups.set(number);
-            }
-        }
         number
     }
 

@@ -67,8 +67,6 @@ pub struct Waiting {
     adding: Vec<QueueId>,
     /// By profile: its queues in the order of its definition.
     pub served: Vec<Vec<Served>>,
-    /// Groups that a class meets; kept for its memory.
-    meeting: Vec<u32>,
     /// Sets of skills that contacts asked for, ascending by skill, by number.
     skill_sets: Vec<Vec<(u64, u8)>>,
     skill_table: IndexTable,
@@ -108,7 +106,6 @@ impl Waiting {
             classes: Vec::new(),
             table: IndexTable::with_segment_bits(0),
             positions: Positions::default(),
-            meeting: Vec::new(),
             skill_sets: Vec::new(),
             skill_table: IndexTable::with_segment_bits(0),
         }
@@ -187,9 +184,9 @@ impl Waiting {
         let line = &mut self.lines[class.queue.at()];
         class.place = line.classes.len() as u32;
         line.classes.push(number);
-        for profile in &line.profiles {
+        for (profile, way) in line.profiles.iter().zip(&line.ways_of) {
             let at = *profile as usize;
-            class.meet(*profile, &staff.profiles[at], &mut self.served[at]);
+            class.meet(*profile, &staff.profiles[at], *way, &mut self.served[at]);
         }
         self.classes.push(class);
     }
@@ -213,9 +210,9 @@ impl Waiting {
             if line.profiles.last() == Some(&number) {
                 continue;
             }
-            line.meet_profile(number, profile.serves(queue));
+            let way = line.meet_profile(number, profile.serves(queue));
             for class in &line.classes {
-                self.classes[*class as usize].meet(number, profile, &mut served);
+                self.classes[*class as usize].meet(number, profile, way, &mut served);
             }
         }
         debug_assert_eq!(self.served.len(), number as usize, "profiles come in the order of their numbers");
@@ -265,15 +262,6 @@ impl Waiting {
     /// Points that steps have added to the priority of a conversation.
     pub fn raised(&self, queue: QueueId, relaxed: u8) -> i64 {
         self.lines[queue.at()].relaxation.raised(relaxed)
-    }
-
-    /// A class learns of the groups that have been founded since; goes before any look at its groups.
-    #[inline]
-    pub fn meet_groups(&mut self, class: u32, staff: &Staff) {
-        let class = &mut self.classes[class as usize];
-        if class.met as usize != staff.groups.len() {
-            class.meet_groups(staff, &self.lines[class.queue.at()], &mut self.meeting);
-        }
     }
 
     /// Puts a queued conversation among those that wait, at `at`; its `class`, `segment` and `turn` are set. It comes into
