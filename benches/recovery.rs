@@ -8,8 +8,9 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::process::ExitCode;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -115,24 +116,68 @@ impl Engine {
         writer.finish()
     }
 
-    /// Epochs as they come, so many; the longest times from when each should have begun to its end, the longest first.
-    /// `each` is called between two epochs.
-    fn live(&mut self, epochs: u64, mut each: impl FnMut(&mut Engine) -> bool) -> (Vec<u64>, u64) {
+    /// Epochs as they come, so many. `each` is called between two epochs.
+    fn live(&mut self, epochs: u64, mut each: impl FnMut(&mut Engine) -> bool) -> Live {
         let watch = Stopwatch::start();
-        let (mut took, mut done) = (Vec::new(), 0);
+        let mut live = Live { longest: Vec::new(), spent: Spent::default() };
         for epoch in 0..epochs {
             self.make(EPOCH);
             watch.wait_until(epoch * EPOCH_NANOS);
+            let before = Spent::so_far();
             self.run();
-            took.push(watch.nanos().saturating_sub(epoch * EPOCH_NANOS));
-            done = epoch;
+            live.spent.add(&Spent::so_far(), &before);
+            live.longest.push(watch.nanos().saturating_sub(epoch * EPOCH_NANOS));
             if each(self) {
                 break;
             }
         }
-        took.sort_unstable_by(|a, b| b.cmp(a));
-        took.truncate(5);
-        (took, done + 1)
+        live.longest.sort_unstable_by(|a, b| b.cmp(a));
+        live.longest.truncate(5);
+        live
+    }
+}
+
+/// Epochs at their rate.
+struct Live {
+    /// The longest times from when an epoch should have begun to its end, the longest first.
+    longest: Vec<u64>,
+    spent: Spent,
+}
+
+/// What this thread spent in epochs.
+#[derive(Default)]
+struct Spent {
+    epochs: u64,
+    /// Nanoseconds on a core, and waiting for one.
+    ran: u64,
+    waited: u64,
+    /// Pages that the system had to make or to copy.
+    faults: u64,
+}
+
+impl Spent {
+    fn so_far() -> Spent {
+        let numbers = |file: &str| -> Vec<u64> {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            text.split_ascii_whitespace().map(|word| word.parse().unwrap_or(0)).collect()
+        };
+        let at = |numbers: &[u64], at: usize| numbers.get(at).copied().unwrap_or(0);
+        let (ran, stat) = (numbers("/proc/thread-self/schedstat"), numbers("/proc/thread-self/stat"));
+        Spent { epochs: 0, ran: at(&ran, 0), waited: at(&ran, 1), faults: at(&stat, 9) }
+    }
+
+    fn add(&mut self, after: &Spent, before: &Spent) {
+        self.epochs += 1;
+        self.ran += after.ran - before.ran;
+        self.waited += after.waited - before.waited;
+        self.faults += after.faults - before.faults;
+    }
+
+    /// An epoch's share.
+    fn json(&self) -> serde_json::Value {
+        let share = |n: u64| rounded(n as f64 / self.epochs.max(1) as f64 / 1e6);
+        let faults = rounded(self.faults as f64 / self.epochs.max(1) as f64);
+        json!({ "epochs": self.epochs, "ran_ms": share(self.ran), "waited_ms": share(self.waited), "faults": faults })
     }
 }
 
@@ -154,18 +199,24 @@ fn header() -> Header {
 fn main() -> ExitCode {
     let options = Options { customers: 2_500_000, ..Options::default() }.words();
     memory::keep();
+    if let Some(path) = std::env::var_os(STANDBY) {
+        return stand_by(&options, Path::new(&path));
+    }
     let rules = Arc::new(trunkline::rules::compile(RULES, "recovery").expect("sound rules"));
     let folder = tempfile::tempdir().expect("a folder for the file");
     let mut files = Directory::new(folder.path()).expect("a folder for the file");
-    let mut engine = Engine::new(&rules, u64::from(options.customers));
-    while engine.next < engine.customers {
-        engine.make(BATCH.min(engine.customers - engine.next));
-        engine.run();
-    }
+    let mut engine = grown(&rules, &options);
     let held: usize = engine.flow.bytes().iter().sum();
     println!("{} customers, each waiting: {} MB held\n", options.customers, held >> 20);
 
-    let quiet = engine.live(WARM_EPOCHS.min(options.events), |_| false).0;
+    let quiet = engine.live(WARM_EPOCHS.min(options.events), |_| false);
+    let by_another = match taken_by_another(&mut engine, &options, folder.path()) {
+        Ok(live) => live,
+        Err(error) => {
+            eprintln!("another process's snapshot failed: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let (begun, written, beside) = match taken_beside(&mut engine, &mut files) {
         Ok(measured) => measured,
         Err(error) => {
@@ -180,17 +231,66 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    report(&options, held, &quiet, (begun, written, &beside), &read);
+    report(&options, held, (&quiet, &by_another), (begun, written, &beside), &read);
     ExitCode::SUCCESS
+}
+
+/// An engine that knows all customers.
+fn grown(rules: &Arc<Rules>, options: &Options) -> Engine {
+    let mut engine = Engine::new(rules, u64::from(options.customers));
+    while engine.next < engine.customers {
+        engine.make(BATCH.min(engine.customers - engine.next));
+        engine.run();
+    }
+    engine
+}
+
+/// Names the file that a process of this bench writes as a standby does.
+const STANDBY: &str = "TRUNKLINE_BENCH_STANDBY";
+
+/// The standby: grows the same state, says so, and writes it when it is told to.
+fn stand_by(options: &Options, path: &Path) -> ExitCode {
+    let rules = Arc::new(trunkline::rules::compile(RULES, "recovery").expect("sound rules"));
+    let mut engine = grown(&rules, options);
+    let written = (|| -> io::Result<()> {
+        println!("ready");
+        io::stdin().read_line(&mut String::new())?;
+        let mut file = std::fs::File::create(path)?;
+        engine.save(&mut file)?;
+        file.sync_all()
+    })();
+    ExitCode::from(u8::from(written.is_err()))
+}
+
+/// Another process, on the same machine, takes a snapshot of as much while the engine lives.
+fn taken_by_another(engine: &mut Engine, options: &Options, folder: &Path) -> io::Result<Live> {
+    let mut another = Command::new(std::env::current_exe()?)
+        .args(["--customers", &options.customers.to_string()])
+        .env(STANDBY, folder.join("another"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut ready = [0; 6];
+    another.stdout.take().expect("it was asked for").read_exact(&mut ready)?;
+    another.stdin.take().expect("it was asked for").write_all(b"\n")?;
+    let mut ended = Ok(None);
+    let live = engine.live(u64::MAX, |_| {
+        ended = another.try_wait();
+        !matches!(ended, Ok(None))
+    });
+    match ended? {
+        Some(status) if status.success() => Ok(live),
+        status => Err(io::Error::other(format!("it ended with {status:?}"))),
+    }
 }
 
 /// Takes a snapshot beside the live engine: nanoseconds in which it was begun, until it was there, and the longest epochs
 /// meanwhile.
-fn taken_beside(engine: &mut Engine, files: &mut Directory) -> io::Result<(u64, u64, Vec<u64>)> {
+fn taken_beside(engine: &mut Engine, files: &mut Directory) -> io::Result<(u64, u64, Live)> {
     let (mut begun, mut failed) = (0, Ok(()));
     let started = wall_nanos();
     let mut first = true;
-    let (longest, _) = engine.live(u64::MAX, |engine| {
+    let live = engine.live(u64::MAX, |engine| {
         if first {
             first = false;
             let start = wall_nanos();
@@ -212,7 +312,7 @@ fn taken_beside(engine: &mut Engine, files: &mut Directory) -> io::Result<(u64, 
         }
     });
     failed?;
-    Ok((begun, wall_nanos() - started, longest))
+    Ok((begun, wall_nanos() - started, live))
 }
 
 /// What reading came to.
@@ -273,33 +373,46 @@ fn read_again(
 fn report(
     options: &Options,
     held: usize,
-    quiet: &[u64],
-    (begun, written, beside): (u64, u64, &[u64]),
+    (quiet, by_another): (&Live, &Live),
+    (begun, written, beside): (u64, u64, &Live),
     read: &Read,
 ) {
     let ms = |nanos: u64| rounded(nanos as f64 / 1e6);
     let gigabytes = read.bytes as f64 / 1e9;
     let best = read.rounds.iter().map(|(check, rebuild)| check + rebuild).min().expect("at least one round");
     let rate = gigabytes / (best as f64 / 1e9);
-    let longest = |epochs: &[u64]| epochs.iter().map(|nanos| ms(*nanos)).collect::<Vec<_>>();
+    let longest = |live: &Live| live.longest.iter().map(|nanos| ms(*nanos)).collect::<Vec<_>>();
     println!("snapshot of {:.2} GB: begun in {} ms, there after {} ms", gigabytes, ms(begun), ms(written));
-    println!("longest epochs, ms: without {:?}, while it was taken {:?}", longest(quiet), longest(beside));
+    let all =
+        [("without", quiet), ("while another process took one", by_another), ("while it was taken", beside)];
+    for (when, live) in all {
+        println!("longest epochs, ms, {when}: {:?}; an epoch's share {}", longest(live), live.spent.json());
+    }
     for (check, rebuild) in &read.rounds {
         println!("read: every byte checked in {} ms, state rebuilt in {} ms", ms(*check), ms(*rebuild));
     }
     let detail = json!({
         "customers": options.customers, "bytes": read.bytes, "state_bytes": held,
         "begun_ms": ms(begun), "written_ms": ms(written), "longest_epochs_ms": longest(beside),
-        "longest_epochs_without_ms": longest(quiet),
+        "longest_epochs_without_ms": longest(quiet), "epochs_share": beside.spent.json(),
+        "epochs_share_without": quiet.spent.json(),
     });
-    let delay = beside.first().copied().unwrap_or(0).saturating_sub(quiet.first().copied().unwrap_or(0));
-    let goals = [Goal {
-        name: "S13",
-        what: "longest delay of an epoch by a snapshot beside the engine, ms",
-        figure: delay as f64 / 1e6,
-        goal: 10.0,
-        detail: detail.clone(),
-    }];
+    let first = |live: &Live| live.longest.first().copied().unwrap_or(0);
+    let delay = |live: &Live| first(live).saturating_sub(first(quiet)) as f64 / 1e6;
+    let another = json!({
+        "customers": options.customers, "longest_epochs_ms": longest(by_another),
+        "longest_epochs_without_ms": longest(quiet), "epochs_share": by_another.spent.json(),
+    });
+    let goal = |name, what, live, detail| Goal { name, what, figure: delay(live), goal: 10.0, detail };
+    let goals = [
+        goal(
+            "S13",
+            "longest delay of an epoch by a standby's snapshot on this machine, ms",
+            by_another,
+            another,
+        ),
+        goal("S13d", "the same by one that the leader takes, by a child process, ms", beside, detail),
+    ];
     tell(&goals, options.json.as_deref());
     let rounds: Vec<_> =
         read.rounds.iter().map(|(c, r)| json!({"check_ms": ms(*c), "rebuild_ms": ms(*r)})).collect();

@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use super::http::Http;
 use super::rules_file;
-use super::snapshots::Snapshots;
+use super::snapshots::{By, Snapshots};
 use crate::io::machine;
 use crate::rules::keys::HashKey;
 use crate::runtime::flow::Threads;
@@ -232,6 +232,10 @@ impl Config {
                 )
             }));
         }
+        if self.snapshots.by == By::Standby && self.delivery == Delivery::AtLeastOnce {
+            let why = "what is delivered at least once is not in a snapshot before it was sent, and only the leader knows that";
+            complaints.push(format!("snapshots.by: \"leader\" or \"any\": {why}"));
+        }
         complaints.extend(self.snapshots.complaints());
         complaints.extend(self.http.complaints());
         complaints.extend(self.kafka.complaints());
@@ -370,6 +374,11 @@ mod tests {
             ("rules = \"\"", "rules: "),
             ("key_file = 1", "c.toml:1: "),
             ("key_env = \"A=B\"", "key_env: "),
+            ("snapshots.by = \"me\"", "unknown variant `me`, expected one of `leader`, `standby`, `any`"),
+            (
+                "delivery = \"at_least_once\"\nsnapshots.by = \"standby\"",
+                "snapshots.by: \"leader\" or \"any\"",
+            ),
             ("delivery = \"maybe\"", "unknown variant `maybe`, expected `exactly_once` or `at_least_once`"),
             ("epoch_max_events = 0", "epoch_max_events: "),
             ("epoch_max_events = -1", "c.toml:1: "),

@@ -139,14 +139,7 @@ mod service {
     ) -> Result<(), Error> {
         let mut told = Stopwatch::start();
         let tell = |progress: &Progress, snapshots: &[Told]| {
-            for told in snapshots {
-                match told {
-                    Told::Taken { epoch } => tracing::debug!(epoch, "snapshot taken"),
-                    Told::Failed { epoch, why } => {
-                        tracing::error!(epoch, "snapshot failed: {why}. A restart would take longer");
-                    }
-                }
-            }
+            snapshots.iter().for_each(tell_snapshot);
             if told.elapsed() >= TELL_EVERY {
                 told = Stopwatch::start();
                 tracing::info!(
@@ -160,8 +153,18 @@ mod service {
         if stop_at_end { leader.run_to_end(stop, tell) } else { leader.run(stop, tell) }
     }
 
+    fn tell_snapshot(told: &Told) {
+        match told {
+            Told::Taken { epoch } => tracing::debug!(epoch, "snapshot taken"),
+            Told::Failed { epoch, why } => {
+                tracing::error!(epoch, "snapshot failed: {why}. A restart would take longer");
+            }
+        }
+    }
+
     fn tell(turn: Turn<'_>) {
         match turn {
+            Turn::Snapshot(told) => tell_snapshot(told),
             Turn::StandsBy(found) => {
                 tracing::info!(epochs = found.epochs, "at the end of the log: standing by for the lease");
             }

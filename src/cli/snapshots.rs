@@ -9,6 +9,19 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// `by`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The leader.
+    Leader,
+    /// A standby.
+    Standby,
+    /// A standby, the leader without one.
+    #[default]
+    Any,
+}
+
 /// `[snapshots]`.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,13 +30,20 @@ pub struct Snapshots {
     pub directory: PathBuf,
     /// Seconds between two; 0: only at a clean stop.
     pub interval_s: u32,
+    /// Who takes them.
+    pub by: By,
     /// How many are kept.
     pub generations: u32,
 }
 
 impl Default for Snapshots {
     fn default() -> Snapshots {
-        Snapshots { directory: "snapshots".into(), interval_s: 30, generations: snapshot::GENERATIONS as u32 }
+        Snapshots {
+            directory: "snapshots".into(),
+            interval_s: 30,
+            by: By::default(),
+            generations: snapshot::GENERATIONS as u32,
+        }
     }
 }
 
@@ -64,6 +84,11 @@ impl Snapshots {
         Ok(Some(snapshot::Snapshots {
             files: Arc::new(Mutex::new(directory)),
             every: DurationMs::seconds(i64::from(self.interval_s)),
+            by: match self.by {
+                By::Leader => snapshot::By::Leader,
+                By::Standby => snapshot::By::Standby,
+                By::Any => snapshot::By::Any,
+            },
             generations: self.generations as usize,
             key: key.fingerprint(),
         }))

@@ -9,7 +9,7 @@
 // The reason for each use stands beside it.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, PipeReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -66,6 +66,11 @@ impl Files for Directory {
         let mut options = OpenOptions::new();
         let file =
             options.write(true).create(true).truncate(true).mode(FILE_MODE).open(self.path.join(name))?;
+        // Says to other processes that somebody writes it, until the file is closed, by the process's death too. Where files
+        // have no locks they may take it for abandoned, and this snapshot fails.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         Ok(Box::new(OnDisk(file)))
     }
 
@@ -75,6 +80,11 @@ impl Files for Directory {
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
+    }
+
+    fn is_abandoned(&mut self, name: &str) -> bool {
+        let lock = File::open(self.path.join(name)).map(|file| file.try_lock());
+        !matches!(lock, Ok(Err(TryLockError::WouldBlock)))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -244,6 +254,33 @@ mod tests {
         assert!(directory.outcome().is_none());
         directory.begin(&mut |_| Ok(())).unwrap();
         outcome(&mut directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_abandoned_when_nobody_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(folder.path()).unwrap();
+        let mut other = Directory::new(folder.path()).unwrap();
+        let file = directory.create("part").unwrap();
+        assert!(!other.is_abandoned("part"));
+        assert!(other.create("part").is_err(), "one writes a file");
+        drop(file);
+        assert!(other.is_abandoned("part"));
+        // A child's file is its own.
+        let (mut pipe, mut go) = io::pipe().unwrap();
+        let (mut begun, mut said) = io::pipe().unwrap();
+        directory
+            .begin(&mut |files| {
+                let _file = files.create("part")?;
+                said.write_all(&[0])?;
+                pipe.read_exact(&mut [0])
+            })
+            .unwrap();
+        begun.read_exact(&mut [0]).unwrap();
+        assert!(!other.is_abandoned("part") && !directory.is_abandoned("part"));
+        go.write_all(&[0]).unwrap();
+        outcome(&mut directory).unwrap();
+        assert!(other.is_abandoned("part"));
     }
 
     #[test]

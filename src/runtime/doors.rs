@@ -189,6 +189,9 @@ pub trait Files {
     /// Removes a file.
     fn remove(&mut self, name: &str) -> io::Result<()>;
 
+    /// Whether nobody writes a file any more that was made to be written.
+    fn is_abandoned(&mut self, name: &str) -> bool;
+
     /// Makes safe which names there are.
     fn sync(&mut self) -> io::Result<()>;
 

@@ -59,6 +59,46 @@ struct Pending {
     moved: Vec<Moved>,
 }
 
+/// What is left of a leader that has ended cleanly.
+pub struct Retired<E> {
+    core: Core<E>,
+    keeper: Keeper,
+    place: u64,
+    now: Millis,
+}
+
+impl<E: Engine> Retired<E> {
+    /// Saves the end, so that the next start replays nothing; what became of that, if there is a place for snapshots.
+    pub fn save(mut self) -> Option<Told> {
+        self.keeper.finish(&mut self.core, self.place, self.now)
+    }
+}
+
+/// How long something has been, by the steps forward of its clock.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Alive {
+    time: Millis,
+    /// The clock when it was last looked at.
+    wall: Option<Millis>,
+}
+
+impl Default for Alive {
+    fn default() -> Alive {
+        Alive { time: Millis(0), wall: None }
+    }
+}
+
+impl Alive {
+    pub(super) fn look(&mut self, wall: Millis) {
+        let gone = self.wall.map_or(DurationMs::ZERO, |before| wall.since(before).max(DurationMs::ZERO));
+        (self.time, self.wall) = (self.time.plus(gone), Some(wall));
+    }
+
+    pub(super) fn for_how_long(&self) -> Millis {
+        self.time
+    }
+}
+
 /// One tenant's leader.
 pub struct Leader<E, S, K, J, C> {
     core: Core<E>,
@@ -74,11 +114,9 @@ pub struct Leader<E, S, K, J, C> {
     now: Millis,
     /// By slot, of those that have moved since it was last told: the input before is processed and safe.
     safe: BTreeMap<usize, u64>,
-    /// How long it has been leading, by its clock's steps forward: `now` stands still while a clock that was ahead is right
-    /// again, and what is done from time to time may not.
-    alive: Millis,
-    /// The clock when it was last looked at.
-    wall: Option<Millis>,
+    /// How long it has been leading: `now` stands still while a clock that was ahead is right again, and what is done from
+    /// time to time may not.
+    alive: Alive,
     /// When it was last told.
     told: Millis,
     discovered: Millis,
@@ -113,16 +151,26 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// # Errors
     /// If inputs or outputs no longer fit the epoch log, or a door fails.
     pub(super) fn take_over(standby: Standby<E, S, K, J, C>) -> Result<Self, Error> {
-        let Standby { core, source, sink, store, clock, settings, found: recovered, restored, .. } = standby;
+        let now = standby.now();
+        let Standby {
+            core,
+            source,
+            sink,
+            store,
+            clock,
+            settings,
+            found: recovered,
+            restored,
+            mut keeper,
+            ..
+        } = standby;
         let restored = restored.unwrap_or_default();
         if let Some(snapshots) = &settings.snapshots {
-            // Whoever led before writes no more.
+            // What somebody was writing when he died.
             snapshots.clean(&settings.tenant);
         }
+        keeper.lead();
         let telling = Telling::new(&settings.gauges);
-        let now = recovered.now.or(restored.now).unwrap_or(Millis::MIN);
-        let snapshots = settings.snapshots.clone();
-        let keeper = Keeper::new(snapshots, &settings.tenant, &settings.writer, restored.epoch);
         let mut leader = Leader {
             core,
             telling,
@@ -138,8 +186,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             restored,
             told_snapshots: Vec::new(),
             safe: BTreeMap::new(),
-            alive: Millis(0),
-            wall: None,
+            alive: Alive::default(),
             told: Millis::MIN,
             discovered: Millis::MIN,
             progress: Progress {
@@ -186,7 +233,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.step()?;
             each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.end()?;
+        self.drain()?;
         each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         Ok(())
     }
@@ -206,7 +253,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.step()?;
             each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         }
-        self.end()?;
+        self.drain()?;
         each(&self.progress, &std::mem::take(&mut self.told_snapshots));
         Ok(())
     }
@@ -239,7 +286,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             self.source.poll(wait, &mut self.core.inbox)?;
             self.look();
         }
-        if self.alive.since(self.discovered) >= self.settings.discover_every {
+        if self.alive.for_how_long().since(self.discovered) >= self.settings.discover_every {
             let inputs = self.all_inputs()?;
             if inputs.len() > self.core.inputs().len() {
                 while self.core.under_way() > 0 {
@@ -267,21 +314,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         Ok(())
     }
 
-    /// The same at a clean stop: with a snapshot of the end, the next start replays nothing.
-    ///
-    /// # Errors
-    /// As `run`.
-    fn end(&mut self) -> Result<(), Error> {
-        self.drain()?;
-        let told = self.keeper.finish(&mut self.core, self.store.place(), self.now);
-        self.told_snapshots.extend(told);
-        Ok(())
+    /// After `run`: lets go of every door, so that another may lead at once. What is left can still be saved.
+    pub fn retire(self) -> Retired<E> {
+        let Leader { core, keeper, now, store, .. } = self;
+        Retired { core, keeper, place: store.place(), now }
     }
 
     /// Begins a snapshot if it is time for one, and hears what became of the one before.
     fn take_snapshot(&mut self) -> Result<(), Error> {
-        self.told_snapshots.extend(self.keeper.outcome(self.alive));
-        if !self.keeper.is_due(self.alive) {
+        let alive = self.alive.for_how_long();
+        self.told_snapshots.extend(self.keeper.outcome(alive));
+        if !self.keeper.is_due(alive) {
             return Ok(());
         }
         match self.settings.delivery {
@@ -298,7 +341,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             }
             Delivery::AtLeastOnce => self.drain()?,
         }
-        self.keeper.begin(&mut self.core, self.store.place(), self.now, self.alive);
+        self.keeper.begin(&mut self.core, self.store.place(), self.now, alive);
         Ok(())
     }
 
@@ -367,8 +410,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     fn move_now(&mut self) {
         let wall = self.clock.now();
-        let gone = self.wall.map_or(DurationMs::ZERO, |before| wall.since(before).max(DurationMs::ZERO));
-        (self.alive, self.wall) = (self.alive.plus(gone), Some(wall));
+        self.alive.look(wall);
         self.now = if planted!(NowGoesBack) { wall } else { self.now.max(wall) };
     }
 
@@ -478,17 +520,17 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Tells how far the input is processed, if that has moved and it is time.
     fn tell(&mut self) {
-        if self.safe.is_empty() || self.alive.since(self.told) < TELL_EVERY {
+        if self.safe.is_empty() || self.alive.for_how_long().since(self.told) < TELL_EVERY {
             return;
         }
-        self.told = self.alive;
+        self.told = self.alive.for_how_long();
         let ends: Vec<_> = std::mem::take(&mut self.safe).into_iter().collect();
         self.source.tell(&ends);
     }
 
     /// Known slots as they are, with the types that the configuration now allows, then new partitions.
     fn all_inputs(&mut self) -> Result<Vec<Input>, Error> {
-        self.discovered = self.alive;
+        self.discovered = self.alive.for_how_long();
         let mut found = self.source.discover(self.core.inputs())?;
         let mut inputs = Vec::new();
         for known in self.core.inputs() {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Clock, Engine, Error, Lease, Sink, Source, Store};
 use crate::runtime::gauges::{Level, Phase, Recorder};
-use crate::runtime::leader::Leader;
+use crate::runtime::leader::{Alive, Leader, Retired};
 use crate::runtime::recover::{Recovered, replay_on};
 use crate::runtime::settings::Settings;
-use crate::runtime::snapshot::Restored;
+use crate::runtime::snapshot::{Keeper, Restored, Told};
 use crate::types::{DurationMs, Millis};
 
 /// Nearer than this to the end of the log a standby asks for the lease.
@@ -34,6 +34,9 @@ pub struct Standby<E, S, K, J, C> {
     pub(super) restored: Option<Restored>,
     /// The log since then.
     pub(super) found: Recovered,
+    pub(super) keeper: Keeper,
+    alive: Alive,
+    told_snapshots: Vec<Told>,
     /// Whether the last round came to the end of the log quickly.
     near: bool,
     /// Whether the lease was asked for.
@@ -45,7 +48,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
     /// Before the first epoch.
     pub fn new(engine: E, source: S, sink: K, store: J, clock: C, settings: Settings) -> Self {
         settings.gauges.set_phase(Phase::Starting);
+        let keeper = Keeper::new(settings.snapshots.clone(), &settings.tenant, &settings.writer);
         Standby {
+            keeper,
+            alive: Alive::default(),
+            told_snapshots: Vec::new(),
             core: Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes),
             source,
             sink,
@@ -84,6 +91,9 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             if self.asked && !asked {
                 tell(Turn::StandsBy(&self.found));
             }
+            for told in self.told_snapshots.drain(..) {
+                tell(Turn::Snapshot(&told));
+            }
             if self.near && !stop.load(Ordering::Relaxed) {
                 self.source.poll(WAIT, &mut self.core.inbox)?;
             }
@@ -107,7 +117,32 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             self.settings.gauges.set_phase(Phase::Standby);
             self.asked = true;
         }
+        self.take_snapshot();
         Ok(self.asked && lease.holds(Duration::ZERO)?)
+    }
+
+    /// `now` of the last epoch walked through.
+    pub(super) fn now(&self) -> Millis {
+        let restored = self.restored.as_ref().and_then(|restored| restored.now);
+        self.found.now.or(restored).unwrap_or(Millis::MIN)
+    }
+
+    /// Begins a snapshot if it is time for one, and hears what became of the one before. What it holds is recorded, for
+    /// nothing else was walked through. Delivered at least once, recorded is not sent, and only the leader knows what is.
+    fn take_snapshot(&mut self) {
+        self.alive.look(self.clock.now());
+        let alive = self.alive.for_how_long();
+        self.told_snapshots.extend(self.keeper.outcome(alive));
+        if self.near && self.core.in_flight == 0 && self.keeper.is_due(alive) {
+            let (place, now) = (self.store.place(), self.now());
+            self.keeper.begin(&mut self.core, place, now, alive);
+        }
+    }
+
+    /// What became of the snapshots since the last question.
+    #[cfg(test)]
+    pub(crate) fn snapshots(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told_snapshots)
     }
 
     /// Waits for the lease without following, which costs neither time nor memory now, but the whole replay later; false:
@@ -146,10 +181,12 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
 
     /// Walks through what is recorded and not walked through yet; false: the stop flag was set.
     fn catch_up(&mut self, stop: &AtomicBool) -> Result<bool, Error> {
-        let Standby { core, source, store, clock, recorder, found, restored, settings, .. } = self;
+        let Standby { core, source, store, clock, recorder, found, restored, settings, keeper, .. } = self;
         recorder.beat(clock.now());
         if let (None, Some(snapshots)) = (&restored, &settings.snapshots) {
-            *restored = Some(snapshots.restore(core, &settings.tenant, source, store)?);
+            let from = snapshots.restore(core, &settings.tenant, source, store)?;
+            keeper.restored(from.epoch);
+            *restored = Some(from);
         }
         replay_on(core, source, store, true, stop, found, |record, _| {
             let now = clock.now();
@@ -170,11 +207,14 @@ pub enum Turn<'a> {
     TakesOver(&'a Recovered),
     /// Another one leads, as the text says; it follows again.
     SteppedDown(&'a str),
+    /// What became of a snapshot that it took while it followed, or at its clean end.
+    Snapshot(&'a Told),
 }
 
 /// One instance's life: it follows (or only waits, if not `follows`), leads when it holds the lease, and follows again,
 /// from the start, when it is superseded. `standby` opens the doors anew for each turn; `lead` has the leader do its work.
-/// Ends when `lead` does, or with the stop flag; the lease is given back when nothing is written any more.
+/// Ends when `lead` does, or with the stop flag; the lease is given back when nothing is written any more, before the last
+/// snapshot: that is of an epoch that is recorded, and nobody waits for it.
 ///
 /// # Errors
 /// If a door fails, or the log is not what it must be.
@@ -190,16 +230,24 @@ pub fn serve<E: Engine, S: Source, K: Sink, J: Store, C: Clock>(
         let done = turn(lease, follows, stop, standby()?, &mut lead, &mut tell);
         lease.give_back();
         match done {
+            Ok(retired) => {
+                if let Some(told) = retired.and_then(Retired::save) {
+                    tell(Turn::Snapshot(&told));
+                }
+                return Ok(());
+            }
             Err(Error::Superseded(what)) => {
                 tell(Turn::SteppedDown(&what));
                 if stop.load(Ordering::Relaxed) {
                     return Ok(());
                 }
             }
-            done => return done,
+            Err(error) => return Err(error),
         }
     }
 }
+
+/// What is left when it has led and ended cleanly.
 
 fn turn<E: Engine, S: Source, K: Sink, J: Store, C: Clock>(
     lease: &mut impl Lease,
@@ -208,14 +256,14 @@ fn turn<E: Engine, S: Source, K: Sink, J: Store, C: Clock>(
     mut standby: Standby<E, S, K, J, C>,
     lead: &mut impl FnMut(&mut Leader<E, S, K, J, C>) -> Result<(), Error>,
     tell: &mut impl FnMut(Turn<'_>),
-) -> Result<(), Error> {
+) -> Result<Option<Retired<E>>, Error> {
     let holds = if follows { standby.follow(lease, stop, &mut *tell)? } else { standby.wait(lease, stop)? };
     if !holds {
-        return Ok(());
+        return Ok(None);
     }
     tell(Turn::TakesOver(standby.found()));
     match standby.lead(stop)? {
-        Some(mut leader) => lead(&mut leader),
-        None => Ok(()),
+        Some(mut leader) => lead(&mut leader).map(|()| Some(leader.retire())),
+        None => Ok(None),
     }
 }

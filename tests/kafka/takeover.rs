@@ -394,7 +394,7 @@ fn a_standby_takes_over_at_once_after_a_clean_end_and_after_the_session_if_kille
 fn a_second_instance_stands_by_and_takes_over_when_the_first_ends() {
     let Some(broker) = broker() else { return };
     let (work, rules) = work(2, 1_000, 13);
-    let tenant = Tenant::new(&broker, "twice", &rules, "");
+    let tenant = Tenant::new(&broker, "twice", &rules, "snapshots.by = \"standby\"");
     tenant.configure_as("second.toml", &broker.address, "[standby]\ntenants = []", "");
     tenant.load(lines(&work[0]));
     let first = tenant.spawn_as("trunkline.toml", "first.log");
@@ -407,6 +407,12 @@ fn a_second_instance_stands_by_and_takes_over_when_the_first_ends() {
         log("second.log").contains("standing by for the lease")
     });
     assert!(!log("second.log").contains("taking over"));
+    until("the second takes a snapshot", || {
+        tenant.end("epochs", 1);
+        std::fs::read_dir(tenant.path("snapshots"))
+            .unwrap()
+            .any(|file| file.unwrap().file_name().to_str().is_some_and(|name| name.ends_with(".snapshot")))
+    });
     assert_eq!(first.terminate(), 0, "{}", log("first.log"));
     tenant.load(lines(&work[1]));
     until("the second leads", || {

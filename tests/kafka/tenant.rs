@@ -73,7 +73,7 @@ impl Tenant {
             kafka += "\n\"session.timeout.ms\" = \"2000\"";
         }
         let text = format!(
-            "tenant = \"{name}\"\nrules = \"rules.toml\"\n{extra}\n[snapshots]\ninterval_s = 1\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
+            "tenant = \"{name}\"\nrules = \"rules.toml\"\nsnapshots.interval_s = 1\n{extra}\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
              epoch_topic = \"{name}.epochs\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
              [[kafka.inputs]]\ntopic = \"{name}.in\"\n",
             brokers

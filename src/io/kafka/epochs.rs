@@ -30,8 +30,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub struct EpochLogReader {
     consumer: BaseConsumer<Quiet>,
     topic: String,
-    /// Offset after the last record read.
+    /// Offset after the last record read, or the end.
     next: u64,
+    /// Offset of the last record read, or where it began.
+    last: u64,
     /// Offset of the first record that is there.
     low: u64,
     end: u64,
@@ -73,7 +75,16 @@ impl EpochLogReader {
         offsets: Range<u64>,
     ) -> Result<EpochLogReader, Error> {
         assign(&consumer, &topic, next.max(offsets.start))?;
-        Ok(EpochLogReader { consumer, topic, next, low: offsets.start, end: offsets.end, follows: false })
+        let last = next.saturating_sub(1);
+        Ok(EpochLogReader {
+            consumer,
+            topic,
+            next,
+            last,
+            low: offsets.start,
+            end: offsets.end,
+            follows: false,
+        })
     }
 }
 
@@ -113,7 +124,8 @@ impl Log for EpochLogReader {
                 }
                 None => {}
                 Some(Ok(message)) => {
-                    self.next = u64::try_from(message.offset()).expect("not negative") + 1;
+                    self.last = u64::try_from(message.offset()).expect("not negative");
+                    self.next = self.last + 1;
                     return Ok(Some(message.payload().unwrap_or_default().to_vec()));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
@@ -137,12 +149,12 @@ impl Store for EpochLogReader {
     }
 
     fn seek(&mut self, place: u64) -> Result<(), Error> {
-        self.next = place;
+        (self.next, self.last) = (place, place);
         assign(&self.consumer, &self.topic, place.max(self.low))
     }
 
     fn place(&self) -> u64 {
-        self.next.saturating_sub(1)
+        self.last
     }
 
     fn lead(&mut self) -> Result<(), Error> {

@@ -82,6 +82,11 @@ impl MemoryFiles {
         Ok(())
     }
 
+    /// Whether no work is under way.
+    pub fn is_idle(&self) -> bool {
+        self.work.is_none()
+    }
+
     fn file(&mut self, name: &str) -> io::Result<&mut Held> {
         self.files.get_mut(name).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -151,6 +156,11 @@ impl Files for MemoryFiles {
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
         self.make(Step::Remove(name.to_owned()))
+    }
+
+    /// Who asks is the only process that writes.
+    fn is_abandoned(&mut self, _: &str) -> bool {
+        self.work.is_none()
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -43,6 +43,18 @@ const LOOK: Duration = Duration::from_millis(100);
 /// After one that failed, the next is tried this much later.
 const AGAIN: DurationMs = DurationMs::seconds(10);
 
+/// Who takes the snapshots that are due. At a clean stop the leader takes one, whoever it is.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum By {
+    /// The leader; its engine stands still while one begins, and is slower while it is written.
+    Leader,
+    /// A standby, in nobody's way; without one nobody does.
+    Standby,
+    /// A standby; the leader when for two intervals no other one's has appeared in the directory.
+    #[default]
+    Any,
+}
+
 /// Where a tenant's snapshots lie, and how often one is taken.
 #[derive(Clone)]
 pub struct Snapshots {
@@ -50,6 +62,8 @@ pub struct Snapshots {
     pub files: Arc<Mutex<dyn Files + Send>>,
     /// At least so much between two; none but at a clean stop if it is `DurationMs::ZERO`.
     pub every: DurationMs,
+    /// By whom.
+    pub by: By,
     /// How many are kept, at least 1.
     pub generations: usize,
     /// Tells whether the secret key is the one that identifiers are hashed under.
@@ -92,7 +106,7 @@ pub struct Restored {
     pub passed_over: Vec<String>,
 }
 
-/// Takes a leader's snapshots.
+/// Takes an instance's snapshots, from when it follows until it has led.
 #[derive(Debug)]
 pub struct Keeper {
     snapshots: Option<Snapshots>,
@@ -100,8 +114,11 @@ pub struct Keeper {
     /// Makes the name of what is being written unlike another process's.
     writer: String,
     due: Millis,
-    /// Epoch of the newest that was begun, or restored.
+    leads: bool,
+    /// Epoch of the newest that was begun, restored, or seen.
     newest: Option<u64>,
+    /// Whether somebody else's had appeared at the last look.
+    others: bool,
     /// Epoch of the one being written.
     under_way: Option<u64>,
     /// Why it is not being written after all.
@@ -109,27 +126,61 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Of a tenant; `restored`: the epoch of the snapshot from which it goes on.
-    pub fn new(snapshots: Option<Snapshots>, tenant: &str, writer: &str, restored: Option<u64>) -> Keeper {
+    /// Of a tenant's instance that does not lead.
+    pub fn new(snapshots: Option<Snapshots>, tenant: &str, writer: &str) -> Keeper {
         Keeper {
             snapshots,
             tenant: tenant.to_owned(),
             writer: writer.to_owned(),
             due: Millis::MIN,
-            newest: restored,
+            leads: false,
+            newest: None,
+            others: false,
             under_way: None,
             not_begun: None,
         }
     }
 
-    /// Whether it is time for one, `alive` being how long its leader has been. The first is due one interval after the
-    /// first question.
+    /// The epoch of the snapshot from which it goes on.
+    pub fn restored(&mut self, epoch: Option<u64>) {
+        self.newest = epoch;
+    }
+
+    /// From now on its instance leads, whose time begins anew.
+    pub fn lead(&mut self) {
+        (self.leads, self.due) = (true, Millis::MIN);
+    }
+
+    /// Whether it is time for one, `alive` being how long its instance has followed or led. The first is due one interval
+    /// after the first question.
     pub fn is_due(&mut self, alive: Millis) -> bool {
-        let Some(Snapshots { every, .. }) = self.snapshots else { return false };
+        let Some(Snapshots { every, by, .. }) = self.snapshots else { return false };
+        if every <= DurationMs::ZERO || by == if self.leads { By::Standby } else { By::Leader } {
+            return false;
+        }
         if self.due == Millis::MIN {
             self.due = alive.plus(every);
         }
-        every > DurationMs::ZERO && self.under_way.is_none() && alive >= self.due
+        if self.under_way.is_some() || alive < self.due {
+            return false;
+        }
+        if by != By::Leader && self.others_take() {
+            self.due = alive.plus(every);
+            return false;
+        }
+        true
+    }
+
+    /// Whether this one is left to another instance, whose snapshot has appeared since the last look. A leader leaves the
+    /// next one to it as well; a standby does not, or it would leave all to a leader that is as fast.
+    fn others_take(&mut self) -> bool {
+        let Some(snapshots) = &self.snapshots else { return false };
+        // A directory that cannot be read fails the snapshot, which is told.
+        let newest = newest_epochs(&mut *files(snapshots), &self.tenant).unwrap_or_default().first().copied();
+        let (found, before) = (newest > self.newest, self.others);
+        self.newest = self.newest.max(newest);
+        self.others = if self.leads { found } else { found && !before };
+        if self.leads { found || before } else { self.others }
     }
 
     /// Begins one; nothing may be under way in the engine. `outcome` tells what came of it.
@@ -201,6 +252,17 @@ impl Keeper {
     }
 }
 
+impl Drop for Keeper {
+    /// What is being written is given up: the next keeper of this process could not tell what became of it.
+    fn drop(&mut self) {
+        if self.under_way.is_some()
+            && let Some(Ok(mut files)) = self.snapshots.as_ref().map(|snapshots| snapshots.files.lock())
+        {
+            files.stop();
+        }
+    }
+}
+
 fn files(snapshots: &Snapshots) -> MutexGuard<'_, dyn Files + Send + 'static> {
     snapshots.files.lock().expect("no holder of the lock panics")
 }
@@ -237,7 +299,11 @@ fn write<E: Engine>(
         return Err(error);
     }
     for old in newest_first(files, &header.tenant)?.into_iter().skip(snapshots.generations.max(1)) {
-        files.remove(&old)?;
+        match files.remove(&old) {
+            // Another instance was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
     }
     Ok(())
 }
@@ -256,9 +322,13 @@ fn write_file<E: Engine>(
 }
 
 fn newest_first(files: &mut dyn Files, tenant: &str) -> io::Result<Vec<String>> {
+    Ok(newest_epochs(files, tenant)?.into_iter().map(|epoch| name(tenant, epoch)).collect())
+}
+
+fn newest_epochs(files: &mut dyn Files, tenant: &str) -> io::Result<Vec<u64>> {
     let mut epochs: Vec<u64> = files.list()?.iter().filter_map(|name| epoch_of(name, tenant)).collect();
     epochs.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(epochs.into_iter().map(|epoch| name(tenant, epoch)).collect())
+    Ok(epochs)
 }
 
 impl Snapshots {
@@ -301,13 +371,15 @@ impl Snapshots {
         Ok(restored)
     }
 
-    /// Removes what an earlier process was writing when it ended.
+    /// Removes what processes were writing when they ended.
     pub fn clean(&self, tenant: &str) {
         let mut files = files(self);
         let names = files.list().unwrap_or_default();
         for name in names.iter().filter(|name| is_under_way(name, tenant)) {
-            // A file that stays costs room and nothing else.
-            let _ = files.remove(name);
+            if files.is_abandoned(name) {
+                // A file that stays costs room and nothing else.
+                let _ = files.remove(name);
+            }
         }
     }
 

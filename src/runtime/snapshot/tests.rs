@@ -15,7 +15,13 @@ fn directory(seed: u64) -> Directory {
 }
 
 fn kept_in(files: &Directory) -> Option<Snapshots> {
-    Some(Snapshots { files: files.clone(), every: DurationMs(60), generations: GENERATIONS, key: 9 })
+    Some(Snapshots {
+        files: files.clone(),
+        every: DurationMs(60),
+        by: By::Leader,
+        generations: GENERATIONS,
+        key: 9,
+    })
 }
 
 fn leader(world: &Shared, files: &Directory) -> Toys {
@@ -32,12 +38,15 @@ fn work(leader: &mut Toys, world: &Shared, rounds: u64) {
     }
 }
 
-fn end(leader: &mut Toys) -> Vec<Told> {
+/// Ends a leader cleanly: what became of its snapshots, and its last epoch.
+fn end(mut leader: Toys) -> (Vec<Told>, u64) {
     let mut told = Vec::new();
     leader
         .run_to_end(&AtomicBool::new(false), |_, snapshots| told.extend_from_slice(snapshots))
         .expect("no door fails");
-    told
+    let last = leader.progress().epochs - 1;
+    told.extend(leader.retire().save());
+    (told, last)
 }
 
 fn names(files: &Directory) -> Vec<String> {
@@ -49,15 +58,13 @@ fn a_clean_stop_ends_with_a_snapshot_and_the_next_start_replays_nothing() {
     let (world, files) = (Shared::new(3, [2; 6], 1), directory(1));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 50);
-    let told = end(&mut first);
-    let last = first.progress().epochs - 1;
+    let (told, last) = end(first);
     assert_eq!(told.last(), Some(&Told::Taken { epoch: last }));
-    drop(first);
     let mut second = leader(&world, &files);
     assert_eq!(second.restored().epoch, Some(last));
     assert_eq!((second.progress().epochs_replayed, second.progress().records_replayed), (0, 0));
     work(&mut second, &world, 20);
-    end(&mut second);
+    end(second);
     assert!(verdict(&world).is_sound());
 }
 
@@ -66,10 +73,9 @@ fn no_more_are_kept_than_generations() {
     let (world, files) = (Shared::new(2, [1; 6], 2), directory(2));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 400);
-    end(&mut first);
-    let taken = first.progress().epochs;
+    let (_, last) = end(first);
     assert_eq!(names(&files).len(), GENERATIONS);
-    assert_eq!(epoch_of(&names(&files)[0], "t"), Some(taken - 1), "the newest is kept");
+    assert_eq!(epoch_of(&names(&files)[0], "t"), Some(last), "the newest is kept");
 }
 
 /// Crashes of the process, and of the machine, at any moment; gives how many starts went on from a snapshot.
@@ -142,17 +148,17 @@ fn spoiled(with: impl Fn(&mut Vec<u8>)) -> (Vec<u64>, Restored) {
     let (world, files) = (Shared::new(2, [1; 6], 3), directory(3));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 200);
-    end(&mut first);
-    drop(first);
+    end(first);
     let names = names(&files);
     assert_eq!(names.len(), GENERATIONS);
     files.lock().unwrap().spoil(&names[0], with);
     let mut second = leader(&world, &files);
     work(&mut second, &world, 20);
-    end(&mut second);
+    let restored = second.restored().clone();
+    end(second);
     assert!(verdict(&world).is_sound());
     let epochs = names.iter().filter_map(|name| epoch_of(name, "t")).collect();
-    (epochs, second.restored().clone())
+    (epochs, restored)
 }
 
 #[test]
@@ -183,8 +189,7 @@ fn another_key_or_other_rules_are_told_and_not_used() {
     let (world, files) = (Shared::new(2, [1; 6], 4), directory(4));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 30);
-    end(&mut first);
-    drop(first);
+    end(first);
     let other_key = kept_in(&files).map(|snapshots| Snapshots { key: 8, ..snapshots });
     let second = start(&world, Toy::default(), Settings { snapshots: other_key, ..settings() }).unwrap();
     assert_eq!(second.restored().epoch, None);
@@ -228,8 +233,7 @@ fn without_any_the_log_is_needed_from_its_start() {
     let (world, files) = (Shared::new(1, [1; 6], 7), directory(7));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 30);
-    end(&mut first);
-    drop(first);
+    end(first);
     // Retention has taken the beginning of the epoch log: with the snapshot it is not needed.
     world.0.borrow_mut().cut_epochs(5);
     assert!(leader(&world, &files).restored().epoch.is_some());
@@ -245,8 +249,7 @@ fn with_input_changed(change: impl Fn(&mut Records)) -> Result<Toys, Error> {
     let (world, files) = (Shared::new(2, [1; 6], 8), directory(8));
     let mut first = leader(&world, &files);
     work(&mut first, &world, 30);
-    end(&mut first);
-    drop(first);
+    end(first);
     change(&mut world.0.borrow_mut().input[1]);
     start(&world, Toy::default(), Settings { snapshots: kept_in(&files), ..settings() })
 }

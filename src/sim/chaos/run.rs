@@ -24,7 +24,7 @@ use crate::runtime::inbox::Limits;
 use crate::runtime::leader::Leader;
 use crate::runtime::settings::{Delivery, Settings};
 use crate::runtime::snapshot::memory::MemoryFiles;
-use crate::runtime::snapshot::{Restored, Snapshots, Told};
+use crate::runtime::snapshot::{By, Restored, Snapshots, Told};
 use crate::runtime::verify::{Verdict, verify};
 use crate::types::{DurationMs, Stream};
 
@@ -321,6 +321,7 @@ impl Sim {
         let snapshots = machine.map(|machine| Snapshots {
             files: self.machines[machine].files.clone(),
             every: DurationMs([0, 20, 100, 1_000][dice.below(4) as usize]),
+            by: By::Any,
             generations: 1 + dice.below(3) as usize,
             key: 1,
         });
@@ -378,9 +379,12 @@ impl Sim {
         self.led.set(self.led.get() + 1);
         let run = leader.run_to_end(&AtomicBool::new(false), |_, _| {});
         report.end.0 = self.world.borrow().calls - before;
-        drop(leader);
+        let retired = leader.retire();
         process.bury();
         self.failed.borrow_mut().take().map_or(Ok(()), Err)?;
+        if run.is_ok() {
+            retired.save();
+        }
         match run {
             Ok(()) => Ok(()),
             Err(_) if report.end.0 > report.end.1 => {
