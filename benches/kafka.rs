@@ -21,7 +21,7 @@ mod support;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -37,6 +37,7 @@ use support::report::{Goal, Spread, rounded, tell, tell_at_least};
 use trunkline::io::clock::WallClock;
 use trunkline::io::kafka::settings::{CLOCK_OFF_MAX, InputTopic, KafkaSettings};
 use trunkline::io::kafka::{self, Hold, OutputTopics};
+use trunkline::io::machine::Stopwatch;
 use trunkline::io::memory::Ahead;
 use trunkline::io::{machine, memory};
 use trunkline::rules::keys::HashKey;
@@ -48,7 +49,7 @@ use trunkline::runtime::outgoing::{Outgoing, Outlets};
 use trunkline::runtime::recover::replay;
 use trunkline::runtime::settings::INBOX_BYTES;
 use trunkline::runtime::verify::verify;
-use trunkline::runtime::{Commit, Error, FlowEngine, Laps, Leader, Settings, Source, Store};
+use trunkline::runtime::{Clock as _, Commit, Error, FlowEngine, Laps, Leader, Settings, Source, Store};
 use trunkline::types::{Millis, Stream};
 
 #[global_allocator]
@@ -235,7 +236,7 @@ impl Bench<'_> {
         let (source, sink, store) = kafka::open(topics, &Hold::always())?;
         let leader = Leader::start(self.engine(&settings), source, sink, store, WallClock, settings, &stop)?;
         let mut leader = leader.ok_or("nobody stopped it")?;
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         leader.run_to_end(&stop, |_, _| {})?;
         let taken = leader.progress().records;
         let rate = taken as f64 / begun.elapsed().as_secs_f64();
@@ -257,7 +258,7 @@ impl Bench<'_> {
     fn replay(&self, topics: &KafkaSettings) -> Result<f64, AnyError> {
         let (mut source, mut log) = kafka::open_log(topics)?;
         let mut core = self.core(&topics.tenant);
-        let (stop, begun) = (AtomicBool::new(false), Instant::now());
+        let (stop, begun) = (AtomicBool::new(false), Stopwatch::start());
         let found = replay(&mut core, &mut source, &mut log, true, &stop, |_, _| {})?;
         Ok(found.records as f64 / begun.elapsed().as_secs_f64())
     }
@@ -291,8 +292,8 @@ impl Bench<'_> {
         let mut inbox = Inbox::new(INBOX_BYTES);
         inputs.iter().for_each(|input| inbox.add_slot(input.first));
         source.open(&inputs.into_iter().map(|input| (input, 0)).collect::<Vec<_>>())?;
-        let (mut selection, mut bytes, begun) = (Selection::default(), 0, Instant::now());
-        for (number, epoch) in (0..).zip(&epochs.all) {
+        let (mut selection, mut bytes, begun) = (Selection::default(), 0, Stopwatch::start());
+        for (number, epoch) in (0_u64..).zip(&epochs.all) {
             inbox.want(&epoch.ends);
             while !inbox.select_recorded(&epoch.ends, &mut selection).unwrap_or(false) {
                 source.poll(Duration::from_millis(100), &mut inbox)?;
@@ -300,7 +301,7 @@ impl Bench<'_> {
             bytes +=
                 inbox.records(&selection, |records| records.iter().map(|r| r.value.len()).sum::<usize>());
             inbox.take(&selection);
-            wait_for(&mut store, (number as u64).checked_sub(IN_FLIGHT))?;
+            wait_for(&mut store, number.checked_sub(IN_FLIGHT))?;
             let output = Some(epoch.output.clone());
             store.append(Commit { epoch: number, record: epoch.bytes.clone(), output })?;
             source.poll(Duration::ZERO, &mut inbox)?;
@@ -361,8 +362,7 @@ fn time_of(line: &[u8]) -> Option<i64> {
 
 /// Milliseconds since 1970.
 fn now_ms() -> f64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.expect("after 1970").as_secs_f64() * 1e3
+    WallClock.now_nanos() as f64 / 1e6
 }
 
 /// Events at a fixed rate; how long each took until a client of committed records had what came of it.
@@ -410,7 +410,7 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
 fn load_live(bench: &Bench<'_>, pace: &Pace, sent: &AtomicU64) -> Result<(), AnyError> {
     let producer = bench.loader()?;
     let records = bench.log.records();
-    let (begun, since) = (now_ms(), Instant::now());
+    let (begun, since) = (now_ms(), Stopwatch::start());
     for at in 0..(pace.rate * pace.seconds).min(bench.records) {
         let due = Duration::from_nanos(at * 1_000_000_000 / pace.rate);
         while since.elapsed() < due {
@@ -446,7 +446,7 @@ fn read(bench: &Bench<'_>, pace: &Pace, over: &AtomicBool) -> Result<Vec<f64>, S
     while !over.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(Duration::from_millis(20)) else { continue };
         let message = message.map_err(|e| told(&e))?;
-        if first.get_or_insert_with(Instant::now).elapsed() >= pace.warm {
+        if first.get_or_insert_with(Stopwatch::start).elapsed() >= pace.warm {
             let time = Millis(message.timestamp().to_millis().unwrap_or(0));
             latencies.push(now_ms() - time.0 as f64);
         }

@@ -9,8 +9,9 @@
 // The reason for each use stands beside it.
 #![allow(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ impl Files for Directory {
             options.write(true).create(true).truncate(true).mode(FILE_MODE).open(self.path.join(name))?;
         // Says to other processes that somebody writes it, until the file is closed, by the process's death too. Where files
         // have no locks they may take it for abandoned, and this snapshot fails.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if is_locked(&file) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(OnDisk(file)))
@@ -83,8 +84,7 @@ impl Files for Directory {
     }
 
     fn is_abandoned(&mut self, name: &str) -> bool {
-        let lock = File::open(self.path.join(name)).map(|file| file.try_lock());
-        !matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+        !File::open(self.path.join(name)).is_ok_and(|file| is_locked(&file))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -166,6 +166,13 @@ impl Drop for Directory {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Whether another one has locked a file; if not, it is locked by this handle, until that is closed.
+fn is_locked(file: &File) -> bool {
+    // SAFETY: the descriptor is that of an open file, and the call takes and gives numbers.
+    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    locked != 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
 }
 
 /// A file on disk.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::rules::Tick;
+use crate::runtime::alive::Alive;
 use crate::runtime::arrivals::Arrivals;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
@@ -71,31 +72,6 @@ impl<E: Engine> Retired<E> {
     /// Saves the end, so that the next start replays nothing; what became of that, if there is a place for snapshots.
     pub fn save(mut self) -> Option<Told> {
         self.keeper.finish(&mut self.core, self.place, self.now)
-    }
-}
-
-/// How long something has been, by the steps forward of its clock.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Alive {
-    time: Millis,
-    /// The clock when it was last looked at.
-    wall: Option<Millis>,
-}
-
-impl Default for Alive {
-    fn default() -> Alive {
-        Alive { time: Millis(0), wall: None }
-    }
-}
-
-impl Alive {
-    pub(super) fn look(&mut self, wall: Millis) {
-        let gone = self.wall.map_or(DurationMs::ZERO, |before| wall.since(before).max(DurationMs::ZERO));
-        (self.time, self.wall) = (self.time.plus(gone), Some(wall));
-    }
-
-    pub(super) fn for_how_long(&self) -> Millis {
-        self.time
     }
 }
 

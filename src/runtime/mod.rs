@@ -23,6 +23,7 @@ pub mod verify;
 pub mod arrivals;
 pub mod gauges;
 mod telling;
+mod alive;
 pub mod commits;
 pub mod writer;
 pub mod leader;

@@ -5,10 +5,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::runtime::alive::Alive;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Clock, Engine, Error, Lease, Sink, Source, Store};
 use crate::runtime::gauges::{Level, Phase, Recorder};
-use crate::runtime::leader::{Alive, Leader, Retired};
+use crate::runtime::leader::{Leader, Retired};
 use crate::runtime::recover::{Recovered, replay_on};
 use crate::runtime::settings::Settings;
 use crate::runtime::snapshot::{Keeper, Restored, Told};
@@ -248,7 +249,6 @@ pub fn serve<E: Engine, S: Source, K: Sink, J: Store, C: Clock>(
 }
 
 /// What is left when it has led and ended cleanly.
-
 fn turn<E: Engine, S: Source, K: Sink, J: Store, C: Clock>(
     lease: &mut impl Lease,
     follows: bool,
