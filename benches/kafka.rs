@@ -58,6 +58,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Partitions of the input topic, and of each output topic.
 const INPUTS: i32 = 4;
 const OUTPUTS: i32 = 2;
+/// Events that are handed to the producer at once: half a millisecond's.
+const AT_ONCE: u64 = 10;
 /// How latency is measured; and for a look whether it works.
 const LIVE: Pace = Pace { rate: 20_000, seconds: 23, warm: Duration::from_secs(3) };
 const TEST: Pace = Pace { rate: 1_000, seconds: 4, warm: Duration::from_secs(1) };
@@ -371,8 +373,9 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
     let topics = bench.topics("latency", "live")?;
     let (stop, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let (sent, leads) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (taken, put_out, found) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let (mut latencies, engine) = std::thread::scope(|scope| {
-        let reading = scope.spawn(|| read(bench, pace, &over));
+        let reading = scope.spawn(|| read(bench, pace, &found, &over));
         let leading = scope.spawn(|| -> Result<u64, AnyError> {
             let settings = Settings::new(&topics.tenant, "00000000000000bb", &bench.log.rules);
             let (source, sink, store) = kafka::open(&topics, &Hold::always())?;
@@ -380,7 +383,10 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
             let leader = Leader::start(engine, source, sink, store, WallClock, settings, &stop)?;
             let mut leader = leader.ok_or("nobody stopped it")?;
             leads.store(true, Ordering::Relaxed);
-            leader.run(&stop, |_, _| {})?;
+            leader.run(&stop, |progress, _| {
+                taken.store(progress.records, Ordering::Relaxed);
+                put_out.store(progress.sent, Ordering::Relaxed);
+            })?;
             Ok(leader.progress().records)
         });
         while !leads.load(Ordering::Relaxed) && !leading.is_finished() {
@@ -388,10 +394,10 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
         }
         let loaded = load_live(bench, pace, &sent);
         // What was loaded last is on its way for a moment.
-        std::thread::sleep(Duration::from_secs(1));
+        await_equal(&taken, &sent);
         stop.store(true, Ordering::Relaxed);
         let engine = leading.join().expect("it tells what went wrong");
-        std::thread::sleep(Duration::from_secs(1));
+        await_equal(&found, &put_out);
         over.store(true, Ordering::Relaxed);
         let latencies = reading.join().expect("it tells what went wrong");
         (latencies, loaded.and(engine))
@@ -406,6 +412,14 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
     Ok(())
 }
 
+/// Waits until one count has come to the other, for at most `PATIENCE`.
+fn await_equal(one: &AtomicU64, other: &AtomicU64) {
+    let watch = Stopwatch::start();
+    while one.load(Ordering::Relaxed) < other.load(Ordering::Relaxed) && watch.elapsed() < PATIENCE {
+        watch.wait_until(watch.nanos() + 1_000_000);
+    }
+}
+
 /// Sends each event when it is due; its timestamp says when that was.
 fn load_live(bench: &Bench<'_>, pace: &Pace, sent: &AtomicU64) -> Result<(), AnyError> {
     let producer = bench.loader()?;
@@ -413,9 +427,9 @@ fn load_live(bench: &Bench<'_>, pace: &Pace, sent: &AtomicU64) -> Result<(), Any
     let (begun, since) = (now_ms(), Stopwatch::start());
     for at in 0..(pace.rate * pace.seconds).min(bench.records) {
         let due = Duration::from_nanos(at * 1_000_000_000 / pace.rate);
-        while since.elapsed() < due {
+        if at % AT_ONCE == 0 {
             producer.poll(Duration::ZERO);
-            std::thread::sleep(Duration::from_micros(500).min(due.saturating_sub(since.elapsed())));
+            since.wait_until(due.as_nanos() as u64);
         }
         let time = (begun + due.as_secs_f64() * 1e3) as i64;
         send(&producer, "live", at as usize, time, records[at as usize].value)?;
@@ -426,7 +440,7 @@ fn load_live(bench: &Bench<'_>, pace: &Pace, sent: &AtomicU64) -> Result<(), Any
 
 /// What a client of committed records sees until it is over: milliseconds from each output's time to now, without those of
 /// the beginning.
-fn read(bench: &Bench<'_>, pace: &Pace, over: &AtomicBool) -> Result<Vec<f64>, String> {
+fn read(bench: &Bench<'_>, pace: &Pace, found: &AtomicU64, over: &AtomicBool) -> Result<Vec<f64>, String> {
     let told = |error: &dyn std::fmt::Display| error.to_string();
     let mut config = bench.client();
     config
@@ -446,6 +460,7 @@ fn read(bench: &Bench<'_>, pace: &Pace, over: &AtomicBool) -> Result<Vec<f64>, S
     while !over.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(Duration::from_millis(20)) else { continue };
         let message = message.map_err(|e| told(&e))?;
+        found.fetch_add(1, Ordering::Relaxed);
         if first.get_or_insert_with(Stopwatch::start).elapsed() >= pace.warm {
             let time = Millis(message.timestamp().to_millis().unwrap_or(0));
             latencies.push(now_ms() - time.0 as f64);
