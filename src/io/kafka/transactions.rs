@@ -4,7 +4,7 @@
 //! `runtime::writer`; here it is done by librdkafka.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,9 @@ const COMMIT: Duration = Duration::from_secs(15);
 const SUSPENDED: Duration = Duration::from_secs(60);
 /// Meanwhile the tail of the topic is looked at so often.
 const LOOK: Duration = Duration::from_millis(500);
-/// Wait for an acknowledgement before the other threads' words are looked at.
-const POLL: Duration = Duration::from_micros(200);
+/// Wait for a word of the other threads before acknowledgements are looked at. Not in the client's `poll`, which knows whole
+/// milliseconds only and looks at its queue without pause for the rest: on two cores the broker went short.
+const PAUSE: Duration = Duration::from_micros(200);
 
 type Producer = BaseProducer<Deliveries>;
 
@@ -266,7 +267,7 @@ impl Broker for Producers {
 
     fn delivered(&mut self, producer: usize) -> Result<bool, Trouble> {
         let producer = self.producer(producer);
-        producer.poll(POLL);
+        serve(producer);
         producer.client().context().under_way().map_err(|what| reported(producer, what))?;
         // `commit_transaction` would wait in steps of 100 ms for what is in flight.
         if producer.in_flight_count() == 0 {
@@ -360,8 +361,8 @@ fn write(writer: &mut Writer<Producers>, messages: &Receiver<Message>, shared: &
         }
         let message = match did {
             Did::Something => continue,
-            Did::Waited => match messages.try_recv() {
-                Err(TryRecvError::Empty) => continue,
+            Did::Waited => match messages.recv_timeout(PAUSE) {
+                Err(RecvTimeoutError::Timeout) => continue,
                 message => message.ok(),
             },
             Did::Nothing => messages.recv().ok(),
@@ -389,6 +390,15 @@ fn commit_of(producer: &Producer) -> Result<bool, Trouble> {
     }
     may_die!("committed");
     Ok(producer.client().context().disturbed())
+}
+
+/// Hears all that is acknowledged so far; each `poll` tells of one batch.
+fn serve(producer: &Producer) {
+    let mut before = i32::MAX;
+    while (1..before).contains(&producer.in_flight_count()) {
+        before = producer.in_flight_count();
+        producer.poll(Duration::ZERO);
+    }
 }
 
 /// What a failed delivery means: why the producer itself has failed, if it has.
