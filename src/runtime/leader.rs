@@ -142,8 +142,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         } = standby;
         let restored = restored.unwrap_or_default();
         if let Some(snapshots) = &settings.snapshots {
-            // What somebody was writing when he died, and what is of epochs that will never be recorded as they were then.
-            snapshots.clean(&settings.tenant, core.chain.next);
+            // What somebody was writing when he died.
+            snapshots.clean(&settings.tenant);
         }
         keeper.lead();
         let telling = Telling::new(&settings.gauges);

@@ -371,14 +371,12 @@ impl Snapshots {
         Ok(restored)
     }
 
-    /// Removes what processes were writing when they ended, and snapshots of epochs from `next` on, which the log does not
-    /// hold: they would outlive older ones that are of use. Called by the log's only writer.
-    pub fn clean(&self, tenant: &str, next: u64) {
+    /// Removes what processes were writing when they ended.
+    pub fn clean(&self, tenant: &str) {
         let mut files = files(self);
         let names = files.list().unwrap_or_default();
-        for name in &names {
-            let never_recorded = epoch_of(name, tenant).is_some_and(|epoch| epoch >= next);
-            if never_recorded || is_under_way(name, tenant) && files.is_abandoned(name) {
+        for name in names.iter().filter(|name| is_under_way(name, tenant)) {
+            if files.is_abandoned(name) {
                 // A file that stays costs room and nothing else.
                 let _ = files.remove(name);
             }
