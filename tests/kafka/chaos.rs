@@ -170,7 +170,8 @@ fn a_death_at_any_place_loses_doubles_and_changes_nothing() {
     let mut deaths = 0;
     for ((place, passes), part) in places.zip(&work) {
         tenant.load(lines(part));
-        let mut command = std::process::Command::new(crate::broker::binary());
+        // Not the binary of `TRUNKLINE_TEST_BIN`, which may have no failpoints.
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_trunkline"));
         command.args(["run", "--stop-at-end", "--json", "--config"]).arg(tenant.path("trunkline.toml"));
         let ended = command.env("FAILPOINTS", die_after(place, passes)).output().unwrap();
         let initialising = place.contains("initialis") && passes > 0;
