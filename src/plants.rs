@@ -66,8 +66,14 @@ mod tests {
         OutputNotCompared,
         /// Records are numbered, not chained.
         ChainNotChecked,
-        /// Anybody's rules will do.
+        /// Nobody compares the rules in force with the recorded ones.
         RulesNotChecked,
+        /// An epoch is recorded with the rules of the one that is worked at.
+        RulesOfAnotherEpoch,
+        /// A start goes by the rules that are configured, not by those that the log begins with.
+        ConfiguredRulesTaken,
+        /// Output of a division that a change of rules has added goes nowhere.
+        DivisionsNotWidened,
         /// Anybody's claim will do.
         ClaimNotChecked,
         /// A source that is opened anew begins one record too far.

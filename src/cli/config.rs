@@ -102,6 +102,8 @@ pub struct Kafka {
     pub brokers: String,
     /// The epoch topic.
     pub epoch_topic: String,
+    /// The control topic; empty: none.
+    pub control_topic: String,
     /// Output topics are `<prefix>.<stream>`.
     pub output_prefix: String,
     /// Seconds between two looks for new partitions.
@@ -123,6 +125,15 @@ pub struct Input {
     /// Types that it may carry; `None`: all.
     #[serde(default)]
     pub types: Option<Vec<String>>,
+}
+
+impl Input {
+    /// The control topic, as an input.
+    #[cfg(feature = "kafka")]
+    fn control(topic: &str) -> Input {
+        let types = crate::runtime::journal::Input::control(topic).types;
+        Input { topic: topic.to_owned(), types }
+    }
 }
 
 impl Default for Config {
@@ -152,6 +163,7 @@ impl Default for Kafka {
         Kafka {
             brokers: "127.0.0.1:9092".into(),
             epoch_topic: "trunkline.epochs".into(),
+            control_topic: "trunkline.control".into(),
             output_prefix: "trunkline".into(),
             discover_every_s: 30,
             partition_buffer_bytes: INBOX_BYTES as u64,
@@ -280,6 +292,11 @@ fn key_of(text: &str) -> Option<HashKey> {
 }
 
 impl Kafka {
+    /// The control topic, if there is one.
+    pub fn control(&self) -> Option<&str> {
+        Some(self.control_topic.as_str()).filter(|topic| !topic.is_empty())
+    }
+
     fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         if self.brokers.trim().is_empty() {
@@ -298,6 +315,7 @@ impl Kafka {
         let topics = self.inputs.iter().map(|input| ("kafka.inputs", input.topic.clone()));
         let topics = topics
             .chain([("kafka.epoch_topic", self.epoch_topic.clone())])
+            .chain(self.control().map(|topic| ("kafka.control_topic", topic.to_owned())))
             .chain(outputs.map(|topic| ("kafka.output_prefix", topic)));
         let mut seen = BTreeSet::new();
         for (key, topic) in topics {
@@ -313,6 +331,9 @@ impl Kafka {
             let known = |known: &EventType| event.strip_prefix(TYPE_PREFIX) == Some(known.name());
             if !EventType::ALL.iter().any(known) {
                 complaints.push(format!("kafka.inputs.types: {event:?} is no event type"));
+            }
+            if event.strip_prefix(TYPE_PREFIX) == Some(EventType::RulesChanged.name()) {
+                complaints.push(format!("kafka.inputs.types: {event:?} comes by kafka.control_topic alone"));
             }
         }
         #[cfg(feature = "kafka")]
@@ -332,6 +353,8 @@ impl Config {
     /// What the Kafka doors are told.
     pub fn kafka_settings(&self) -> crate::io::kafka::KafkaSettings {
         let inputs = self.kafka.inputs.iter();
+        // Behind the others: slots are given in this order.
+        let control = self.kafka.control().map(Input::control);
         crate::io::kafka::KafkaSettings {
             tenant: self.tenant.clone(),
             brokers: self.kafka.brokers.clone(),
@@ -340,6 +363,7 @@ impl Config {
                     topic: input.topic.clone(),
                     types: input.types.clone(),
                 })
+                .chain(control.map(|Input { topic, types }| crate::io::kafka::InputTopic { topic, types }))
                 .collect(),
             output_prefix: self.kafka.output_prefix.clone(),
             epoch_topic: self.kafka.epoch_topic.clone(),
@@ -398,6 +422,12 @@ mod tests {
             ("kafka.output_prefix = \"ä\"", "kafka.output_prefix: "),
             ("kafka.epoch_topic = \"trunkline.events\"", "is used twice"),
             ("kafka.epoch_topic = \"trunkline.sla\"", "is used twice"),
+            ("kafka.control_topic = \"trunkline.sla\"", "is used twice"),
+            ("kafka.control_topic = \"a b\"", "kafka.control_topic: "),
+            (
+                "[[kafka.inputs]]\ntopic = \"a\"\ntypes = [\"trunkline.rules.changed\"]",
+                "comes by kafka.control_topic alone",
+            ),
             ("kafka.discover_every_s = 0", "kafka.discover_every_s: "),
             ("kafka.partition_buffer_bytes = 1", "kafka.partition_buffer_bytes: "),
             ("kafka.inputs = []", "kafka.inputs: "),

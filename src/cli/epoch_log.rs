@@ -8,7 +8,6 @@ use super::machines::ModelMachine;
 use super::rules_file;
 use crate::io::file::{FileError, StreamFiles};
 use crate::io::kafka;
-use crate::rules::Rules;
 use crate::runtime::core::Core;
 use crate::runtime::flow::Flow;
 use crate::runtime::recover::{Recovered, replay};
@@ -37,19 +36,19 @@ pub fn run(which: Which, config: &Path, rules: Option<&Path>, out: Option<&Path>
     let rules = rules_file::load(rules.unwrap_or(&config.rules))?;
     let key = config.key()?;
     let files = out.map(|path| StreamFiles::create(path, rules.divisions.len())).transpose()?;
-    let mut taken = Taken { files, outputs: [0; 6], failed: None };
+    let mut taken = Taken { files, outputs: [0; 6], divisions: Vec::new(), failed: None };
     let found = match which {
         Which::Engine => {
             let flow = Flow::new(Arc::new(rules.clone()), &key, &config.tenant, config.threads(), |_| ());
             let engine = FlowEngine::new(flow);
-            walk(engine, true, &config, &rules, &mut taken)?
+            walk(engine, true, &config, &mut taken)?
         }
         Which::Model => {
             let engine = ModelMachine::of_tenant(&rules, &key, &config.tenant);
-            walk(engine, false, &config, &rules, &mut taken)?
+            walk(engine, false, &config, &mut taken)?
         }
     };
-    let divisions: Vec<String> = rules.divisions.iter().map(|division| division.name.clone()).collect();
+    let divisions = taken.divisions;
     let hash = taken.files.map(|files| files.finish(&divisions)).transpose()?;
     let outputs: serde_json::Map<String, serde_json::Value> =
         Stream::ALL.iter().map(|s| (s.word().to_owned(), taken.outputs[*s as usize].into())).collect();
@@ -69,6 +68,8 @@ struct Taken {
     files: Option<StreamFiles>,
     /// By `Stream as usize`.
     outputs: [u64; 6],
+    /// Their names.
+    divisions: Vec<String>,
     failed: Option<FileError>,
 }
 
@@ -89,15 +90,17 @@ fn walk(
     engine: impl Engine,
     compare: bool,
     config: &Config,
-    rules: &Rules,
     taken: &mut Taken,
 ) -> Result<Recovered, Failure> {
     let failed = |error: Error| Failure::failed(error.to_string());
     let (mut source, mut epochs) = kafka::open_log(&config.kafka_settings()).map_err(failed)?;
     let room = usize::try_from(config.kafka.partition_buffer_bytes).expect("bounded by the configuration");
-    let mut core = Core::new(engine, &config.tenant, rules.hash, room);
+    let mut core = Core::new(engine, &config.tenant, room);
     let stop = AtomicBool::new(false);
-    let found = replay(&mut core, &mut source, &mut epochs, compare, &stop, |_, outputs| {
+    let found = replay(&mut core, &mut source, &mut epochs, compare, &stop, |_, outputs, divisions| {
+        if taken.divisions.len() < divisions.len() {
+            taken.divisions = divisions.to_vec();
+        }
         outputs.iter().for_each(|output| taken.take(output));
         stop.store(taken.failed.is_some(), Ordering::Relaxed);
     });

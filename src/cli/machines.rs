@@ -4,13 +4,13 @@ use crate::io::machine::Stopwatch;
 use crate::model::output::encode;
 use crate::model::{Model, decode};
 use crate::pipeline::Stage;
-use crate::rules::Rules;
 use crate::rules::keys::HashKey;
-use crate::runtime::Engine;
+use crate::rules::{Refusal, Rules, Tick, compile};
 use crate::runtime::flow::{Finished, Flow, Meter, Threads};
 use crate::runtime::gauges::Readings;
 use crate::runtime::replay::Machine;
 use crate::runtime::snapshot::{Reader, Writer};
+use crate::runtime::{Collected, Engine};
 use crate::types::record::{Limits, Record};
 use crate::types::{DurationMs, Jump, Lines, Millis, Output, Stream, Tally};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct EngineMachine {
 /// The naive model. It puts out owned decisions one record at a time; here they become lines by division.
 pub struct ModelMachine {
     model: Model,
+    key: HashKey,
     tenant: String,
     /// Names of divisions, in the order in which they came.
     divisions: Vec<String>,
@@ -121,6 +122,7 @@ impl ModelMachine {
     pub fn of_tenant(rules: &Rules, key: &HashKey, tenant: &str) -> ModelMachine {
         ModelMachine {
             model: Model::new(rules.clone(), key, tenant),
+            key: key.clone(),
             tenant: tenant.to_owned(),
             max_jump: None,
             numbers: vec![0; rules.divisions.len() + 1],
@@ -254,10 +256,10 @@ impl Engine for ModelMachine {
         self.submitted.is_some()
     }
 
-    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String> {
+    fn collect(&mut self, out: &mut Output) -> Result<Collected, String> {
         let (output, _) = self.submitted.take().expect("a batch was submitted");
         *out = output;
-        Ok(Machine::clock(self))
+        Ok(Collected { clock: Machine::clock(self), rules: self.rules_hash(), asked: Vec::new() })
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -281,7 +283,21 @@ impl Engine for ModelMachine {
     }
 
     fn rules(&self) -> Vec<String> {
-        Vec::new()
+        vec![self.model.rules().0.text.clone()]
+    }
+
+    fn rules_hash(&self) -> u128 {
+        self.model.rules().0.hash
+    }
+
+    fn tick(&self) -> Tick {
+        self.model.rules().0.clock.tick
+    }
+
+    fn begin_anew(&mut self, rules: &str) -> Result<(), String> {
+        let rules = compile(rules, "rules").map_err(|complaints| Refusal::Unsound(complaints).to_string())?;
+        *self = ModelMachine::of_tenant(&rules, &self.key, &self.tenant);
+        Ok(())
     }
 
     fn read(&self, readings: &mut Readings) {

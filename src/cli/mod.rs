@@ -21,6 +21,7 @@ mod progress;
 mod reference;
 mod replay;
 mod report;
+mod rules;
 mod rules_file;
 mod run;
 mod snapshot;
@@ -61,6 +62,7 @@ enum Command {
     Check(check::Arguments),
     Verify(verify::Arguments),
     Snapshot(snapshot::Arguments),
+    Rules(rules::Arguments),
 }
 
 /// Carries out what the command line says.
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, cli.json),
         Command::Verify(arguments) => verify::run(arguments, cli.json),
         Command::Snapshot(arguments) => snapshot::run(arguments, cli.json),
+        Command::Rules(arguments) => rules::run(arguments, cli.json),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,6 +40,17 @@ pub fn no_kafka() -> Failure {
     Failure::usage("this build has no Kafka client. Build with the feature `kafka` (it is on by default)")
 }
 
+/// Nobody else's: 16 hexadecimal digits; it names this process in the epoch log.
+#[cfg(feature = "kafka")]
+pub fn random_id() -> Result<String, Failure> {
+    use std::io::Read;
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| Failure::failed(format!("/dev/urandom cannot be read: {error}")))?;
+    Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
+}
+
 #[cfg(feature = "kafka")]
 mod service {
     use super::{Failure, Outcome};
@@ -56,7 +67,6 @@ mod service {
     use crate::runtime::{Engine, Error, FlowEngine, Gauges, Laps, Leader, Settings};
     use crate::types::DurationMs;
     use signal_hook::consts::{SIGINT, SIGTERM};
-    use std::io::Read;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
@@ -73,9 +83,9 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let _memory = Ahead::start(MEMORY_AHEAD);
         let stop = stop_flag()?;
-        let settings = settings(config, &rules, key)?;
+        let settings = settings(config, key)?;
         // Ends with this function, whatever happens: whoever watches sees the engine until then.
-        let _server = observed(config, &rules, &settings.gauges)?;
+        let _server = observed(config, &settings.gauges)?;
         let (rules, kafka_settings) = (Arc::new(rules), config.kafka_settings());
         let mut lease = KafkaLease::new(&kafka_settings).map_err(|e| failed(&e))?;
         let hold = lease.hold();
@@ -89,8 +99,15 @@ mod service {
         };
         let mut done = None;
         let mut led = Stopwatch::start();
-        let lead = |leader: &mut KafkaLeader<_>| {
+        let lead = |leader: &mut KafkaLeader<FlowEngine<_>>| {
             begun(&settings.writer, &leader.progress(), leader.restored());
+            if leader.engine().flow().rules().hash != rules.hash {
+                tracing::warn!(
+                    "{}: other rules are in force, for this file is asked for a tenant's first start only. `trunkline rules \
+                     apply` puts it in force",
+                    config.rules.display()
+                );
+            }
             led = Stopwatch::start();
             let result = run_leader(leader, stop_at_end, &stop);
             done = result.is_ok().then(|| (leader.progress(), leader.restored().clone()));
@@ -175,20 +192,11 @@ mod service {
 
     /// Shows the readings where the configuration says.
     #[cfg(feature = "http")]
-    fn observed(
-        config: &Config,
-        rules: &Rules,
-        gauges: &Gauges,
-    ) -> Result<Option<crate::observe::http::Server>, Failure> {
+    fn observed(config: &Config, gauges: &Gauges) -> Result<Option<crate::observe::http::Server>, Failure> {
         use crate::observe::http::{Server, Shown};
         use crate::runtime::Clock;
         let Some((address, token)) = config.http.place()? else { return Ok(None) };
-        let shown = Shown {
-            gauges: gauges.clone(),
-            names: crate::observe::metrics::Names::of(rules),
-            now: Box::new(|| WallClock.now()),
-            token,
-        };
+        let shown = Shown { gauges: gauges.clone(), now: Box::new(|| WallClock.now()), token };
         let server = Server::start(address, shown).map_err(|error| {
             Failure::failed(format!(
                 "http.address: {address} cannot be listened at: {error}. Give another address in [http], port 0 for any \
@@ -201,7 +209,7 @@ mod service {
 
     /// This build has no server.
     #[cfg(not(feature = "http"))]
-    fn observed(_: &Config, _: &Rules, _: &Gauges) -> Result<(), Failure> {
+    fn observed(_: &Config, _: &Gauges) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -217,7 +225,7 @@ mod service {
         })
     }
 
-    fn settings(config: &Config, rules: &Rules, key: &HashKey) -> Result<Settings, Failure> {
+    fn settings(config: &Config, key: &HashKey) -> Result<Settings, Failure> {
         let bytes = |n: u64| usize::try_from(n).expect("bounded by the configuration");
         Ok(Settings {
             limits: Limits { records: bytes(config.epoch_max_events), bytes: bytes(config.epoch_max_bytes) },
@@ -226,7 +234,7 @@ mod service {
             inbox_bytes: bytes(config.kafka.partition_buffer_bytes),
             discover_every: DurationMs::seconds(i64::from(config.kafka.discover_every_s)),
             snapshots: config.snapshots.door(key)?,
-            ..Settings::new(&config.tenant, &writer_id()?, rules)
+            ..Settings::new(&config.tenant, &super::random_id()?)
         })
     }
 
@@ -239,15 +247,6 @@ mod service {
                 .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}")))?;
         }
         Ok(stop)
-    }
-
-    /// Names this process in the epoch log.
-    fn writer_id() -> Result<String, Failure> {
-        let mut bytes = [0; 8];
-        std::fs::File::open("/dev/urandom")
-            .and_then(|mut file| file.read_exact(&mut bytes))
-            .map_err(|error| Failure::failed(format!("/dev/urandom cannot be read: {error}")))?;
-        Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
     }
 
     fn failed(error: &Error) -> Failure {

@@ -53,7 +53,7 @@ fn inspect(file: &Path) -> Result<Value, String> {
     })?;
     // Names are kept as they were hashed; nothing is hashed anew.
     let flow = Flow::new(rules.clone(), &HashKey::PUBLIC, &header.tenant, Threads::new(1), |_| ());
-    let mut core = Core::new(FlowEngine::new(flow), &header.tenant, rules.hash, 0);
+    let mut core = Core::new(FlowEngine::new(flow), &header.tenant, 0);
     crate::runtime::snapshot::load(&mut core, open()?, &header)?;
     let mut floor = Floor::default();
     let flow = core.engine.flow();

@@ -40,13 +40,13 @@ pub fn run(arguments: &Arguments, json: bool) -> Outcome {
     debug_assert!(arguments.kafka, "clap requires it");
     let config = config::load(&arguments.config)?;
     let rules = rules_file::load(&config.rules)?;
-    let (hash, key) = (rules.hash, config.key()?);
+    let key = config.key()?;
     let settings = config.kafka_settings();
     let (mut source, mut epochs) = kafka::open_log(&settings).map_err(failed)?;
     let mut outputs = OutputTopics::open(&settings).map_err(failed)?;
     let flow = Flow::new(Arc::new(rules), &key, &config.tenant, config.threads(), |_| ());
     let room = usize::try_from(config.kafka.partition_buffer_bytes).expect("bounded by the configuration");
-    let mut core = Core::new(FlowEngine::new(flow), &config.tenant, hash, room);
+    let mut core = Core::new(FlowEngine::new(flow), &config.tenant, room);
     let verdict = verify(&mut core, &mut source, &mut epochs, &mut outputs).map_err(failed)?;
     let result = serde_json::to_value(&verdict).expect("a verdict has no keys that JSON lacks");
     super::print(&if json { format!("{result}\n") } else { format!("{result:#}\n") });

@@ -14,7 +14,7 @@ use crate::model::json::{self, Shape};
 use crate::rules::Rules;
 use crate::rules::keys::Keys;
 use crate::types::event::TYPE_PREFIX;
-use crate::types::record::{BinaryHeaders, Limits, Record};
+use crate::types::record::{BinaryHeaders, CONTROL_TYPES, Limits, Record};
 use crate::types::{EventType, Millis, Position, RejectReason, TraceParent};
 
 #[cfg(test)]
@@ -91,6 +91,10 @@ struct Reader<'a> {
     timestamp: Option<Millis>,
     /// Bit `EventType as u8`.
     allowed: u32,
+    /// Most bytes of the event; in a topic of nothing but rules as many as a record has.
+    event_bytes: usize,
+    /// Most bytes of `text`.
+    text_bytes: usize,
     /// In document order, but for missing members, which come last and in the order of the specification.
     failures: Vec<(RejectReason, String)>,
     event: Event,
@@ -110,6 +114,11 @@ impl<'a> Reader<'a> {
             limits,
             timestamp: record.timestamp,
             allowed: record.allowed,
+            event_bytes: match record.allowed {
+                CONTROL_TYPES => limits.record_bytes,
+                _ => limits.event_bytes,
+            },
+            text_bytes: limits.text_bytes,
             failures: Vec::new(),
             event,
             identifiers_named: None,
@@ -120,7 +129,7 @@ impl<'a> Reader<'a> {
     /// One object that holds everything.
     fn structured(self, bytes: &[u8]) -> Decoded {
         let refused = |reason: RejectReason| Err((reason, String::new()));
-        if bytes.len() > self.limits.event_bytes {
+        if bytes.len() > self.event_bytes {
             return refused(RejectReason::TooLarge);
         }
         match std::str::from_utf8(bytes) {
@@ -133,7 +142,7 @@ impl<'a> Reader<'a> {
     /// The value is `data`, the headers are the other members: put together they are an event like any other.
     fn binary(mut self, headers: &BinaryHeaders, value: &[u8]) -> Decoded {
         let refused = |reason: RejectReason| Err((reason, String::new()));
-        if value.len() > self.limits.event_bytes {
+        if value.len() > self.event_bytes {
             return refused(RejectReason::TooLarge);
         }
         let mut text = String::from("{");
@@ -183,6 +192,9 @@ impl<'a> Reader<'a> {
 
     fn envelope(&mut self, envelope: &[(String, &RawValue)]) {
         let event_type = self.event_type(envelope);
+        if event_type == Some(EventType::RulesChanged) {
+            self.text_bytes = usize::MAX;
+        }
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut data_seen = None;
         let (mut id, mut source, mut time) = (None, None, None);

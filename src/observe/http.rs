@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
 use super::hgrm;
-use super::metrics::{self, Names};
+use super::metrics;
 use super::openmetrics::Form;
 use crate::runtime::gauges::{Gauges, Phase, Series};
 use crate::types::{DurationMs, Millis};
@@ -46,8 +46,6 @@ const BEAT_MAX: DurationMs = DurationMs::seconds(30);
 pub struct Shown {
     /// The engine's readings.
     pub gauges: Gauges,
-    /// Under which names.
-    pub names: Names,
     /// The clock on which the engine's beat counts.
     pub now: Box<dyn Fn() -> Millis + Send + Sync>,
     /// Whoever asks must know it; `None`: nobody must.
@@ -201,7 +199,7 @@ async fn authorised(State(shown): State<Arc<Shown>>, request: Request, next: Nex
 
 async fn metrics(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
     let form = Form::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
-    let text = metrics::text(&shown.gauges.snapshot(), &shown.names, form);
+    let text = metrics::text(&shown.gauges.snapshot(), form);
     ([(header::CONTENT_TYPE, form.content_type())], text).into_response()
 }
 

@@ -6,8 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::openmetrics::{Form, Kind, Text};
 use crate::pipeline::Stage;
-use crate::rules::Rules;
-use crate::runtime::gauges::{Count, Level, Phase, Series, Snapshot};
+use crate::runtime::gauges::{Count, Level, Phase, Readings, Series, Snapshot};
 use crate::types::floor::PRESENCES;
 use crate::types::{IgnoreReason, Objective, RejectReason, Stream, Tally};
 
@@ -35,33 +34,12 @@ fn size_bounds() -> impl Iterator<Item = u64> {
     (0..=10).map(|power| 4_u64.pow(power))
 }
 
-/// Names that readings are told under.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
-    /// Queue and its division, by `QueueId`.
-    queues: Vec<(String, String)>,
-    /// By `DivisionId`.
-    divisions: Vec<String>,
-}
-
-impl Names {
-    /// Those of the rules.
-    pub fn of(rules: &Rules) -> Names {
-        let divisions: Vec<_> = rules.divisions.iter().map(|division| division.name.clone()).collect();
-        let queues = rules.queues.iter();
-        Names {
-            queues: queues.map(|q| (q.name.clone(), divisions[q.division.at()].clone())).collect(),
-            divisions,
-        }
-    }
-}
-
 /// The whole text.
-pub fn text(snapshot: &Snapshot, names: &Names, form: Form) -> String {
+pub fn text(snapshot: &Snapshot, form: Form) -> String {
     let mut text = Text::new(form);
     process(&mut text, snapshot);
     events(&mut text, &snapshot.readings.tally);
-    floor(&mut text, snapshot, names);
+    floor(&mut text, snapshot);
     epochs(&mut text, snapshot);
     stages(&mut text, snapshot);
     let seconds = latency_bounds().collect::<Vec<_>>();
@@ -133,8 +111,8 @@ fn events(text: &mut Text, tally: &Tally) {
     text.sample(&[("what", "forgotten")], tally.forgotten);
 }
 
-fn floor(text: &mut Text, snapshot: &Snapshot, names: &Names) {
-    let (floor, tally) = (&snapshot.readings.floor, &snapshot.readings.tally);
+fn floor(text: &mut Text, snapshot: &Snapshot) {
+    let Readings { floor, tally, names } = &snapshot.readings;
     text.family("trunkline_queue_waiting", Kind::Gauge, "Conversations that wait.");
     for ((queue, division), waiting) in names.queues.iter().zip(&floor.waiting) {
         text.sample(&[("division", division), ("queue", queue)], waiting);

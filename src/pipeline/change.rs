@@ -1,6 +1,6 @@
 //! A change of rules: the stages go on by other ones. Whoever drives them has brought all of them to one entry of the log
 //! and to rest: everything before it has gone by the old rules, everything behind it goes by the new ones. Within a log that
-//! is a `rules.changed`, behind which the sequencer cuts the batch; on a live system it will be the beginning of an epoch.
+//! is a `rules.changed`, behind which the sequencer cuts the batch; on a live system it comes by the control topic.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::pipeline::understand::Understand;
 use crate::rules::keys::Keys;
 use crate::rules::{self, Refusal, Renumbering, Rules, Uses};
 use crate::types::event::Events;
-use crate::types::{DivisionId, IgnoreReason};
+use crate::types::{DivisionId, IgnoreReason, Position};
 
 /// The text of the rules that a batch's last event asks for.
 pub fn text(events: &Events) -> &str {
@@ -26,6 +26,26 @@ pub struct Stages<'a> {
     pub understand: Vec<&'a mut Understand>,
     /// By `DivisionId`.
     pub divisions: Vec<&'a mut Division>,
+}
+
+/// What came of an event that asked for other rules.
+#[derive(Debug)]
+pub struct Asked {
+    /// Where it stands.
+    pub position: Position,
+    /// What came of it.
+    pub answer: Answer,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Answer {
+    /// They are in force behind it.
+    Adopted,
+    /// It came before, and has no effect.
+    Duplicate,
+    /// Nothing has changed.
+    Refused(Refusal),
 }
 
 /// What a change came to.

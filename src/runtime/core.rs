@@ -9,10 +9,11 @@ use std::io::{self, Read};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use crate::pipeline::change;
 use crate::runtime::arrivals::Arrivals;
-use crate::runtime::doors::{Engine, Error, Source};
+use crate::runtime::doors::{Collected, Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Mark, Selection};
-use crate::runtime::journal::{Chain, Claim, EpochRecord, Hash, Input, Moved, Sent};
+use crate::runtime::journal::{Asked, Chain, Claim, Hash, Input, Moved, Sent};
 use crate::runtime::outgoing::{Outgoing, Outlets};
 use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
@@ -37,6 +38,10 @@ pub struct Outcome {
     pub clock: Option<Millis>,
     /// Records that it took, and when they were made.
     pub arrivals: Arrivals,
+    /// Hash of the rules in force behind it.
+    pub rules: u128,
+    /// What came of events that asked for other rules.
+    pub asked: Vec<Asked>,
 }
 
 /// What stands first in a snapshot: by which rules, and how far.
@@ -72,6 +77,8 @@ struct Begun {
     /// Output of the batches collected.
     output: Vec<Output>,
     clock: Option<Millis>,
+    rules: u128,
+    asked: Vec<change::Asked>,
 }
 
 /// Engine, inbox, hashes, chain.
@@ -84,6 +91,7 @@ pub struct Core<E> {
     /// The epoch log so far.
     pub chain: Chain,
     tenant: String,
+    /// Of the rules in force behind the epoch finished last.
     rules_hash: u128,
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
@@ -97,13 +105,13 @@ pub struct Core<E> {
 
 impl<E: Engine> Core<E> {
     /// Before the first epoch.
-    pub fn new(engine: E, tenant: &str, rules_hash: u128, inbox_bytes: usize) -> Core<E> {
+    pub fn new(engine: E, tenant: &str, inbox_bytes: usize) -> Core<E> {
         Core {
+            rules_hash: engine.rules_hash(),
             engine,
             inbox: Inbox::new(inbox_bytes),
             chain: Chain::default(),
             tenant: tenant.to_owned(),
-            rules_hash,
             inputs: Vec::new(),
             outlets: None,
             in_flight: 1,
@@ -120,6 +128,11 @@ impl<E: Engine> Core<E> {
     /// Partitions of the output topics; `None` before the first claim.
     pub fn outputs(&self) -> Option<[u32; 6]> {
         self.outlets.as_ref().map(Outlets::partitions)
+    }
+
+    /// Names of the divisions so far, in the order of the engine's output.
+    pub fn divisions(&self) -> &[String] {
+        self.outlets.as_ref().map_or(&[], Outlets::divisions)
     }
 
     /// Output of the epoch finished last, as the engine gave it, by batch.
@@ -144,6 +157,8 @@ impl<E: Engine> Core<E> {
             batches: 0,
             output: Vec::new(),
             clock: None,
+            rules: 0,
+            asked: Vec::new(),
         });
         let Core { engine, inbox, begun, chain, .. } = self;
         inbox.records(selection, |records| {
@@ -187,7 +202,14 @@ impl<E: Engine> Core<E> {
         let Some(epoch) = self.begun.pop_front() else { return Ok(None) };
         self.output = epoch.output;
         let outlets = self.outlets.as_mut().expect("a claim comes before all other epochs");
+        if !planted!(DivisionsNotWidened) && epoch.rules != self.rules_hash {
+            outlets.widen(self.engine.divisions());
+        }
+        self.rules_hash = epoch.rules;
         let (outgoing, totals) = outlets.route(&self.output);
+        let inputs = &self.inputs;
+        let asked =
+            epoch.asked.iter().map(|asked| Asked::of(asked, &inputs[asked.position.partition as usize]));
         let sent = totals.into_iter().map(|total| Sent {
             stream: total.stream.word().to_owned(),
             partition: total.partition,
@@ -201,6 +223,8 @@ impl<E: Engine> Core<E> {
             now: epoch.now,
             clock: epoch.clock,
             arrivals: epoch.arrivals,
+            rules: epoch.rules,
+            asked: asked.collect(),
         }))
     }
 
@@ -226,6 +250,7 @@ impl<E: Engine> Core<E> {
             if claim.outputs.contains(&0) {
                 return Err(Error::Log("a claim of no output partitions".into()));
             }
+            self.begin_by(claim)?;
             self.outlets = Some(Outlets::new(claim.outputs, self.engine.divisions()));
         }
         let grown = claim.inputs.len() > self.inputs.len();
@@ -241,6 +266,20 @@ impl<E: Engine> Core<E> {
         Ok(())
     }
 
+    /// The rules of a log's beginning are those that its first claim holds, whatever is configured now.
+    fn begin_by(&mut self, claim: &Claim) -> Result<(), Error> {
+        let Some(text) = claim.rules_text.as_ref().filter(|_| !planted!(ConfiguredRulesTaken)) else {
+            return Ok(());
+        };
+        if self.engine.rules() != [text.as_str()] {
+            self.engine.begin_anew(text).map_err(|what| {
+                Error::Log(format!("the rules that it begins with are refused by this program: {what}"))
+            })?;
+        }
+        self.rules_hash = self.engine.rules_hash();
+        Ok(())
+    }
+
     /// The slots, each with the offset of the record that it waits for.
     pub fn positions(&self) -> Vec<(Input, u64)> {
         let next = |slot| {
@@ -250,7 +289,7 @@ impl<E: Engine> Core<E> {
         self.inputs.iter().cloned().zip((0..self.inputs.len()).map(next)).collect()
     }
 
-    /// Hash of the rules in force.
+    /// Hash of the rules in force behind the epoch finished last.
     pub fn rules_hash(&self) -> u128 {
         self.rules_hash
     }
@@ -283,23 +322,9 @@ impl<E: Engine> Core<E> {
             self.inbox.allow(slot, input.allowed());
         }
         self.engine.restore(&rules, from)?;
+        self.rules_hash = self.engine.rules_hash();
         self.chain = Chain { next: epoch + 1, hash: record };
         Ok(())
-    }
-
-    /// Whether the rules of a record are the ones in force.
-    ///
-    /// # Errors
-    /// If they are not.
-    pub fn check_rules(&self, record: &EpochRecord) -> Result<(), Error> {
-        if record.rules.0 == self.rules_hash || planted!(RulesNotChecked) {
-            return Ok(());
-        }
-        Err(Error::Log(format!(
-            "epoch {} was made with rules {:032x}, configured are {:032x}. This version cannot change the rules of a \
-             tenant: put the old rules back, or begin a new epoch topic (and new output topics)",
-            record.epoch, record.rules.0, self.rules_hash
-        )))
     }
 }
 
@@ -308,9 +333,11 @@ fn collect_batch(engine: &mut impl Engine, begun: &mut VecDeque<Begun>, next: u6
     let (at, epoch) =
         begun.iter_mut().enumerate().find(|(_, epoch)| epoch.batches > 0).expect("a batch is under way");
     let mut output = Output::default();
-    epoch.clock = engine
+    let Collected { clock, rules, asked } = engine
         .collect(&mut output)
         .map_err(|what| Error::Log(format!("epoch {}: {what}", next + at as u64)))?;
+    (epoch.clock, epoch.rules) = (clock, rules);
+    epoch.asked.extend(asked);
     epoch.output.push(output);
     epoch.batches -= 1;
     Ok(())

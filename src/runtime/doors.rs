@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pipeline::change::Asked;
+use crate::rules::Tick;
 use crate::runtime::gauges::Readings;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::journal::Input;
@@ -53,12 +55,11 @@ pub trait Engine {
     /// Whether `collect` would not wait.
     fn is_through(&self) -> bool;
 
-    /// Waits for the oldest batch submitted. `out` then holds what it put out, and nothing else; gives the clock behind
-    /// it.
+    /// Waits for the oldest batch submitted. `out` then holds what it put out, and nothing else.
     ///
     /// # Errors
     /// A text, if the log cannot be what it should be; the runtime stops.
-    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String>;
+    fn collect(&mut self, out: &mut Output) -> Result<Collected, String>;
 
     /// The logical clock; `None` before the first entry. Asked for while nothing is under way.
     fn clock(&self) -> Option<Millis>;
@@ -66,11 +67,23 @@ pub trait Engine {
     /// No timer falls due before this; `None`: none is armed. Asked for while nothing is under way.
     fn next_deadline(&mut self) -> Option<Millis>;
 
-    /// Names of the divisions, in the order of `Output::divisions`.
+    /// Names of the divisions, in the order of `Output::divisions`: rules that change only ever add some at the end.
     fn divisions(&self) -> Vec<String>;
 
     /// Texts of the rules, from the first on; the last is in force.
     fn rules(&self) -> Vec<String>;
+
+    /// Hash of the rules in force.
+    fn rules_hash(&self) -> u128;
+
+    /// What a tick may be, by the rules in force.
+    fn tick(&self) -> Tick;
+
+    /// Goes by the rules of this text, as if from the first entry on; nothing was submitted yet.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn begin_anew(&mut self, rules: &str) -> Result<(), String>;
 
     /// Writes all that it knows but the rules. Asked for while nothing is under way.
     ///
@@ -78,7 +91,7 @@ pub trait Engine {
     /// If `to` fails.
     fn save(&mut self, to: &mut Writer<'_>) -> io::Result<()>;
 
-    /// Puts what was saved under these rules in the place of what it knows, which is nothing yet.
+    /// Puts what was saved under these rules, and them, in the place of what it knows, which is nothing yet.
     ///
     /// # Errors
     /// If `from` fails, or does not hold what it should.
@@ -86,6 +99,17 @@ pub trait Engine {
 
     /// Renews what the engine counts by itself; about once a second.
     fn read(&self, readings: &mut Readings);
+}
+
+/// What a batch came to, besides its output.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The clock behind it; `None`: no entry yet.
+    pub clock: Option<Millis>,
+    /// Hash of the rules in force behind it.
+    pub rules: u128,
+    /// Those of its events that asked for other rules.
+    pub asked: Vec<Asked>,
 }
 
 /// Where input comes from: partitions, each an ordered log.

@@ -1,11 +1,13 @@
 //! The stages over threads as the runtime's engine, and how they are measured.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::pipeline::{Stage, Watch};
-use crate::runtime::doors::Engine;
+use crate::rules::{Refusal, Rules, Tick};
+use crate::runtime::doors::{Collected, Engine};
 use crate::runtime::flow::{Finished, Flow, Meter};
-use crate::runtime::gauges::{Readings, Recorder};
+use crate::runtime::gauges::{Names, Readings, Recorder};
 use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
 use crate::types::lines::Output;
@@ -15,6 +17,8 @@ use crate::types::record::Record;
 pub struct FlowEngine<M> {
     flow: Flow<M>,
     finished: Finished,
+    /// Of the rules with this hash.
+    names: (u128, Arc<Names>),
 }
 
 /// Records how long one thread is at each step: of several threads' steps, or of one thread's stages one after another.
@@ -64,7 +68,17 @@ impl<M: Meter> FlowEngine<M> {
 
     /// Drives these stages.
     pub fn new(flow: Flow<M>) -> FlowEngine<M> {
-        FlowEngine { flow, finished: Finished::default() }
+        let names = (flow.rules().hash, Arc::new(Names::of(flow.rules())));
+        FlowEngine { flow, finished: Finished::default(), names }
+    }
+
+    /// Knows nothing, and goes by the last of these rules, which follows the others.
+    fn go_by(&mut self, rules: &[String]) -> Result<(), String> {
+        let rules =
+            Rules::from_history(rules).map_err(|complaints| Refusal::Unsound(complaints).to_string())?;
+        self.flow.begin_anew(&rules);
+        self.names = (rules.hash, Arc::new(Names::of(&rules)));
+        Ok(())
     }
 }
 
@@ -81,12 +95,16 @@ impl<M: Meter> Engine for FlowEngine<M> {
         self.flow.is_through()
     }
 
-    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String> {
+    fn collect(&mut self, out: &mut Output) -> Result<Collected, String> {
         let done = self.flow.collect(&mut self.finished).expect("a batch was submitted");
         // Jumps of the clock are a plain file's concern: Kafka's records bear the broker's or the producer's time.
         done.map_err(|jump| format!("{jump:?}"))?;
         std::mem::swap(out, &mut self.finished.output);
-        Ok(self.finished.clock)
+        let Finished { clock, rules, asked, .. } = &mut self.finished;
+        if self.names.0 != self.flow.rules().hash {
+            self.names = (self.flow.rules().hash, Arc::new(Names::of(self.flow.rules())));
+        }
+        Ok(Collected { clock: *clock, rules: *rules, asked: std::mem::take(asked) })
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -107,9 +125,21 @@ impl<M: Meter> Engine for FlowEngine<M> {
 
     fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
         if self.rules() != rules {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other rules"));
+            self.go_by(rules).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))?;
         }
         self.flow.restore(from)
+    }
+
+    fn rules_hash(&self) -> u128 {
+        self.flow.rules().hash
+    }
+
+    fn tick(&self) -> Tick {
+        self.flow.rules().clock.tick
+    }
+
+    fn begin_anew(&mut self, rules: &str) -> Result<(), String> {
+        self.go_by(&[rules.to_owned()])
     }
 
     fn rules(&self) -> Vec<String> {
@@ -119,6 +149,7 @@ impl<M: Meter> Engine for FlowEngine<M> {
     fn read(&self, readings: &mut Readings) {
         readings.tally = self.flow.counted();
         self.flow.floor(&mut readings.floor);
+        readings.names = self.names.1.clone();
     }
 }
 

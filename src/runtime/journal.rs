@@ -8,10 +8,12 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::pipeline::change;
+use crate::rules::Refusal;
 use crate::runtime::doors::Error;
 use crate::runtime::{FORMAT, SEMANTICS};
 use crate::types::event::TYPE_PREFIX;
-use crate::types::record::ALL_TYPES;
+use crate::types::record::{ALL_TYPES, CONTROL_TYPES};
 use crate::types::{EventType, Stream};
 
 /// A hash as 32 hexadecimal digits.
@@ -48,9 +50,29 @@ pub struct Input {
 }
 
 impl Input {
+    /// The control topic, by which the operator's commands come.
+    pub fn control(topic: &str) -> Input {
+        let types = Some(vec![format!("{TYPE_PREFIX}{}", EventType::RulesChanged.name())]);
+        Input { topic: topic.to_owned(), partition: 0, first: 0, types }
+    }
+
+    /// Whether nothing but the operator's commands may come from here.
+    pub fn is_control(&self) -> bool {
+        let only = |name: &String| name.strip_prefix(TYPE_PREFIX) == Some(EventType::RulesChanged.name());
+        self.types.as_ref().is_some_and(|types| !types.is_empty() && types.iter().all(only))
+    }
+
+    /// A place in it: `topic[partition]@offset`.
+    pub fn place(&self, offset: u64) -> String {
+        format!("{}[{}]@{offset}", self.topic, self.partition)
+    }
+
     /// Bit `EventType as u8` of each type that it may carry. A name that this version does not know has no bit.
     pub fn allowed(&self) -> u32 {
-        // Rules come to a live engine by the operator's command, not among its customers' events.
+        if self.is_control() {
+            return CONTROL_TYPES;
+        }
+        // Rules come to a live engine by the control topic, not among its customers' events.
         let live = ALL_TYPES & !(1 << EventType::RulesChanged as u32);
         let Some(types) = &self.types else { return live };
         let known = |event: &&EventType| {
@@ -84,6 +106,53 @@ pub struct Sent {
     pub count: u64,
     /// Running hash of its output.
     pub hash: Hash,
+}
+
+/// What came of an event that asked for other rules.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Its place: `topic[partition]@offset`.
+    pub at: String,
+    /// What came of it.
+    pub answer: Answer,
+    /// Why, if it was refused: the complaints, or what is in use by how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What came of it, in a word.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// They are in force behind it.
+    Adopted,
+    /// It came before.
+    Duplicate,
+    /// The text is refused.
+    BadRules,
+    /// Something that it does not declare is in use.
+    InUse,
+}
+
+/// Longest `Asked::why` in characters: a page of complaints, while an epoch record stays small.
+const WHY_MAX: usize = 8_000;
+
+impl Asked {
+    /// What an engine says of an event in this input.
+    pub fn of(asked: &change::Asked, input: &Input) -> Asked {
+        let (answer, why) = match &asked.answer {
+            change::Answer::Adopted => (Answer::Adopted, None),
+            change::Answer::Duplicate => (Answer::Duplicate, None),
+            change::Answer::Refused(why @ Refusal::Unsound(_)) => (Answer::BadRules, Some(why.to_string())),
+            change::Answer::Refused(why) => (Answer::InUse, Some(why.to_string())),
+        };
+        let why = why.map(|why| match why.char_indices().nth(WHY_MAX) {
+            Some((end, _)) => format!("{} …", &why[..end]),
+            None => why,
+        });
+        Asked { at: input.place(asked.position.offset), answer, why }
+    }
 }
 
 /// What a writer says first.
@@ -130,8 +199,11 @@ pub struct EpochRecord {
     /// By (stream, partition).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Sent>,
-    /// Hash of the rules in force.
+    /// Hash of the rules in force behind it.
     pub rules: Hash,
+    /// What came of events that asked for other rules, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// Only in a claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Box<Claim>>,
@@ -157,9 +229,9 @@ impl EpochRecord {
     pub fn decode(bytes: &[u8]) -> Result<EpochRecord, Error> {
         let not = |e: serde_json::Error| Error::Log(format!("a record is not an epoch record: {e}"));
         let head: Head = serde_json::from_slice(bytes).map_err(not)?;
-        if (head.format, head.semantics) != (FORMAT, SEMANTICS) {
+        if !(1..=FORMAT).contains(&head.format) || head.semantics != SEMANTICS {
             return Err(Error::Log(format!(
-                "written with format {} and semantics {}, this program has format {FORMAT} and semantics {SEMANTICS}: \
+                "written with format {} and semantics {}, this program has formats up to {FORMAT} and semantics {SEMANTICS}: \
                  start the version that wrote it",
                 head.format, head.semantics
             )));
@@ -223,17 +295,20 @@ mod tests {
             moved: vec![Moved { slot: 3, end: 17, hash: Hash(1) }],
             sent: vec![Sent { stream: "sla".into(), partition: 0, count: 2, hash: Hash(u128::MAX) }],
             rules: Hash(5),
+            asked: Vec::new(),
             claim: None,
         }
     }
 
     /// The form is a wire format: a change of it needs another `FORMAT`.
     #[test]
-    fn the_form_of_version_1() {
-        let text = r#"{"format":1,"semantics":1,"epoch":0,"writer":"00000000000000ab","previous":"00000000000000000000000000000000","now":1795251600000,"tick":1795251600000,"moved":[{"slot":3,"end":17,"hash":"00000000000000000000000000000001"}],"sent":[{"stream":"sla","partition":0,"count":2,"hash":"ffffffffffffffffffffffffffffffff"}],"rules":"00000000000000000000000000000005"}"#;
+    fn the_form_of_version_2() {
+        let text = r#"{"format":2,"semantics":1,"epoch":0,"writer":"00000000000000ab","previous":"00000000000000000000000000000000","now":1795251600000,"tick":1795251600000,"moved":[{"slot":3,"end":17,"hash":"00000000000000000000000000000001"}],"sent":[{"stream":"sla","partition":0,"count":2,"hash":"ffffffffffffffffffffffffffffffff"}],"rules":"00000000000000000000000000000005"}"#;
         let record = record(&Chain::default());
         assert_eq!(String::from_utf8(record.encode()).unwrap(), text);
         assert_eq!(EpochRecord::decode(text.as_bytes()).unwrap(), record);
+        let older = text.replacen("\"format\":2", "\"format\":1", 1);
+        assert_eq!(EpochRecord::decode(older.as_bytes()).unwrap(), EpochRecord { format: 1, ..record });
     }
 
     #[test]
@@ -263,8 +338,8 @@ mod tests {
     #[test]
     fn other_versions_are_told_as_such() {
         let error =
-            EpochRecord::decode(br#"{"format":2,"semantics":7,"anything":[]}"#).unwrap_err().to_string();
-        assert!(error.contains("format 2 and semantics 7"), "{error}");
+            EpochRecord::decode(br#"{"format":3,"semantics":7,"anything":[]}"#).unwrap_err().to_string();
+        assert!(error.contains("format 3 and semantics 7"), "{error}");
         assert!(EpochRecord::decode(b"{}").is_err());
     }
 
@@ -280,5 +355,11 @@ mod tests {
         );
         let bits = |event: EventType| 1 << event as u32;
         assert_eq!(input.allowed(), bits(EventType::ContactReceived) | bits(EventType::ConversationResolved));
+        assert!(!input.is_control());
+        let control = Input::control("c");
+        assert!(control.is_control());
+        assert_eq!(control.allowed(), rules, "by the control topic they come, and nothing else");
+        input.types = Some(Vec::new());
+        assert_eq!((input.allowed(), input.is_control()), (0, false));
     }
 }

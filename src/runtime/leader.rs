@@ -405,7 +405,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             return Duration::from_millis(TICK_EVERY.0 as u64);
         }
         let mut wait = IDLE_MAX_MS;
-        if self.settings.tick == Tick::Wall
+        if self.core.engine.tick() == Tick::Wall
             && let Some(deadline) = self.core.engine.next_deadline()
         {
             wait = deadline.since(self.clock.now()).0.clamp(1, IDLE_MAX_MS);
@@ -415,7 +415,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Whether an epoch without input has something to do. Epochs under way may arm timers: then it is too early to say.
     fn tick_due(&mut self) -> bool {
-        self.settings.tick == Tick::Wall
+        self.core.engine.tick() == Tick::Wall
             && self.core.under_way() == 0
             && (self.selection.drained || planted!(TimersBeforeBacklog))
             && self.core.engine.next_deadline().is_some_and(|deadline| deadline <= self.now)
@@ -424,7 +424,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     fn begin(&mut self) -> Result<(), Error> {
         let drained = self.selection.drained || planted!(TimersBeforeBacklog);
-        let ahead = self.settings.tick == Tick::Wall && drained;
+        let ahead = self.core.engine.tick() == Tick::Wall && drained;
         self.core.begin(&self.selection, ahead.then_some(self.now), self.now)
     }
 
@@ -437,6 +437,11 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             tick: outcome.clock.map(|clock| clock.0),
             moved: outcome.moved,
             sent: outcome.sent,
+            rules: Hash(match planted!(RulesOfAnotherEpoch) {
+                true => self.core.engine.rules_hash(),
+                false => outcome.rules,
+            }),
+            asked: outcome.asked,
             ..self.record()
         };
         self.append(&record, outcome.outgoing, outcome.arrivals)
@@ -454,7 +459,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
                 Delivery::ExactlyOnce => 0,
                 Delivery::AtLeastOnce => self.settings.epochs_in_flight,
             },
-            rules_text: first.then(|| self.settings.rules_text.clone()),
+            rules_text: self.core.engine.rules().first().filter(|_| first).cloned(),
         };
         self.core.adopt(&claim, &mut self.source)?;
         let record = EpochRecord { claim: Some(Box::new(claim)), ..self.record() };
@@ -472,7 +477,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             tick: None,
             moved: Vec::new(),
             sent: Vec::new(),
-            rules: Hash(self.settings.rules_hash),
+            rules: Hash(self.core.rules_hash()),
+            asked: Vec::new(),
             claim: None,
         }
     }

@@ -36,7 +36,7 @@ pub(crate) mod memory;
 #[cfg(test)]
 mod tests;
 
-pub use doors::{Clock, Commit, Engine, Error, Files, Lease, NewFile, Sink, Source, Store};
+pub use doors::{Clock, Collected, Commit, Engine, Error, Files, Lease, NewFile, Sink, Source, Store};
 pub use engines::{FlowEngine, Laps};
 pub use gauges::{Gauges, Recorder};
 pub use leader::Leader;
@@ -46,4 +46,4 @@ pub use standby::Standby;
 /// Version of the semantics: epochs recorded by another one cannot be replayed for comparison.
 pub const SEMANTICS: u32 = 1;
 /// Version of the epoch record's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;

@@ -1,5 +1,6 @@
 //! One epoch's output on its way out: which partition, which key, in which order, with which running hash. Within an
-//! epoch one partition holds rejects, then identity outputs in entry order, then divisions by name; partition =
+//! epoch one partition holds rejects, then identity outputs in entry order, then divisions by
+//! name, those that a change of rules added behind them; partition =
 //! xxh3-64 of the key modulo the pinned number of partitions. The key is the division, the customer or the position.
 //!
 //! It is kept until its epoch is recorded and sent, so that the same bytes can be sent again.
@@ -109,6 +110,17 @@ impl Outlets {
     /// Numbers of partitions, by `Stream as usize`.
     pub fn partitions(&self) -> [u32; 6] {
         self.partitions
+    }
+
+    /// Names of the divisions, in order.
+    pub fn divisions(&self) -> &[String] {
+        &self.divisions
+    }
+
+    /// Divisions may have been added at the end.
+    pub fn widen(&mut self, divisions: Vec<String>) {
+        assert!(divisions.starts_with(&self.divisions), "outputs of a division are numbered for ever");
+        self.divisions = divisions;
     }
 
     /// Gives an epoch's output its partitions and keys, and moves the running hashes on. The totals are those of the

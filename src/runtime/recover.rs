@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::runtime::core::{Core, Outcome};
 use crate::runtime::doors::{Engine, Error, Source, Store};
 use crate::runtime::inbox::Selection;
-use crate::runtime::journal::{EpochRecord, Sent};
+use crate::runtime::journal::{Asked, EpochRecord, Sent};
 use crate::runtime::outgoing::Outgoing;
 use crate::types::{Millis, Output};
 
@@ -31,8 +31,8 @@ pub struct Recovered {
     pub stopped: bool,
 }
 
-/// Walks through all recorded epochs; `each` sees an epoch's record and the engine's output. With `compare`, counts
-/// rules, counts and hashes must be those recorded (the model sets it to false: its output is compared elsewhere).
+/// Walks through all recorded epochs; `each` sees an epoch's record, the engine's output and the names of its divisions. With
+/// `compare`, rules, counts and hashes must be those recorded (the model sets it to false: its output is compared elsewhere).
 ///
 /// # Errors
 /// If a door fails, the chain is broken, recorded input is gone, or an epoch comes out otherwise than recorded.
@@ -42,7 +42,7 @@ pub fn replay<E: Engine>(
     store: &mut impl Store,
     compare: bool,
     stop: &AtomicBool,
-    each: impl FnMut(&EpochRecord, &[Output]),
+    each: impl FnMut(&EpochRecord, &[Output], &[String]),
 ) -> Result<Recovered, Error> {
     let mut found = Recovered::default();
     replay_on(core, source, store, compare, stop, &mut found, each)?;
@@ -60,15 +60,12 @@ pub fn replay_on<E: Engine>(
     compare: bool,
     stop: &AtomicBool,
     found: &mut Recovered,
-    mut each: impl FnMut(&EpochRecord, &[Output]),
+    mut each: impl FnMut(&EpochRecord, &[Output], &[String]),
 ) -> Result<(), Error> {
     let mut walk = Walk { core, compare, found, records: VecDeque::new() };
     let mut selection = Selection::default();
     while let Some(bytes) = store.read()? {
         let record = walk.core.chain.follow(&bytes)?;
-        if compare {
-            walk.core.check_rules(&record)?;
-        }
         if let Some(claim) = &record.claim {
             walk.finish_all(&mut each)?;
             walk.core.adopt(claim, source)?;
@@ -104,7 +101,7 @@ struct Walk<'a, E> {
 }
 
 impl<E: Engine> Walk<'_, E> {
-    fn finish_all(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output])) -> Result<(), Error> {
+    fn finish_all(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output], &[String])) -> Result<(), Error> {
         while !self.records.is_empty() {
             self.finish(each)?;
         }
@@ -112,13 +109,13 @@ impl<E: Engine> Walk<'_, E> {
     }
 
     /// Finishes the oldest epoch begun and compares it with its record.
-    fn finish(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output])) -> Result<(), Error> {
+    fn finish(&mut self, each: &mut impl FnMut(&EpochRecord, &[Output], &[String])) -> Result<(), Error> {
         let record = self.records.pop_front().expect("an epoch is begun");
         let outcome = self.core.finish()?.expect("an epoch is begun");
         if self.compare {
             check(&record, &outcome)?;
         }
-        each(&record, self.core.output());
+        each(&record, self.core.output(), self.core.divisions());
         let found = &mut *self.found;
         found.epochs += 1;
         found.records += outcome.arrivals.records;
@@ -181,6 +178,13 @@ fn check(record: &EpochRecord, outcome: &Outcome) -> Result<(), Error> {
             "input slot {} up to offset {}: hash {:032x} recorded, {:032x} found",
             old.slot, old.end, old.hash.0, new.hash.0
         ));
+    }
+    if record.rules.0 != outcome.rules && !planted!(RulesNotChecked) {
+        return differs(format!("rules {:032x} recorded, {:032x} in force", record.rules.0, outcome.rules));
+    }
+    let answers = |asked: &[Asked]| asked.iter().map(|a| (a.at.clone(), a.answer)).collect::<Vec<_>>();
+    if answers(&record.asked) != answers(&outcome.asked) {
+        return differs(format!("changes of rules recorded {:?}, found {:?}", record.asked, outcome.asked));
     }
     if record.sent != outcome.sent && !planted!(OutputNotCompared) {
         let only =

@@ -1,6 +1,5 @@
 //! What a leader is told at its start; the configuration file of `run` becomes this.
 
-use crate::rules::{Rules, Tick};
 use crate::runtime::gauges::Gauges;
 use crate::runtime::inbox::Limits;
 use crate::runtime::snapshot::Snapshots;
@@ -24,12 +23,6 @@ pub struct Settings {
     pub tenant: String,
     /// Drawn at random for this process: 16 hexadecimal digits.
     pub writer: String,
-    /// Hash of the rules in force.
-    pub rules_hash: u128,
-    /// Their text.
-    pub rules_text: String,
-    /// What a tick may be.
-    pub tick: Tick,
     /// Of an epoch.
     pub limits: Limits,
     /// What a crash may do to the output.
@@ -47,14 +40,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults, for rules and a tenant.
-    pub fn new(tenant: &str, writer: &str, rules: &Rules) -> Settings {
+    /// The defaults, for a tenant.
+    pub fn new(tenant: &str, writer: &str) -> Settings {
         Settings {
             tenant: tenant.to_owned(),
             writer: writer.to_owned(),
-            rules_hash: rules.hash,
-            rules_text: rules.text.clone(),
-            tick: rules.clock.tick,
             limits: Limits { records: EPOCH_MAX_EVENTS, bytes: EPOCH_MAX_BYTES },
             delivery: Delivery::default(),
             epochs_in_flight: EPOCHS_IN_FLIGHT,

@@ -54,7 +54,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             keeper,
             alive: Alive::default(),
             told_snapshots: Vec::new(),
-            core: Core::new(engine, &settings.tenant, settings.rules_hash, settings.inbox_bytes),
+            core: Core::new(engine, &settings.tenant, settings.inbox_bytes),
             source,
             sink,
             store,
@@ -189,7 +189,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             keeper.restored(from.epoch);
             *restored = Some(from);
         }
-        replay_on(core, source, store, true, stop, found, |record, _| {
+        replay_on(core, source, store, true, stop, found, |record, _, _| {
             let now = clock.now();
             recorder.beat(now);
             recorder.level(Level::LagMs, now.since(Millis(record.now)).0.max(0) as u64);

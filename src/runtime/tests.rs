@@ -6,10 +6,11 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::rules::Tick;
 use crate::runtime::core::Core;
-use crate::runtime::doors::{Engine, Error};
+use crate::runtime::doors::{Collected, Engine, Error};
 use crate::runtime::gauges::{Count, Gauges, Level, Phase, Readings, Series};
 use crate::runtime::inbox::Limits;
 use crate::runtime::journal::EpochRecord;
@@ -33,6 +34,8 @@ pub(super) struct Toy {
     numbers: [u64; 4],
     /// A bug to plant.
     skew: u64,
+    /// Text of the rules, if not "rules".
+    rules: Option<String>,
     submitted: VecDeque<(Output, Option<Millis>)>,
 }
 
@@ -77,10 +80,10 @@ impl Engine for Toy {
         !self.submitted.is_empty() && !self.seen.is_multiple_of(3)
     }
 
-    fn collect(&mut self, out: &mut Output) -> Result<Option<Millis>, String> {
+    fn collect(&mut self, out: &mut Output) -> Result<Collected, String> {
         let (output, clock) = self.submitted.pop_front().expect("a batch was submitted");
         *out = output;
-        Ok(clock)
+        Ok(Collected { clock, rules: self.rules_hash(), asked: Vec::new() })
     }
 
     fn clock(&self) -> Option<Millis> {
@@ -101,13 +104,26 @@ impl Engine for Toy {
     }
 
     fn restore(&mut self, rules: &[String], from: &mut Reader<'_>) -> io::Result<()> {
-        assert_eq!(rules, self.rules());
+        self.rules = rules.last().cloned();
         (self.clock, self.timers, self.seen, self.numbers) = BorshDeserialize::deserialize_reader(from)?;
         Ok(())
     }
 
     fn rules(&self) -> Vec<String> {
-        vec!["rules".into()]
+        vec![self.rules.clone().unwrap_or("rules".into())]
+    }
+
+    fn rules_hash(&self) -> u128 {
+        xxh3_128(self.rules()[0].as_bytes())
+    }
+
+    fn tick(&self) -> Tick {
+        if self.rules()[0] == "ticks are records" { Tick::Records } else { Tick::Wall }
+    }
+
+    fn begin_anew(&mut self, rules: &str) -> Result<(), String> {
+        *self = Toy { rules: Some(rules.into()), skew: self.skew, ..Toy::default() };
+        Ok(())
     }
 
     fn read(&self, readings: &mut Readings) {
@@ -151,9 +167,6 @@ pub(super) fn settings() -> Settings {
     Settings {
         tenant: "t".into(),
         writer: "0123456789abcdef".into(),
-        rules_hash: 7,
-        rules_text: "rules".into(),
-        tick: Tick::Wall,
         limits: Limits { records: 10, bytes: 1 << 20 },
         delivery: Delivery::ExactlyOnce,
         epochs_in_flight: 3,
@@ -187,11 +200,11 @@ pub(super) fn live(world: &Shared, records: u64) {
 
 /// What each output partition should hold, by a fresh engine on the epoch log.
 pub(super) fn expected(world: &Shared) -> BTreeMap<(usize, usize), Vec<Vec<u8>>> {
-    let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
+    let mut core = Core::new(Toy::default(), "t", 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     let partitions = world.0.borrow().partitions;
     let mut all = BTreeMap::<_, Vec<Vec<u8>>>::new();
-    replay(&mut core, &mut source, &mut store, true, &AtomicBool::new(false), |_, output| {
+    replay(&mut core, &mut source, &mut store, true, &AtomicBool::new(false), |_, output, _| {
         let divisions = Toy::default().divisions();
         let mut outlets = crate::runtime::outgoing::Outlets::new(partitions, divisions);
         for record in outlets.route(output).0.records() {
@@ -227,7 +240,7 @@ pub(super) fn check_at_least_once(world: &Shared, seed: u64) -> usize {
 
 /// What `verify` says of a world.
 pub(super) fn verdict(world: &Shared) -> Verdict {
-    let mut core = Core::new(Toy::default(), "t", 7, 1 << 20);
+    let mut core = Core::new(Toy::default(), "t", 1 << 20);
     let (mut source, mut store) = (world.source(), world.store());
     verify(&mut core, &mut source, &mut store, &mut MemoryOutputs::of(world)).unwrap()
 }
@@ -351,8 +364,8 @@ fn the_gauges_tell_what_the_leader_did() {
 #[test]
 fn records_never_tick_ahead_of_the_input() {
     let world = Shared::new(1, [1; 6], 5);
-    let settings = Settings { tick: Tick::Records, ..settings() };
-    let mut leader = start(&world, Toy::default(), settings).unwrap();
+    let engine = Toy { rules: Some("ticks are records".into()), ..Toy::default() };
+    let mut leader = start(&world, engine, settings()).unwrap();
     live(&world, 1);
     world.0.borrow_mut().now.0 += 1_000;
     leader.run_to_end(&AtomicBool::new(false), |_, _| {}).unwrap();
@@ -480,8 +493,9 @@ fn a_restart_that_comes_out_otherwise_stops_before_it_sends() {
     let error = refused(&worked(), Toy::default(), Settings { tenant: "other".into(), ..settings() });
     assert!(error.contains(r#"it is tenant "t"'s"#), "{error}");
 
-    let error = refused(&worked(), Toy::default(), Settings { rules_hash: 8, ..settings() });
-    assert!(error.contains("cannot change the rules"), "{error}");
+    let other = || Toy { rules: Some("other rules".into()), ..Toy::default() };
+    let leader = start(&worked(), other(), settings()).unwrap();
+    assert_eq!(leader.engine().rules(), ["rules"], "those of the log, whatever is configured");
 
     let world = worked();
     world.0.borrow_mut().input.pop();

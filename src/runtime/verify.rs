@@ -78,20 +78,13 @@ pub fn verify<E: Engine>(
     store: &mut impl Store,
     outputs: &mut impl Outputs,
 ) -> Result<Verdict, Error> {
-    let divisions = core.engine.divisions();
-    let mut check = Check {
-        outputs,
-        divisions,
-        outlets: None,
-        seen: Vec::new(),
-        repeats: false,
-        verdict: Verdict::default(),
-    };
+    let mut check =
+        Check { outputs, outlets: None, seen: Vec::new(), repeats: false, verdict: Verdict::default() };
     let mut failed = None;
     let stop = AtomicBool::new(false);
-    let found = replay(core, source, store, true, &stop, |record, output| {
+    let found = replay(core, source, store, true, &stop, |record, output, divisions| {
         if failed.is_none() {
-            failed = check.epoch(record, output).err();
+            failed = check.epoch(record, output, divisions).err();
             stop.store(failed.is_some(), std::sync::atomic::Ordering::Relaxed);
         }
     })?;
@@ -104,7 +97,6 @@ pub fn verify<E: Engine>(
 
 struct Check<'o, O> {
     outputs: &'o mut O,
-    divisions: Vec<String>,
     outlets: Option<Outlets>,
     /// By (stream, partition).
     seen: Vec<Vec<Seen>>,
@@ -133,16 +125,17 @@ impl Seen {
 }
 
 impl<O: Outputs> Check<'_, O> {
-    fn epoch(&mut self, record: &EpochRecord, output: &[Output]) -> Result<(), Error> {
+    fn epoch(&mut self, record: &EpochRecord, output: &[Output], divisions: &[String]) -> Result<(), Error> {
         if let Some(claim) = &record.claim {
             self.repeats |= claim.epochs_in_flight > 0;
             if self.outlets.is_none() {
-                self.outlets = Some(Outlets::new(claim.outputs, self.divisions.clone()));
+                self.outlets = Some(Outlets::new(claim.outputs, divisions.to_vec()));
                 let seen = |n: &u32| (0..*n).map(|_| Seen::default()).collect();
                 self.seen = claim.outputs.iter().map(seen).collect();
             }
         }
         let outlets = self.outlets.as_mut().expect("an epoch log begins with a claim");
+        outlets.widen(divisions.to_vec());
         let (outgoing, _) = outlets.route(output);
         outgoing.records().try_for_each(|expected| self.expect(record.epoch, &expected))
     }

@@ -19,6 +19,9 @@ pub struct Record<'a> {
     pub binary: Option<&'a BinaryHeaders<'a>>,
 }
 
+/// `Record::allowed` of the control topic: the operator's, not the customers'.
+pub const CONTROL_TYPES: u32 = 1 << EventType::RulesChanged as u32;
+
 /// `Record::allowed` of a topic that may carry every type.
 pub const ALL_TYPES: u32 = (1 << EventType::ALL.len()) - 1;
 
@@ -59,7 +62,7 @@ pub struct Limits {
     pub record_bytes: usize,
     /// Bytes of an event.
     pub event_bytes: usize,
-    /// Unescaped bytes of `text`.
+    /// Unescaped bytes of `text`; that of `rules.changed` is bounded with its event.
     pub text_bytes: usize,
     /// Unescaped bytes of `id`, `source`, an identifier, a name.
     pub name_bytes: usize,
@@ -67,6 +70,13 @@ pub struct Limits {
     pub identifiers: usize,
     /// Containers in each other, the event itself being the first; from 4, which an agent's queues need, to 64.
     pub depth: u32,
+}
+
+impl Limits {
+    /// Bytes of an event of a topic that may carry these types: rules are longer than what people write.
+    pub const fn event_bytes_of(&self, allowed: u32) -> usize {
+        if allowed == CONTROL_TYPES { self.record_bytes } else { self.event_bytes }
+    }
 }
 
 impl Default for Limits {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use checker::Metrics;
 use trunkline::observe::http::{Server, Shown};
-use trunkline::observe::metrics::Names;
 use trunkline::pipeline::Stage;
 use trunkline::rules::compile;
 use trunkline::runtime::Gauges;
@@ -43,12 +42,8 @@ struct Answer {
 
 fn server(gauges: &Gauges, now: i64, token: Option<&str>) -> Server {
     let rules = compile(RULES, "rules.toml").expect("these rules have no fault");
-    let shown = Shown {
-        gauges: gauges.clone(),
-        names: Names::of(&rules),
-        now: Box::new(move || Millis(now)),
-        token: token.map(str::to_owned),
-    };
+    let shown =
+        Shown { gauges: gauges.clone(), now: Box::new(move || Millis(now)), token: token.map(str::to_owned) };
     Server::start("127.0.0.1:0".parse().unwrap(), shown).unwrap()
 }
 
@@ -286,12 +281,7 @@ fn the_server_ends_cleanly_even_with_clients_there() {
     assert!(rest.ends_with(b"# EOF\n"), "what was under way came to its end");
     let _ = idle.shutdown(Shutdown::Both);
     // The place is free again.
-    let shown = Shown {
-        gauges: Gauges::default(),
-        names: Names::default(),
-        now: Box::new(|| Millis(0)),
-        token: None,
-    };
+    let shown = Shown { gauges: Gauges::default(), now: Box::new(|| Millis(0)), token: None };
     let again = Arc::new(Server::start(address, shown).unwrap());
     assert_eq!(again.address(), address);
 }

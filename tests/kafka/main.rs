@@ -14,6 +14,7 @@ mod chaos;
 mod takeover;
 mod faults;
 mod snapshots;
+mod rules;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]
 mod checker;

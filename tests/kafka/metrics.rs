@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// Status and body.
-fn get(address: &str, path: &str) -> (String, String) {
+pub fn get(address: &str, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -18,7 +18,7 @@ fn get(address: &str, path: &str) -> (String, String) {
 }
 
 /// Where a running service listens.
-fn address(tenant: &Tenant) -> String {
+pub fn address(tenant: &Tenant) -> String {
     let mut address = String::new();
     until("the address", || {
         let log = tenant.log();

@@ -48,6 +48,7 @@ impl Tenant {
             Tenant { broker: broker.clone(), name: name.to_owned(), folder: tempfile::tempdir().unwrap() };
         let endless = [("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")];
         tenant.create("in", INPUT_PARTITIONS, &endless);
+        tenant.create("control", 1, &endless);
         let broker_time = ("message.timestamp.type", "LogAppendTime");
         tenant.create("epochs", 1, &[endless[0], broker_time]);
         for (stream, partitions) in STREAMS.iter().zip(PARTITIONS) {
@@ -74,7 +75,7 @@ impl Tenant {
         }
         let text = format!(
             "tenant = \"{name}\"\nrules = \"rules.toml\"\nsnapshots.interval_s = 1\n{extra}\n[http]\naddress = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\n\
-             epoch_topic = \"{name}.epochs\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
+             epoch_topic = \"{name}.epochs\"\ncontrol_topic = \"{name}.control\"\noutput_prefix = \"{name}.out\"\n{kafka}\n\
              [[kafka.inputs]]\ntopic = \"{name}.in\"\n",
             brokers
         );

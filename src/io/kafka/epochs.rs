@@ -68,6 +68,17 @@ impl EpochLogReader {
         EpochLogReader::from(client, settings.epoch_topic.clone(), next, low..end)
     }
 
+    /// Reads what comes behind the end that the topic has now.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub fn at_end(settings: &KafkaSettings) -> Result<EpochLogReader, Error> {
+        let client = topics::client(settings)?;
+        let (low, end) = topics::offsets(&client, &settings.epoch_topic, 0)?;
+        let reader = EpochLogReader::from(client, settings.epoch_topic.clone(), end, low..end)?;
+        Ok(EpochLogReader { follows: true, ..reader })
+    }
+
     fn from(
         consumer: BaseConsumer<Quiet>,
         topic: String,

@@ -13,6 +13,7 @@ pub mod sink;
 pub mod lease;
 pub mod transactions;
 pub mod epochs;
+pub mod control;
 pub mod outputs;
 #[cfg(test)]
 mod tests;

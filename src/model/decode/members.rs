@@ -164,7 +164,7 @@ impl Reader<'_> {
             }
             "text" => {
                 let text = self.text(path, raw);
-                if text.as_ref().is_some_and(|text| text.len() > self.limits.text_bytes) {
+                if text.as_ref().is_some_and(|text| text.len() > self.text_bytes) {
                     self.fail(RejectReason::TooLarge, path);
                 }
                 self.text = text;

@@ -48,7 +48,7 @@ pub fn explain(
     around: Around<'_>,
 ) -> Option<(RejectReason, String)> {
     let reason = |reason| Some((reason, String::new()));
-    if event.len() > tables.limits.event_bytes {
+    if event.len() > tables.limits.event_bytes_of(around.allowed) {
         return reason(RejectReason::TooLarge);
     }
     let headers = around.binary.map(header_members);
@@ -72,7 +72,7 @@ pub fn explain(
         }
         _ => None,
     };
-    let mut check = Check { tables, memory, worst: None };
+    let mut check = Check { tables, memory, text_bytes: tables.limits.text_bytes, worst: None };
     if deep {
         check.fault(RejectReason::TooDeep, String::new());
     }
@@ -197,6 +197,8 @@ impl Tree<'_> {
 struct Check<'a> {
     tables: &'a Tables,
     memory: &'a mut Memory,
+    /// Most bytes of `text`.
+    text_bytes: usize,
     worst: Option<(RejectReason, String)>,
 }
 
@@ -222,6 +224,9 @@ impl Check<'_> {
 
     fn envelope(&mut self, members: &Members, around: Around<'_>) {
         let event_type = event_type(members);
+        if event_type == Some(EventType::RulesChanged) {
+            self.text_bytes = usize::MAX;
+        }
         let shape = event_type.map(Shape::of);
         if !matches!(find(members, "specversion"), Some(Node::Text(version)) if version == "1.0") {
             self.fault(RejectReason::NotCloudEvents, "specversion".to_owned());
@@ -325,7 +330,7 @@ impl Check<'_> {
                 }
             }
             (Member::Text, Node::Text(text)) => {
-                if text.len() > self.tables.limits.text_bytes {
+                if text.len() > self.text_bytes {
                     self.fault(RejectReason::TooLarge, path);
                 }
             }

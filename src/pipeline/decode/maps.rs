@@ -40,15 +40,16 @@ impl Pass<'_> {
         Some((AgentPresence::ALL[usize::from(place)], at))
     }
 
-    /// `text`: nobody keeps it, but its length is bounded, and the rules may ask what is in it.
+    /// `text`: nobody keeps it, but its length is bounded, and the rules may ask what is in it. Rules themselves may be as
+    /// long as an event.
     pub(super) fn message(&mut self, at: usize) -> Option<usize> {
         let (text, at) = self.with_cursor(at, Cursor::quoted)?;
-        let most = self.tables.limits.text_bytes;
         if self.row.event_type == EventType::RulesChanged {
             let span = self.span(text);
             self.row.outcome = Some(span);
-            return (span.len as usize <= most).then_some(at);
+            return Some(at);
         }
+        let most = self.tables.limits.text_bytes;
         let is_read = self.tables.reads_texts() && self.row.event_type == EventType::ContactReceived;
         // Escapes only ever shorten a text, so only a long one needs to be unescaped to be measured.
         if text.end - text.start <= most && !is_read {

@@ -143,7 +143,8 @@ impl Decoder {
             return self.event(record, bytes, whole, 0, events);
         }
         // Nearly every record is one event on one line: then nothing has to be searched for first.
-        if record.value.first() == Some(&b'{') && length <= self.tables.limits.event_bytes {
+        if record.value.first() == Some(&b'{') && length <= self.tables.limits.event_bytes_of(record.allowed)
+        {
             let mark = self.mark(events);
             let pass = self.pass(bytes, events);
             match pass.structured(record, position(record, 0), start, whole.end) {
@@ -201,7 +202,7 @@ impl Decoder {
     ) {
         let place = position(record, index);
         let mark = self.mark(events);
-        if range.len() <= self.tables.limits.event_bytes {
+        if range.len() <= self.tables.limits.event_bytes_of(record.allowed) {
             let pass = self.pass(bytes, events);
             let taken = match record.binary {
                 Some(headers) => pass.binary(headers, record, place, range.start, range.end),

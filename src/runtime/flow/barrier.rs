@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::pipeline::change::{self, Changed, Stages};
+use crate::pipeline::change::{self, Answer, Asked, Changed, Stages};
 use crate::pipeline::sequence::Cut;
 use crate::runtime::flow::batch::{Back, Batch, Front, States, Tools, UNLOCKED};
 use crate::runtime::flow::plan::Task;
@@ -69,18 +69,23 @@ impl States {
     }
 
     fn change_rules(&mut self, batch: &mut Batch, cut: Cut, tools: &mut Tools) {
-        let Front { events, sequenced, now, .. } = batch.front.get_mut().expect(UNLOCKED);
+        let Front { events, sequenced, now, asked, .. } = batch.front.get_mut().expect(UNLOCKED);
         let sequencer = self.sequencer.get_mut().expect(UNLOCKED);
         sequencer.go_on();
-        let Some(by) = cut.asks_for_rules(sequenced, *now) else { return };
+        let position = cut.position;
+        let mut tell = |answer| asked.push(Asked { position, answer });
+        let Some(by) = cut.asks_for_rules(sequenced, *now) else { return tell(Answer::Duplicate) };
         let mut stages = Stages {
             sequencer,
             understand: self.understand.iter_mut().map(|part| part.get_mut().expect(UNLOCKED)).collect(),
             divisions: self.divisions.iter_mut().map(|one| one.get_mut().expect(UNLOCKED)).collect(),
         };
         let changed = stages.change(change::text(events), tools.decoder.keys(), by);
-        // What refuses it is counted.
-        let Ok(Changed { rules, added }) = changed else { return };
+        let Changed { rules, added } = match changed {
+            Ok(changed) => changed,
+            Err(refusal) => return tell(Answer::Refused(refusal)),
+        };
+        tell(Answer::Adopted);
         self.divisions.extend(added.into_iter().map(std::sync::Mutex::new));
         tools.decoder.adopt(&rules);
         tools.emitter = tools.emitter.under(&rules);

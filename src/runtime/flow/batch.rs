@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
+use crate::pipeline::change::Asked;
 use crate::pipeline::decode::{Decoder, Limits};
 use crate::pipeline::emit::Emitter;
 use crate::pipeline::route::Division;
@@ -46,6 +47,10 @@ pub struct Front {
     /// It has: to this.
     pub ticked: Option<Millis>,
     pub jump: Option<Jump>,
+    /// Hash of the rules in force behind it.
+    pub rules: u128,
+    /// Those of its events that asked for other rules.
+    pub asked: Vec<Asked>,
 }
 
 /// What a division made of it.
@@ -126,6 +131,9 @@ impl Batch {
         }
         let mut front = self.front.write().expect(UNLOCKED);
         into.clock = front.sequenced.clock.max(front.ticked);
+        into.rules = front.rules;
+        into.asked.clear();
+        into.asked.append(&mut front.asked);
         front.jump.take().map_or(Ok(()), Err)
     }
 }
@@ -189,8 +197,9 @@ impl States {
     fn sequence(&self, batch: &Batch) -> Done {
         let mut sequencer = self.sequencer.lock().expect(UNLOCKED);
         let mut front = batch.front.write().expect(UNLOCKED);
-        let Front { events, sequenced, now, tick, ticked, jump } = &mut *front;
+        let Front { events, sequenced, now, tick, ticked, jump, rules, .. } = &mut *front;
         *jump = sequencer.apply(events, *now, sequenced).err();
+        *rules = sequencer.rules().hash;
         *ticked = tick.filter(|_| !sequencer.is_held()).map(|clock| sequencer.advance(clock));
         Done { joins: !sequenced.joint.is_empty(), events: events.rows.len() }
     }

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle, Thread};
 
 use crate::pipeline::Stage;
+use crate::pipeline::change::Asked;
 use crate::pipeline::decode::Limits;
 use crate::rules::Rules;
 use crate::rules::keys::HashKey;
@@ -79,6 +80,10 @@ pub struct Finished {
     pub decisions: Vec<DecisionBatch>,
     /// The clock behind its last entry, or its tick.
     pub clock: Option<Millis>,
+    /// Hash of the rules in force behind it.
+    pub rules: u128,
+    /// Those of its events that asked for other rules.
+    pub asked: Vec<Asked>,
 }
 
 /// The engine of one tenant on several threads. Batches go in by `submit` and come out by `collect`, in order.
@@ -89,6 +94,8 @@ pub struct Flow<M> {
     workers: Vec<JoinHandle<M>>,
     threads: Threads,
     rules: Arc<Rules>,
+    key: HashKey,
+    tenant: String,
     record_bytes: usize,
     small: usize,
 }
@@ -139,23 +146,8 @@ impl<M: Meter> Flow<M> {
         let count = threads.count.max(1);
         // With two and more, a state does not depend on how many: what merges is kept apart.
         let parts = count.next_power_of_two().clamp(2, PARTS_MAX);
-        let divisions = rules.divisions.len();
         let room = if count == 1 { 1 } else { count * BATCHES_A_THREAD + BATCHES_BESIDES };
-        let desk = Desk {
-            plan: Plan::new(parts, divisions),
-            parked: Vec::with_capacity(count),
-            caller: None,
-            closing: false,
-            broken: false,
-        };
-        let shared = Arc::new(Shared {
-            states: States::new(&rules, key, parts),
-            batches: (0..room).map(|_| Batch::new(parts, divisions)).collect(),
-            desk: Mutex::new(desk),
-            ready: AtomicUsize::new(0),
-            through: AtomicBool::new(false),
-            spin: threads.spin,
-        });
+        let shared = Arc::new(Shared::new(States::new(&rules, key, parts), room, threads.spin));
         let caller = (Tools::new(&rules, key, tenant), meter(0));
         (threads.start)(0);
         let mut flow = Flow {
@@ -164,6 +156,8 @@ impl<M: Meter> Flow<M> {
             meter: caller.1,
             workers: Vec::new(),
             threads,
+            key: key.clone(),
+            tenant: tenant.to_owned(),
             record_bytes: Limits::default().record_bytes,
             small: threads.small,
             rules,
@@ -464,6 +458,26 @@ impl<M> Drop for Flow<M> {
 }
 
 impl Shared {
+    /// Nothing is under way; room for so many batches.
+    fn new(states: States, room: usize, spin: bool) -> Shared {
+        let (parts, divisions) = (states.understand.len(), states.divisions.len());
+        let desk = Desk {
+            plan: Plan::new(parts, divisions),
+            parked: Vec::new(),
+            caller: None,
+            closing: false,
+            broken: false,
+        };
+        Shared {
+            states,
+            batches: (0..room).map(|_| Batch::new(parts, divisions)).collect(),
+            desk: Mutex::new(desk),
+            ready: AtomicUsize::new(0),
+            through: AtomicBool::new(false),
+            spin,
+        }
+    }
+
     /// The desk; whoever panicked at it has broken it.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(|poisoned| {

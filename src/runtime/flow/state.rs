@@ -1,10 +1,30 @@
 //! The states as bytes and back, while nothing is under way.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
-use super::Flow;
-use super::batch::UNLOCKED;
+use super::batch::{States, Tools, UNLOCKED};
+use super::{Flow, Meter, Shared};
 use crate::pipeline::change::Stages;
+use crate::rules::Rules;
+
+impl<M: Meter> Flow<M> {
+    /// Goes by these rules, as if from the first event on; what is known is forgotten.
+    ///
+    /// # Panics
+    /// If a batch is under way.
+    pub fn begin_anew(&mut self, rules: &Arc<Rules>) {
+        assert_eq!(self.under_way(), 0, "an engine begins anew between batches");
+        let meters = self.end().into_iter().map(|meter| meter.expect("a thread at rest ends in peace"));
+        let meters = meters.collect();
+        let (parts, room) = (self.shared.states.understand.len(), self.room());
+        let states = States::new(rules, &self.key, parts);
+        self.shared = Arc::new(Shared::new(states, room, self.threads.spin));
+        self.tools = Tools::new(rules, &self.key, &self.tenant);
+        self.rules = rules.clone();
+        self.begin(meters);
+    }
+}
 
 impl<M> Flow<M> {
     /// Writes what the engine knows: the same for any number of threads, for the same batches.

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hdrhistogram::Histogram;
 
 use crate::pipeline::Stage;
+use crate::rules::Rules;
 use crate::types::{Floor, Millis, Stream, Tally};
 use cells::{Cells, add};
 
@@ -120,6 +121,29 @@ pub struct Readings {
     pub tally: Tally,
     /// What waits and who is there.
     pub floor: Floor,
+    /// Under which names: those of the rules in force.
+    pub names: Arc<Names>,
+}
+
+/// Names that readings are told under.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Names {
+    /// Queue and its division, by `QueueId`.
+    pub queues: Vec<(String, String)>,
+    /// By `DivisionId`.
+    pub divisions: Vec<String>,
+}
+
+impl Names {
+    /// Those of the rules.
+    pub fn of(rules: &Rules) -> Names {
+        let divisions: Vec<_> = rules.divisions.iter().map(|division| division.name.clone()).collect();
+        let queues = rules.queues.iter();
+        Names {
+            queues: queues.map(|q| (q.name.clone(), divisions[q.division.at()].clone())).collect(),
+            divisions,
+        }
+    }
 }
 
 /// One thread's place to write.

@@ -348,7 +348,7 @@ impl Snapshots {
         let mut files = files(self);
         let unreadable = |error: io::Error| Error::Door(format!("snapshots: {error}"));
         for name in newest_first(&mut *files, tenant).map_err(unreadable)? {
-            let usable = self.check(&mut *files, &name, tenant, core).map_err(|why| why.to_string());
+            let usable = self.check(&mut *files, &name, tenant).map_err(|why| why.to_string());
             let header = usable.and_then(|header| match is_recorded(store, &header) {
                 Ok(true) => Ok(header),
                 Ok(false) => Err(format!("the epoch log does not hold its epoch {}", header.epoch)),
@@ -384,13 +384,7 @@ impl Snapshots {
     }
 
     /// Reads a whole file and checks that it can be used.
-    fn check<E: Engine>(
-        &self,
-        files: &mut dyn Files,
-        name: &str,
-        tenant: &str,
-        core: &Core<E>,
-    ) -> Result<Header, Unusable> {
+    fn check(&self, files: &mut dyn Files, name: &str, tenant: &str) -> Result<Header, Unusable> {
         let file = files.open(name).map_err(|error| Unusable::Damaged(error.to_string()))?;
         let (header, reader) = Reader::new(file)?;
         if header.tenant != tenant {
@@ -398,9 +392,6 @@ impl Snapshots {
         }
         if header.key.0 != self.key {
             return Err(Unusable::Foreign("it was made under another secret key".into()));
-        }
-        if header.rules.0 != core.rules_hash() {
-            return Err(Unusable::Foreign("it was made under other rules".into()));
         }
         if !planted!(SnapshotNotChecked) {
             reader.finish()?;

@@ -478,7 +478,7 @@ impl Source for SimSource {
         self.door("the input topic")?;
         let partitions = self.sim.world.borrow().inputs.len() as u32;
         let input = |partition| Input { topic: "in".into(), partition, first: 0, types: None };
-        Ok((0..partitions).map(input).collect())
+        Ok(std::iter::once(Input::control("in")).chain((1..partitions).map(input)).collect())
     }
 
     fn open(&mut self, slots: &[(Input, u64)]) -> Result<(), Error> {

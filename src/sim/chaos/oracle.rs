@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::broker::Stored;
 use super::run::{Failure, Sim, failure};
+use super::support::engines::compiled;
 use crate::model::Model;
 use crate::model::output::{Body, encode};
 use crate::rules::keys::HashKey;
@@ -27,6 +28,8 @@ pub struct Compared {
     pub outputs: u64,
     /// Outputs that are there again.
     pub copies: u64,
+    /// Changes of rules.
+    pub changes: u64,
     /// Whether a process delivered at least once.
     pub repeats: bool,
 }
@@ -36,6 +39,7 @@ struct Slot {
     partition: usize,
     end: u64,
     newest: Millis,
+    control: bool,
 }
 
 struct Walk<'a> {
@@ -53,6 +57,7 @@ struct Walk<'a> {
 pub fn check(sim: &Rc<Sim>, complete: bool) -> Result<Compared, Failure> {
     let mut walk = Walk {
         sim,
+        // Those of the first claim take their place.
         model: Model::new((*sim.rules).clone(), &HashKey::PUBLIC, "t"),
         numbers: BTreeMap::new(),
         slots: Vec::new(),
@@ -99,6 +104,8 @@ impl Walk<'_> {
         if let Some(claim) = record.get("claim") {
             self.claim(claim);
         }
+        let rules = |model: &Model| format!("{:032x}", model.rules().0.hash);
+        let before = rules(&self.model);
         let mut outputs = Outputs::default();
         let clock = self.entries(record, now, &mut outputs)?;
         if let Some(tick) = record["tick"].as_i64() {
@@ -111,10 +118,18 @@ impl Walk<'_> {
             self.model.advance(Some(Millis(tick)), Some(Millis(now)));
             self.collect(&mut outputs);
         }
+        let after = rules(&self.model);
+        if record["rules"] != after {
+            return failure("rules", format!("{after} are in force behind {record}"));
+        }
+        self.compared.changes += u64::from(before != after);
         self.lay_out(outputs, record)
     }
 
     fn claim(&mut self, claim: &Value) {
+        if let Some(text) = claim["rules_text"].as_str() {
+            self.model = Model::new(compiled(text), &HashKey::PUBLIC, "t");
+        }
         self.compared.repeats |= claim["epochs_in_flight"] != 0;
         let outputs = claim["outputs"].as_array().into_iter().flatten();
         self.outputs = outputs.map(|n| number(n) as u32).collect();
@@ -123,6 +138,7 @@ impl Walk<'_> {
             partition: number(&input["partition"]) as usize,
             end: number(&input["first"]),
             newest: Millis::MIN,
+            control: input.get("types").is_some(),
         });
         self.slots.extend(slots);
     }
@@ -144,17 +160,18 @@ impl Walk<'_> {
             slot.end = end;
             for input in taken {
                 slot.newest = slot.newest.max(input.timestamp);
-                entries.push((slot.newest, at, input.offset, input));
+                entries.push((slot.newest, at, input.offset, input, slot.control));
             }
         }
-        entries.sort_by_key(|(time, slot, offset, _)| (*time, *slot, *offset));
+        entries.sort_by_key(|(time, slot, offset, ..)| (*time, *slot, *offset));
         self.compared.records += entries.len() as u64;
-        for (_, slot, offset, input) in entries {
+        let rules = 1 << EventType::RulesChanged as u32;
+        for (_, slot, offset, input, control) in entries {
             let record = Record {
                 partition: slot as u32,
                 offset,
                 timestamp: Some(input.timestamp),
-                allowed: ALL_TYPES & !(1 << EventType::RulesChanged as u32),
+                allowed: if control { rules } else { ALL_TYPES & !rules },
                 value: &input.value,
                 binary: None,
             };

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use super::doors::{Process, SimClock, SimLog, SimSink, SimSource, SimStore};
 use super::outputs::SimOutputs;
+use super::support::dice::Dice;
 use super::support::engines::compiled;
+use super::support::random_rules;
 use super::world::{Fault, World};
 use super::{oracle, tamper};
 use crate::rules::Rules;
@@ -63,6 +65,8 @@ pub struct Report {
     pub end: (u64, u64),
     /// Starts from a snapshot, and snapshots that were passed over.
     pub snapshots: (u64, u64),
+    /// Epochs in which rules changed.
+    pub changes: u64,
     /// Changes of what was safe that were tried, all of them found.
     pub tampered: u64,
 }
@@ -102,8 +106,10 @@ const MACHINES: u64 = 2;
 pub struct Sim {
     /// What is outside.
     pub world: RefCell<World>,
-    /// Rules of the tenant.
+    /// Rules that the tenant begins with.
     pub rules: Arc<Rules>,
+    /// Rules in a file that somebody has edited since.
+    edited: Arc<Rules>,
     /// Processes that stand still.
     pub standing: Cell<u32>,
     /// Writer ids of processes that had to be refused.
@@ -137,6 +143,7 @@ impl Sim {
         Rc::new(Sim {
             world: RefCell::new(world),
             rules: Arc::new(compiled(&rules)),
+            edited: Arc::new(compiled(&random_rules::rules(&mut Dice::new(seed ^ 1)))),
             standing: Cell::new(0),
             wrong: RefCell::default(),
             leaders: RefCell::default(),
@@ -155,7 +162,9 @@ impl Sim {
         // Batches go through as they come, or several are under way.
         let small = if self.processes.get().is_multiple_of(2) { 0 } else { 64 };
         let threads = Threads { small, ..Threads::new(1) };
-        FlowEngine::new(Flow::new(self.rules.clone(), key, "t", threads, |_| ()))
+        let edited = self.processes.get().is_multiple_of(3) && !self.world.borrow().epochs().is_empty();
+        let rules = if edited { &self.edited } else { &self.rules };
+        FlowEngine::new(Flow::new(rules.clone(), key, "t", threads, |_| ()))
     }
 
     /// So many rounds: the world goes on, and a process starts, or one of those that lead does a step.
@@ -205,15 +214,14 @@ impl Sim {
                     .output()
                     .iter()
                     .any(|((stream, _), records)| *stream == Stream::Conversations && !records.is_empty());
-            let kinds = if customers { 4 } else { 3 };
+            let kinds = if customers { 3 } else { 2 };
             (self.settings(world, machine), fuse, wrong.then(|| world.dice.below(kinds)))
         };
         let process = Process::new(self, self.processes.get(), machine, fuse);
         let mut settings = Settings { writer: process.writer_id(), ..settings };
         match wrong {
             Some(0) => settings.tenant = "other".into(),
-            Some(1) => settings.rules_hash ^= 1,
-            Some(3) => settings.snapshots.iter_mut().for_each(|snapshots| snapshots.key = 2),
+            Some(2) => settings.snapshots.iter_mut().for_each(|snapshots| snapshots.key = 2),
             _ => {}
         }
         if wrong.is_some() {
@@ -221,8 +229,8 @@ impl Sim {
         }
         let calls = self.world.borrow().calls;
         self.world.borrow_mut().begun.insert(process.writer_id(), calls);
-        let key = if wrong == Some(3) { HashKey([7; 16]) } else { HashKey::PUBLIC };
-        match self.lead(&process, settings, &key, wrong == Some(2)) {
+        let key = if wrong == Some(2) { HashKey([7; 16]) } else { HashKey::PUBLIC };
+        match self.lead(&process, settings, &key, wrong == Some(1)) {
             Ok(_) if wrong.is_some() => {
                 let what = format!("a process with another configuration ({wrong:?}) leads");
                 *self.failed.borrow_mut() = Some(Failure { check: "refusal", what });
@@ -329,9 +337,6 @@ impl Sim {
         Settings {
             tenant: "t".into(),
             writer: String::new(),
-            rules_hash: self.rules.hash,
-            rules_text: self.rules.text.clone(),
-            tick: self.rules.clock.tick,
             limits: Limits { records: 1 + dice.below(12) as usize, bytes: 1 << (8 + dice.below(10)) },
             delivery: self.delivery.unwrap_or(either),
             epochs_in_flight: 1 + dice.below(4) as u32,
@@ -396,7 +401,7 @@ impl Sim {
 
     /// What the product's own check says of what is there.
     pub fn verdict(self: &Rc<Sim>, key: &HashKey) -> Result<Verdict, Error> {
-        let mut core = Core::new(self.engine(key), "t", self.rules.hash, 1 << 20);
+        let mut core = Core::new(self.engine(key), "t", 1 << 20);
         let mut log = SimLog::of(self.world.borrow().epochs());
         verify(&mut core, &mut SimSource::reader(self), &mut log, &mut SimOutputs::of(self))
     }
@@ -425,7 +430,7 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
     sim.world.borrow_mut().settle();
     let found = oracle::check(&sim, true)?;
     (report.epochs, report.records, report.outputs) = (found.epochs, found.records, found.outputs);
-    report.copies = found.copies;
+    (report.copies, report.changes) = (found.copies, found.changes);
     match sim.verdict(&HashKey::PUBLIC) {
         Err(error) => return failure("verify", error.to_string()),
         Ok(verdict) if !verdict.is_sound() || verdict.beyond > 0 || verdict.copies != found.copies => {

@@ -104,8 +104,9 @@ fn log(world: &mut World) -> Option<String> {
         return None;
     }
     let at = world.dice.below(records.len() as u64 - 1) as usize;
-    let kind = world.dice.below(5);
+    let kind = world.dice.below(6);
     match kind {
+        5 => return other_rules(world, records),
         0 => drop(records.remove(at)),
         1 => records.insert(at + 1, records[at].clone()),
         2 => flip(&mut records[at], world),
@@ -122,6 +123,16 @@ fn log(world: &mut World) -> Option<String> {
     }
     world.broker.replace(0, records);
     Some(format!("kind {kind} at epoch {at}"))
+}
+
+/// The last record, which no hash of another protects, names other rules.
+fn other_rules(world: &mut World, mut records: Vec<Stored>) -> Option<String> {
+    let last = records.last_mut()?;
+    let text = String::from_utf8_lossy(&last.value).into_owned();
+    let at = text.find("\"rules\":\"")? + "\"rules\":\"".len();
+    last.value[at] = if last.value[at] == b'0' { b'1' } else { b'0' };
+    world.broker.replace(0, records);
+    Some("rules of the last epoch".into())
 }
 
 fn input(world: &mut World) -> Option<String> {

@@ -62,6 +62,7 @@ fn seeds() {
         assert!(
             sum.copies > 0
                 && sum.tampered > 0
+                && sum.changes > 0
                 && sum.snapshots.0 > 0
                 && sum.snapshots.1 > 0
                 && sum.leaders > end - first,
@@ -86,6 +87,7 @@ fn add((sum, struck): &mut (Report, BTreeMap<Fault, u64>), report: &Report) {
     sum.outputs += report.outputs;
     sum.copies += report.copies;
     sum.tampered += report.tampered;
+    sum.changes += report.changes;
     sum.snapshots.0 += report.snapshots.0;
     sum.snapshots.1 += report.snapshots.1;
     // The nearest to the limit.
@@ -105,7 +107,7 @@ fn a_seed_can_be_repeated() {
 }
 
 /// Bugs that are planted one after another; `scripts/seeds` prints what finds each.
-const BUGS: [Bug; 29] = [
+const BUGS: [Bug; 32] = [
     Bug::TailReadBeforeFencing,
     Bug::ZombieNotFenced,
     Bug::OutputApart,
@@ -122,6 +124,9 @@ const BUGS: [Bug; 29] = [
     Bug::OutputNotCompared,
     Bug::ChainNotChecked,
     Bug::RulesNotChecked,
+    Bug::RulesOfAnotherEpoch,
+    Bug::ConfiguredRulesTaken,
+    Bug::DivisionsNotWidened,
     Bug::ClaimNotChecked,
     Bug::PositionOffByOne,
     Bug::TimesGoBack,

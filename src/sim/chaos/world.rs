@@ -144,7 +144,7 @@ pub struct World {
     pub broker: Broker,
     /// What is on its way.
     pub network: Network,
-    /// By input partition.
+    /// By input partition; the first is the control topic.
     pub inputs: Vec<Vec<Arrived>>,
     /// Partitions of each output topic.
     pub outputs: [u32; 6],
@@ -166,8 +166,11 @@ pub struct World {
 const CALLS_MAX: u64 = 300_000;
 /// Times that processes stand still.
 const PAUSES_MAX: u32 = 12;
-/// Input partitions at most.
-const INPUTS_MAX: usize = 4;
+/// Input partitions at most, the control topic included.
+const INPUTS_MAX: usize = 5;
+
+/// In what belongs to the control topic.
+const RULES_CHANGED: &[u8] = b"\"trunkline.rules.changed\"";
 
 impl World {
     /// The world of a seed, and the rules that it lives under.
@@ -183,7 +186,7 @@ impl World {
         let outputs = std::array::from_fn(|_| 1 + dice.below(3) as u32);
         let faults = Faults::of(&mut dice);
         let world = World {
-            inputs: vec![Vec::new(); 1 + dice.below(3) as usize],
+            inputs: vec![Vec::new(); 2 + dice.below(3) as usize],
             now: script.front().map_or(now, |(time, _)| *time),
             faults,
             broker: Broker::default(),
@@ -253,7 +256,12 @@ impl World {
         self.now = self.now.max(time);
         let late = if self.dice.below(4) == 0 { self.dice.below(3_000) as i64 } else { 0 };
         let timestamp = Millis(if again { self.now.0 } else { time.0 } - late);
-        let partition = self.dice.below(self.inputs.len() as u64) as usize;
+        // Now and then somebody takes the wrong topic.
+        let asks = value.windows(RULES_CHANGED.len()).any(|part| part == RULES_CHANGED);
+        let partition = match asks != (self.dice.below(20) == 0) {
+            true => 0,
+            false => 1 + self.dice.below(self.inputs.len() as u64 - 1) as usize,
+        };
         // Ends of transactions take offsets in inputs, too.
         let gap = if self.dice.below(5) == 0 { 1 + self.dice.below(3) } else { 0 };
         let offset = self.inputs[partition].last().map_or(0, |last| last.offset + 1) + gap;

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use trunkline::model::Model;
+use trunkline::model::decode::decode_record;
 use trunkline::pipeline::Pipeline;
-use trunkline::rules::keys::HashKey;
-use trunkline::types::record::Record;
-use trunkline::types::{IgnoreReason, Output};
+use trunkline::pipeline::decode::Decoder;
+use trunkline::rules::keys::{HashKey, Keys};
+use trunkline::types::event::Events;
+use trunkline::types::record::{ALL_TYPES, CONTROL_TYPES, Limits, Record};
+use trunkline::types::{IgnoreReason, Millis, Output};
 
 use super::{PLAIN, desk, with_ann};
 use crate::support::engines::compiled;
@@ -466,4 +469,36 @@ fn what_refuses_a_change_is_counted() {
     let ignored = |reason: IgnoreReason| pipeline.tally().ignored[reason as usize];
     assert_eq!((ignored(IgnoreReason::BadRules), ignored(IgnoreReason::InUse)), (2, 2));
     assert_eq!(pipeline.tally().ignored.iter().sum::<u64>(), 4);
+}
+
+/// Rules may be as long as an event, and as a record where nothing else may come; engine and model agree.
+#[test]
+fn long_rules_come_by_the_control_topic() {
+    let event = |kind: &str, bytes: usize| {
+        let text = "x".repeat(bytes);
+        format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"trunkline.{kind}\",\"data\":{{\"text\":\"{text}\"}}}}"
+        )
+    };
+    let rules = Arc::new(compiled(PLAIN));
+    let keys = Keys::new(&HashKey::PUBLIC, &rules);
+    let mut decoder = Decoder::new(rules.clone(), keys.clone(), Limits::default());
+    for (allowed, kind, bytes, expected) in [
+        (ALL_TYPES, "rules.changed", 60_000, None),
+        (ALL_TYPES, "rules.changed", 66_000, Some("too_large")),
+        (CONTROL_TYPES, "rules.changed", 1_000_000, None),
+        (CONTROL_TYPES, "rules.changed", 1 << 20, Some("too_large")),
+        (CONTROL_TYPES, "contact.received", 10, Some("type_not_allowed")),
+        (ALL_TYPES & !CONTROL_TYPES, "rules.changed", 60_000, Some("type_not_allowed")),
+    ] {
+        let value = event(kind, bytes);
+        let record = Record { allowed, ..Record::kafka(0, 0, Millis(1_000), value.as_bytes()) };
+        let mut events = Events::default();
+        decoder.decode(&[record], &mut events);
+        let told = events.rejected.first().map(|rejected| rejected.reason.word());
+        assert_eq!(told, expected, "{kind} of {bytes} bytes");
+        let model = decode_record(&record, &rules, &keys, &Limits::default());
+        let told = model[0].1.as_ref().err().map(|(reason, _)| reason.word());
+        assert_eq!(told, expected, "model: {kind} of {bytes} bytes");
+    }
 }
