@@ -66,6 +66,8 @@ mod tests {
         OutputNotCompared,
         /// Records are numbered, not chained.
         ChainNotChecked,
+        /// What is to be skipped is carried out.
+        SkipForgotten,
         /// Nobody compares the rules in force with the recorded ones.
         RulesNotChecked,
         /// An epoch is recorded with the rules of the one that is worked at.

@@ -26,6 +26,7 @@ mod rules_file;
 mod run;
 mod snapshot;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` takes snapshots"))]
+mod skip;
 mod snapshots;
 mod summary;
 mod verify;
@@ -63,6 +64,7 @@ enum Command {
     Verify(verify::Arguments),
     Snapshot(snapshot::Arguments),
     Rules(rules::Arguments),
+    Skip(skip::Arguments),
 }
 
 /// Carries out what the command line says.
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments, cli.json),
         Command::Snapshot(arguments) => snapshot::run(arguments, cli.json),
         Command::Rules(arguments) => rules::run(arguments, cli.json),
+        Command::Skip(arguments) => skip::run(arguments, cli.json),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -57,9 +57,11 @@ mod service {
     use crate::cli::config::Config;
     use crate::io::clock::WallClock;
     use crate::io::kafka::{self, EpochTopic, KafkaLease, KafkaSink, KafkaSource};
+    use crate::io::panics::Note;
     use crate::rules::Rules;
     use crate::rules::keys::HashKey;
     use crate::runtime::flow::Flow;
+    use crate::runtime::in_hand::Held;
     use crate::runtime::inbox::Limits;
     use crate::runtime::leader::Progress;
     use crate::runtime::snapshot::{Restored, Told};
@@ -83,7 +85,13 @@ mod service {
     pub fn run(config: &Config, rules: Rules, key: &HashKey, stop_at_end: bool, json: bool) -> Outcome {
         let _memory = Ahead::start(MEMORY_AHEAD);
         let stop = stop_flag()?;
-        let settings = settings(config, key)?;
+        let mut settings = settings(config, key)?;
+        let note = config.snapshots.note(&config.tenant);
+        let panicked = note.as_ref().and_then(Note::read);
+        if let Some(note) = &note {
+            settings.careful = heed(panicked.as_ref(), note)?;
+            note.leave_at_panics(settings.in_hand.clone());
+        }
         // Ends with this function, whatever happens: whoever watches sees the engine until then.
         let _server = observed(config, &settings.gauges)?;
         let (rules, kafka_settings) = (Arc::new(rules), config.kafka_settings());
@@ -109,7 +117,16 @@ mod service {
                 );
             }
             led = Stopwatch::start();
-            let result = run_leader(leader, stop_at_end, &stop);
+            if let Some(place) =
+                panicked.as_ref().filter(|held| held.times > 1).and_then(|held| held.place.as_ref())
+                && leader.awaits(place)
+            {
+                return Err(Error::Panics(format!(
+                    "the engine has panicked twice at {place}: look at that record and at the messages of the panics; \
+                     `trunkline skip '{place}'` takes it without effect. Without that the tenant stays stopped"
+                )));
+            }
+            let result = run_leader(leader, stop_at_end, &stop, note.as_ref());
             done = result.is_ok().then(|| (leader.progress(), leader.restored().clone()));
             result
         };
@@ -130,6 +147,33 @@ mod service {
             crate::cli::print(&(result(&progress, &restored).to_string() + "\n"));
         }
         Ok(())
+    }
+
+    /// How many records are taken one by one, for a process before this one has panicked.
+    fn heed(held: Option<&Held>, note: &Note) -> Result<u64, Failure> {
+        let Some(held) = held else { return Ok(0) };
+        let path = note.path().display();
+        match held {
+            Held { times: 2.., place: None, epoch, replayed, .. } => {
+                let what =
+                    if *replayed { "which is recorded" } else { "at no record, but at what was due by then" };
+                Err(Failure::failed(format!(
+                    "the engine has panicked twice at epoch {epoch}, {what}: another version of the program may get over \
+                     it. Remove {path} to try it once more"
+                )))
+            }
+            // Whether it was skipped since, the log says.
+            Held { times: 2.., .. } => Ok(0),
+            Held { replayed: true, .. } => Ok(0),
+            Held { epoch, records, .. } => {
+                tracing::warn!(
+                    epoch,
+                    "the engine has panicked here: the next {records} records are taken one by one, to find the one"
+                );
+                // What was due may have been it, without any record.
+                Ok(*records.max(&1))
+            }
+        }
     }
 
     type KafkaLeader<E> = Leader<E, KafkaSource, KafkaSink, EpochTopic, WallClock>;
@@ -153,9 +197,15 @@ mod service {
         leader: &mut KafkaLeader<E>,
         stop_at_end: bool,
         stop: &AtomicBool,
+        mut note: Option<&Note>,
     ) -> Result<(), Error> {
         let mut told = Stopwatch::start();
         let tell = |progress: &Progress, snapshots: &[Told]| {
+            if let Some(note) = note.take_if(|_| progress.careful == 0)
+                && let Err(error) = note.remove()
+            {
+                tracing::warn!("{}: cannot be removed: {error}", note.path().display());
+            }
             snapshots.iter().for_each(tell_snapshot);
             if told.elapsed() >= TELL_EVERY {
                 told = Stopwatch::start();

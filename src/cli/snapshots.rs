@@ -1,6 +1,7 @@
 //! `[snapshots]` of the configuration.
 
 use super::failure::Failure;
+use crate::io::panics::Note;
 use crate::io::snapshots::Directory;
 use crate::rules::keys::HashKey;
 use crate::runtime::snapshot;
@@ -65,6 +66,11 @@ impl Snapshots {
             complaints.push("snapshots.generations: 1 to 1,000".to_owned());
         }
         complaints
+    }
+
+    /// Where a panic of a tenant's engine is noted, if there is a directory.
+    pub fn note(&self, tenant: &str) -> Option<Note> {
+        (!self.directory.as_os_str().is_empty()).then(|| Note::new(&self.directory, tenant))
     }
 
     /// The door, if there is one.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_types, reason = "whoever reads the clock for all others has to name it")]
 
+pub mod panics;
 pub mod clock;
 pub mod file;
 #[cfg(feature = "kafka")]

@@ -141,6 +141,7 @@ fn epochs(text: &mut Text, snapshot: &Snapshot) {
         ("trunkline_epochs", Count::Epochs, "Epochs formed."),
         ("trunkline_records", Count::Records, "Input records taken."),
         ("trunkline_input_bytes", Count::BytesIn, "Bytes of their values."),
+        ("trunkline_records_skipped", Count::Skipped, "Input records without effect, by `trunkline skip`."),
         ("trunkline_output_bytes", Count::BytesOut, "Bytes of keys and values of outputs."),
     ];
     for (name, count, help) in counts {

@@ -4,7 +4,7 @@
 //! An epoch is begun, and finished later: meanwhile others are begun, as far as the engine has room. It goes into the
 //! engine in batches, so that several threads share even a single large epoch; where it is cut makes no difference.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -13,7 +13,7 @@ use crate::pipeline::change;
 use crate::runtime::arrivals::Arrivals;
 use crate::runtime::doors::{Collected, Engine, Error, Source};
 use crate::runtime::inbox::{Inbox, Mark, Selection};
-use crate::runtime::journal::{Asked, Chain, Claim, Hash, Input, Moved, Sent};
+use crate::runtime::journal::{Asked, Chain, Claim, Hash, Input, Moved, Sent, Skip};
 use crate::runtime::outgoing::{Outgoing, Outlets};
 use crate::runtime::snapshot::{Reader, Writer};
 use crate::types::Millis;
@@ -95,6 +95,10 @@ pub struct Core<E> {
     rules_hash: u128,
     inputs: Vec<Input>,
     outlets: Option<Outlets>,
+    /// Records to come that are to have no effect.
+    skips: BTreeSet<Skip>,
+    /// Records that had none.
+    skipped: u64,
     /// After a crash the outputs of so many epochs are sent again, as the last claim says.
     pub in_flight: u32,
     /// Oldest first.
@@ -114,6 +118,8 @@ impl<E: Engine> Core<E> {
             tenant: tenant.to_owned(),
             inputs: Vec::new(),
             outlets: None,
+            skips: BTreeSet::new(),
+            skipped: 0,
             in_flight: 1,
             begun: VecDeque::new(),
             output: Vec::new(),
@@ -160,9 +166,14 @@ impl<E: Engine> Core<E> {
             rules: 0,
             asked: Vec::new(),
         });
-        let Core { engine, inbox, begun, chain, .. } = self;
-        inbox.records(selection, |records| {
-            begun.back_mut().expect("an epoch is begun").arrivals.take(records);
+        let Core { engine, inbox, begun, chain, skips, skipped, .. } = self;
+        inbox.records(selection, |taken| {
+            begun.back_mut().expect("an epoch is begun").arrivals.take(taken);
+            let left = without(taken, skips);
+            *skipped += left.as_ref().map_or(0, |left| taken.len() - left.len()) as u64;
+            let records = left.as_deref().unwrap_or(taken);
+            #[cfg(feature = "failpoints")]
+            fail::fail_point!("poison", records.iter().any(is_poison), |_| panic!("a poisoned record"));
             let mut submit = |records: &[Record<'_>], tick| {
                 while begun.iter().map(|epoch| epoch.batches).sum::<usize>() >= engine.room() {
                     collect_batch(engine, begun, chain.next)?;
@@ -178,6 +189,8 @@ impl<E: Engine> Core<E> {
             if records.is_empty() { submit(&[], tick) } else { Ok(()) }
         })?;
         let moved = self.inbox.take(selection).into_iter();
+        let inbox = &self.inbox;
+        self.skips.retain(|skip| skip.offset >= inbox.taken(skip.slot as usize));
         self.begun.back_mut().expect("an epoch is begun").moved =
             moved.map(|(slot, end, hash)| Moved { slot: slot as u32, end, hash: Hash(hash) }).collect();
         Ok(())
@@ -266,6 +279,39 @@ impl<E: Engine> Core<E> {
         Ok(())
     }
 
+    /// These records to come are to have no effect.
+    ///
+    /// # Errors
+    /// If one is of no input, or was taken.
+    pub fn skip(&mut self, skips: &[Skip]) -> Result<(), Error> {
+        for skip in skips {
+            let slot = skip.slot as usize;
+            if slot >= self.inputs.len() || self.inbox.taken(slot) > skip.offset {
+                return Err(Error::Log(format!("{skip:?} is of no input, or comes too late")));
+            }
+        }
+        self.skips.extend(skips);
+        Ok(())
+    }
+
+    /// Where the first chosen record stands.
+    pub fn first_of(&self, selection: &Selection) -> Option<String> {
+        self.inbox.records(selection, |records| {
+            let record = records.first()?;
+            Some(self.inputs[record.partition as usize].place(record.offset))
+        })
+    }
+
+    /// Records without effect so far, since this was made.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Whether a record is to have no effect.
+    pub fn skips(&self, slot: u32, offset: u64) -> bool {
+        self.skips.contains(&Skip { slot, offset })
+    }
+
     /// The rules of a log's beginning are those that its first claim holds, whatever is configured now.
     fn begin_by(&mut self, claim: &Claim) -> Result<(), Error> {
         let Some(text) = claim.rules_text.as_ref().filter(|_| !planted!(ConfiguredRulesTaken)) else {
@@ -303,7 +349,7 @@ impl<E: Engine> Core<E> {
         let outlets = self.outlets.as_ref().expect("a claim comes before all other epochs");
         let inputs = serde_json::to_string(&self.inputs)?;
         (self.engine.rules(), inputs, self.inbox.marks()).serialize(to)?;
-        (outlets, self.in_flight).serialize(to)?;
+        (outlets, self.in_flight, &self.skips).serialize(to)?;
         self.engine.save(to)
     }
 
@@ -314,8 +360,8 @@ impl<E: Engine> Core<E> {
     /// If `from` fails, or does not hold what it should.
     pub fn restore(&mut self, from: &mut Reader<'_>, epoch: u64, record: u128) -> io::Result<()> {
         let Reached { rules, inputs, marks } = Reached::read(from)?;
-        let (outlets, in_flight) = <(Outlets, u32)>::deserialize_reader(from)?;
-        (self.outlets, self.in_flight) = (Some(outlets), in_flight);
+        let (outlets, in_flight, skips) = <(Outlets, u32, BTreeSet<Skip>)>::deserialize_reader(from)?;
+        (self.outlets, self.in_flight, self.skips) = (Some(outlets), in_flight, skips);
         self.inputs = inputs;
         self.inbox.restore(&marks);
         for (slot, input) in self.inputs.iter().enumerate() {
@@ -326,6 +372,21 @@ impl<E: Engine> Core<E> {
         self.chain = Chain { next: epoch + 1, hash: record };
         Ok(())
     }
+}
+
+/// Whether a test made it to panic at.
+#[cfg(feature = "failpoints")]
+fn is_poison(record: &Record<'_>) -> bool {
+    record.value.windows(6).any(|part| part == b"poison")
+}
+
+/// What is left of records without those to be skipped; `None`: none of them is.
+fn without<'r>(records: &[Record<'r>], skips: &BTreeSet<Skip>) -> Option<Vec<Record<'r>>> {
+    let is_skipped = |record: &Record<'_>| {
+        skips.contains(&Skip { slot: record.partition, offset: record.offset }) && !planted!(SkipForgotten)
+    };
+    let some = !skips.is_empty() && records.iter().any(is_skipped);
+    some.then(|| records.iter().filter(|record| !is_skipped(record)).copied().collect())
 }
 
 /// Collects the oldest batch under way, which is of the oldest epoch that has one.

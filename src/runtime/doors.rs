@@ -29,6 +29,9 @@ pub enum Error {
     /// Another instance leads the tenant. What this one has in hand is not recorded, and the other does it.
     #[error("{0}")]
     Superseded(String),
+    /// The engine has panicked twice at the same place; it stops before a third time.
+    #[error("{0}")]
+    Panics(String),
     /// A recorded epoch came out otherwise than recorded.
     #[error(
         "epoch {epoch} comes out otherwise than recorded: {what}. The engine stops before it sends anything: look for \

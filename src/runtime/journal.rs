@@ -67,6 +67,11 @@ impl Input {
         format!("{}[{}]@{offset}", self.topic, self.partition)
     }
 
+    /// The offset of a place, if it is in this input.
+    pub fn offset(&self, place: &str) -> Option<u64> {
+        place.strip_prefix(&format!("{}[{}]@", self.topic, self.partition))?.parse().ok()
+    }
+
     /// Bit `EventType as u8` of each type that it may carry. A name that this version does not know has no bit.
     pub fn allowed(&self) -> u32 {
         if self.is_control() {
@@ -80,6 +85,28 @@ impl Input {
         };
         EventType::ALL.iter().filter(known).fold(0, |mask, event| mask | 1 << *event as u32) & live
     }
+}
+
+/// A record of the input that is taken without effect.
+#[derive(
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Debug,
+    Serialize,
+    Deserialize,
+    borsh::BorshSerialize,
+    borsh::BorshDeserialize,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    /// Its input.
+    pub slot: u32,
+    /// Its offset there.
+    pub offset: u64,
 }
 
 /// A slot that moved in an epoch.
@@ -204,6 +231,9 @@ pub struct EpochRecord {
     /// What came of events that asked for other rules, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// Records of the input, not taken yet, that are to have no effect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<Skip>,
     /// Only in a claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Box<Claim>>,
@@ -296,6 +326,7 @@ mod tests {
             sent: vec![Sent { stream: "sla".into(), partition: 0, count: 2, hash: Hash(u128::MAX) }],
             rules: Hash(5),
             asked: Vec::new(),
+            skip: Vec::new(),
             claim: None,
         }
     }
@@ -341,6 +372,17 @@ mod tests {
             EpochRecord::decode(br#"{"format":3,"semantics":7,"anything":[]}"#).unwrap_err().to_string();
         assert!(error.contains("format 3 and semantics 7"), "{error}");
         assert!(EpochRecord::decode(b"{}").is_err());
+    }
+
+    #[test]
+    fn places_are_read_as_they_are_told() {
+        let input = Input { topic: "a.b[c".into(), partition: 7, first: 0, types: None };
+        assert_eq!(input.offset(&input.place(12)), Some(12));
+        for wrong in
+            ["", "a.b[c", "a.b[c[7]", "a.b[c[7]@", "a.b[c[7]@x", "a.b[c[8]@1", "x[7]@1", "a.b[c[7]@-1"]
+        {
+            assert_eq!(input.offset(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

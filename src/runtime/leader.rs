@@ -16,7 +16,7 @@ use crate::runtime::alive::Alive;
 use crate::runtime::arrivals::Arrivals;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Clock, Commit, Engine, Error, Sink, Source, Store};
-use crate::runtime::inbox::Selection;
+use crate::runtime::inbox::{Limits, Selection};
 use crate::runtime::journal::{Claim, EpochRecord, Hash, Input, Moved};
 use crate::runtime::outgoing::Outgoing;
 use crate::runtime::recover::Recovered;
@@ -51,6 +51,10 @@ pub struct Progress {
     pub records: u64,
     /// Outputs sent.
     pub sent: u64,
+    /// Records that are yet to be taken one by one, because the engine panicked at one of them.
+    pub careful: u64,
+    /// Records taken without effect, at the start and since.
+    pub skipped: u64,
 }
 
 /// A processed epoch whose record is not safe yet.
@@ -147,6 +151,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         }
         keeper.lead();
         let telling = Telling::new(&settings.gauges);
+        let (careful, skipped) = (settings.careful, core.skipped());
         let mut leader = Leader {
             core,
             telling,
@@ -166,6 +171,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             told: Millis::MIN,
             discovered: Millis::MIN,
             progress: Progress {
+                careful,
+                skipped,
                 epochs_replayed: recovered.epochs,
                 records_replayed: recovered.records,
                 ..Progress::default()
@@ -188,6 +195,14 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     #[cfg(test)]
     pub(crate) fn snapshots(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told_snapshots)
+    }
+
+    /// Whether a record, `topic[partition]@offset`, is yet to be taken, and with effect.
+    pub fn awaits(&self, place: &str) -> bool {
+        let inputs = self.core.inputs().iter().enumerate();
+        inputs.filter_map(|(slot, input)| Some((slot, input.offset(place)?))).any(|(slot, offset)| {
+            self.core.inbox.taken(slot) <= offset && !self.core.skips(slot as u32, offset)
+        })
     }
 
     /// What was done so far.
@@ -246,7 +261,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
         while self.core.is_through()? {
             self.finish()?;
         }
-        if self.under_way()? >= u64::from(self.settings.epochs_in_flight) {
+        let careful = self.progress.careful > 0;
+        if self.under_way()? >= if careful { 1 } else { u64::from(self.settings.epochs_in_flight) } {
             self.make_room()?;
             return Ok(false);
         }
@@ -393,7 +409,8 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     /// Reads the clock and chooses what an epoch would take now.
     fn look(&mut self) {
         self.move_now();
-        self.core.inbox.select(self.settings.limits, &mut self.selection);
+        let records = if self.progress.careful > 0 { 1 } else { self.settings.limits.records };
+        self.core.inbox.select(Limits { records, ..self.settings.limits }, &mut self.selection);
     }
 
     fn something_to_do(&mut self) -> bool {
@@ -425,12 +442,22 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
     fn begin(&mut self) -> Result<(), Error> {
         let drained = self.selection.drained || planted!(TimersBeforeBacklog);
         let ahead = self.core.engine.tick() == Tick::Wall && drained;
+        let records = self.selection.len() as u64;
+        let place = (records == 1 && self.core.under_way() == 0).then(|| self.core.first_of(&self.selection));
+        let epoch = self.core.chain.next + self.core.under_way() as u64;
+        self.settings.in_hand.begin(epoch, records, place.flatten(), false);
+        self.progress.careful = self.progress.careful.saturating_sub(records);
         self.core.begin(&self.selection, ahead.then_some(self.now), self.now)
     }
 
     /// Waits for the oldest epoch begun and has it recorded.
     fn finish(&mut self) -> Result<(), Error> {
         let Some(outcome) = self.core.finish()? else { return Ok(()) };
+        if self.core.under_way() == 0 {
+            self.settings.in_hand.finish();
+        }
+        self.telling.skipped(self.core.skipped() - self.progress.skipped);
+        self.progress.skipped = self.core.skipped();
         self.progress.records += outcome.arrivals.records;
         let record = EpochRecord {
             now: outcome.now.0,
@@ -479,6 +506,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             sent: Vec::new(),
             rules: Hash(self.core.rules_hash()),
             asked: Vec::new(),
+            skip: Vec::new(),
             claim: None,
         }
     }

@@ -19,6 +19,8 @@ pub mod journal;
 pub mod core;
 pub mod snapshot;
 pub mod recover;
+pub mod skip;
+pub mod in_hand;
 pub mod verify;
 pub mod arrivals;
 pub mod gauges;

@@ -1,6 +1,7 @@
 //! What a leader is told at its start; the configuration file of `run` becomes this.
 
 use crate::runtime::gauges::Gauges;
+use crate::runtime::in_hand::InHand;
 use crate::runtime::inbox::Limits;
 use crate::runtime::snapshot::Snapshots;
 use crate::types::DurationMs;
@@ -35,6 +36,10 @@ pub struct Settings {
     pub discover_every: DurationMs,
     /// Where snapshots lie; `None`: none is taken, and each start replays the whole epoch log.
     pub snapshots: Option<Snapshots>,
+    /// Where it writes down what it hands to the engine.
+    pub in_hand: InHand,
+    /// So many records are taken one by one at first: the engine panicked at one of them.
+    pub careful: u64,
     /// Where the leader tells of itself.
     pub gauges: Gauges,
 }
@@ -51,6 +56,8 @@ impl Settings {
             inbox_bytes: INBOX_BYTES,
             discover_every: DurationMs::seconds(30),
             snapshots: None,
+            in_hand: InHand::default(),
+            careful: 0,
             gauges: Gauges::default(),
         }
     }

@@ -189,7 +189,10 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Standby<E, S, K, J, C> {
             keeper.restored(from.epoch);
             *restored = Some(from);
         }
+        let in_hand = &settings.in_hand;
+        in_hand.begin(core.chain.next, 0, None, true);
         replay_on(core, source, store, true, stop, found, |record, _, _| {
+            in_hand.begin(record.epoch + 1, 0, None, true);
             let now = clock.now();
             recorder.beat(now);
             recorder.level(Level::LagMs, now.since(Millis(record.now)).0.max(0) as u64);

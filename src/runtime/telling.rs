@@ -74,6 +74,11 @@ impl Telling {
         self.recorder.level(Level::EpochsInFlight, self.under_way.len() as u64);
     }
 
+    /// So many records had no effect.
+    pub fn skipped(&mut self, records: u64) {
+        self.recorder.count(Count::Skipped, records);
+    }
+
     /// The records up to this epoch are safe.
     pub fn recorded(&mut self, epoch: u64, nanos: u64) {
         for under_way in self.under_way.iter_mut().take_while(|under_way| under_way.epoch <= epoch) {

@@ -12,6 +12,7 @@ use crate::rules::Tick;
 use crate::runtime::core::Core;
 use crate::runtime::doors::{Collected, Engine, Error};
 use crate::runtime::gauges::{Count, Gauges, Level, Phase, Readings, Series};
+use crate::runtime::in_hand::InHand;
 use crate::runtime::inbox::Limits;
 use crate::runtime::journal::EpochRecord;
 use crate::runtime::leader::Leader;
@@ -173,6 +174,8 @@ pub(super) fn settings() -> Settings {
         inbox_bytes: 1 << 20,
         discover_every: DurationMs::seconds(30),
         snapshots: None,
+        in_hand: InHand::default(),
+        careful: 0,
         gauges: Gauges::default(),
     }
 }

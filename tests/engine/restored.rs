@@ -14,7 +14,7 @@ use crate::identity::{NEEDLES, RULES, event, log_with_needles};
 use crate::support::engines::compiled;
 
 /// Number of the form, and hash of a small state in it.
-const FORM: (u32, &str) = (3, "ab1d1573f23c9a2c923a5a22b17d9a7f");
+const FORM: (u32, &str) = (4, "ab1d1573f23c9a2c923a5a22b17d9a7f");
 
 fn flow(threads: usize) -> Flow<()> {
     Flow::new(Arc::new(compiled(RULES)), &HashKey::PUBLIC, "local", Threads::new(threads), |_| ())

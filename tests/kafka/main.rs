@@ -15,6 +15,8 @@ mod takeover;
 mod faults;
 mod snapshots;
 mod rules;
+#[cfg(feature = "failpoints")]
+mod skip;
 #[cfg(feature = "http")]
 #[path = "../http/checker.rs"]
 mod checker;

@@ -56,7 +56,7 @@ fn reach_out(tenant: &Tenant, number: u32) {
 #[test]
 fn rules_change_while_the_service_runs() {
     let Some(broker) = broker() else { return };
-    let tenant = Tenant::new(&broker, "rules", RULES, "");
+    let tenant = Tenant::new(&broker, "rules-live", RULES, "");
     let service = tenant.spawn();
     reach_out(&tenant, 1);
 

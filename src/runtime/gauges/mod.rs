@@ -83,9 +83,11 @@ pub enum Count {
     BytesIn,
     /// Bytes of keys and values of outputs.
     BytesOut,
+    /// Input records that had no effect because the epoch log says so.
+    Skipped,
 }
 
-const COUNTS: usize = 4;
+const COUNTS: usize = 5;
 const STREAMS: usize = Stream::ALL.len();
 
 /// Something that goes up and down.

@@ -29,7 +29,7 @@ const BLOCK: usize = 1 << 20;
 const LINE_MAX: u64 = 64 << 10;
 
 /// Form of the content. Another one needs a migration from this one.
-pub const CONTENT: u32 = 3;
+pub const CONTENT: u32 = 4;
 
 /// What stands at the head of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

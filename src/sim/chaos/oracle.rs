@@ -30,6 +30,8 @@ pub struct Compared {
     pub copies: u64,
     /// Changes of rules.
     pub changes: u64,
+    /// Records that were skipped.
+    pub skipped: u64,
     /// Whether a process delivered at least once.
     pub repeats: bool,
 }
@@ -46,6 +48,8 @@ struct Walk<'a> {
     sim: &'a Rc<Sim>,
     model: Model,
     numbers: BTreeMap<String, u64>,
+    /// Slot and offset.
+    skips: BTreeSet<(usize, u64)>,
     slots: Vec<Slot>,
     outputs: Vec<u32>,
     now: i64,
@@ -60,6 +64,7 @@ pub fn check(sim: &Rc<Sim>, complete: bool) -> Result<Compared, Failure> {
         // Those of the first claim take their place.
         model: Model::new((*sim.rules).clone(), &HashKey::PUBLIC, "t"),
         numbers: BTreeMap::new(),
+        skips: BTreeSet::new(),
         slots: Vec::new(),
         outputs: Vec::new(),
         now: i64::MIN,
@@ -103,6 +108,9 @@ impl Walk<'_> {
         self.now = now;
         if let Some(claim) = record.get("claim") {
             self.claim(claim);
+        }
+        for skip in record["skip"].as_array().into_iter().flatten() {
+            self.skips.insert((number(&skip["slot"]) as usize, number(&skip["offset"])));
         }
         let rules = |model: &Model| format!("{:032x}", model.rules().0.hash);
         let before = rules(&self.model);
@@ -175,6 +183,10 @@ impl Walk<'_> {
                 value: &input.value,
                 binary: None,
             };
+            if self.skips.contains(&(slot, offset)) {
+                self.compared.skipped += 1;
+                continue;
+            }
             self.model.apply_record(&record, Some(Millis(now)));
             collect(&mut self.numbers, &self.model, outputs);
         }

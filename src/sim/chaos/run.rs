@@ -22,9 +22,12 @@ use crate::runtime::core::Core;
 use crate::runtime::doors::{Error, Files};
 use crate::runtime::flow::{Flow, Threads};
 use crate::runtime::gauges::Gauges;
+use crate::runtime::in_hand::InHand;
 use crate::runtime::inbox::Limits;
+use crate::runtime::journal::Input;
 use crate::runtime::leader::Leader;
 use crate::runtime::settings::{Delivery, Settings};
+use crate::runtime::skip::skip;
 use crate::runtime::snapshot::memory::MemoryFiles;
 use crate::runtime::snapshot::{By, Restored, Snapshots, Told};
 use crate::runtime::verify::{Verdict, verify};
@@ -67,6 +70,8 @@ pub struct Report {
     pub snapshots: (u64, u64),
     /// Epochs in which rules changed.
     pub changes: u64,
+    /// Inputs that were skipped.
+    pub skipped: u64,
     /// Changes of what was safe that were tried, all of them found.
     pub tampered: u64,
 }
@@ -174,6 +179,12 @@ impl Sim {
                 return;
             }
             let leaders = self.leaders.borrow().len();
+            let skips =
+                !self.world.borrow().epochs().is_empty() && self.world.borrow_mut().strikes(Fault::Skips);
+            if skips {
+                self.skip();
+                continue;
+            }
             let (starts, which) = {
                 let world = &mut *self.world.borrow_mut();
                 if world.calls > world.calls_max {
@@ -196,6 +207,26 @@ impl Sim {
                 Err(error) => self.ended(&led.process, &error, false),
             }
         }
+    }
+
+    /// The operator skips a record that may not even have arrived; other processes may lead, or believe to.
+    fn skip(self: &Rc<Sim>) {
+        self.processes.set(self.processes.get() + 1);
+        let process = Process::new(self, self.processes.get(), None, u64::MAX);
+        let place = {
+            let world = &mut *self.world.borrow_mut();
+            world.begun.insert(process.writer_id(), world.calls);
+            let partition = world.dice.below(world.inputs.len() as u64) as usize;
+            let end = world.inputs[partition].last().map_or(0, |last| last.offset + 1);
+            Input::control("in").place(end + world.dice.below(3)).replace("[0]", &format!("[{partition}]"))
+        };
+        let store = SimStore::open(&process);
+        let done = store.and_then(|mut store| {
+            skip(&mut store, &mut SimClock(process.clone()), &process.writer_id(), &place)
+        });
+        // Whatever came of it: the log says, and is compared.
+        drop(done);
+        process.bury();
     }
 
     /// A process starts.
@@ -343,6 +374,8 @@ impl Sim {
             inbox_bytes: 1 << (8 + dice.below(10)),
             discover_every: DurationMs(50 << dice.below(7)),
             snapshots,
+            in_hand: InHand::default(),
+            careful: 0,
             gauges: Gauges::default(),
         }
     }
@@ -430,7 +463,7 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
     sim.world.borrow_mut().settle();
     let found = oracle::check(&sim, true)?;
     (report.epochs, report.records, report.outputs) = (found.epochs, found.records, found.outputs);
-    (report.copies, report.changes) = (found.copies, found.changes);
+    (report.copies, report.changes, report.skipped) = (found.copies, found.changes, found.skipped);
     match sim.verdict(&HashKey::PUBLIC) {
         Err(error) => return failure("verify", error.to_string()),
         Ok(verdict) if !verdict.is_sound() || verdict.beyond > 0 || verdict.copies != found.copies => {

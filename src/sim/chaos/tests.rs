@@ -63,6 +63,7 @@ fn seeds() {
             sum.copies > 0
                 && sum.tampered > 0
                 && sum.changes > 0
+                && sum.skipped > 0
                 && sum.snapshots.0 > 0
                 && sum.snapshots.1 > 0
                 && sum.leaders > end - first,
@@ -88,6 +89,7 @@ fn add((sum, struck): &mut (Report, BTreeMap<Fault, u64>), report: &Report) {
     sum.copies += report.copies;
     sum.tampered += report.tampered;
     sum.changes += report.changes;
+    sum.skipped += report.skipped;
     sum.snapshots.0 += report.snapshots.0;
     sum.snapshots.1 += report.snapshots.1;
     // The nearest to the limit.
@@ -107,7 +109,7 @@ fn a_seed_can_be_repeated() {
 }
 
 /// Bugs that are planted one after another; `scripts/seeds` prints what finds each.
-const BUGS: [Bug; 32] = [
+const BUGS: [Bug; 33] = [
     Bug::TailReadBeforeFencing,
     Bug::ZombieNotFenced,
     Bug::OutputApart,
@@ -127,6 +129,7 @@ const BUGS: [Bug; 32] = [
     Bug::RulesOfAnotherEpoch,
     Bug::ConfiguredRulesTaken,
     Bug::DivisionsNotWidened,
+    Bug::SkipForgotten,
     Bug::ClaimNotChecked,
     Bug::PositionOffByOne,
     Bug::TimesGoBack,

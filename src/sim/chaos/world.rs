@@ -52,11 +52,13 @@ pub enum Fault {
     SpoilsSnapshot,
     /// Files have no more room for a while.
     FillsDisk,
+    /// A record is skipped.
+    Skips,
 }
 
 impl Fault {
     /// All, each with how often it strikes as a rule: once in so many chances.
-    pub const ALL: [(Fault, u64); 20] = [
+    pub const ALL: [(Fault, u64); 21] = [
         (Fault::Dies, 2),
         (Fault::Pauses, 200),
         (Fault::Disturbs, 40),
@@ -77,6 +79,7 @@ impl Fault {
         (Fault::LosesPower, 3),
         (Fault::SpoilsSnapshot, 4),
         (Fault::FillsDisk, 4),
+        (Fault::Skips, 60),
     ];
 }
 
