@@ -216,8 +216,8 @@ impl Bench<'_> {
     }
 
     fn core(&self, tenant: &str) -> Core<FlowEngine<Laps<impl Fn() -> u64 + use<>>>> {
-        let settings = Settings::new(tenant, "0", &self.log.rules);
-        Core::new(self.engine(&settings), tenant, self.log.rules.hash, INBOX_BYTES)
+        let settings = Settings::new(tenant, "0");
+        Core::new(self.engine(&settings), tenant, INBOX_BYTES)
     }
 
     fn round(&self, number: usize) -> Result<(Round, Epochs), AnyError> {
@@ -233,7 +233,7 @@ impl Bench<'_> {
 
     /// Takes the input to its end; events a second from the claim to the last acknowledgement.
     fn live(&self, topics: &KafkaSettings) -> Result<f64, AnyError> {
-        let settings = Settings::new(&topics.tenant, "00000000000000aa", &self.log.rules);
+        let settings = Settings::new(&topics.tenant, "00000000000000aa");
         let stop = AtomicBool::new(false);
         let (source, sink, store) = kafka::open(topics, &Hold::always())?;
         let leader = Leader::start(self.engine(&settings), source, sink, store, WallClock, settings, &stop)?;
@@ -261,7 +261,7 @@ impl Bench<'_> {
         let (mut source, mut log) = kafka::open_log(topics)?;
         let mut core = self.core(&topics.tenant);
         let (stop, begun) = (AtomicBool::new(false), Stopwatch::start());
-        let found = replay(&mut core, &mut source, &mut log, true, &stop, |_, _| {})?;
+        let found = replay(&mut core, &mut source, &mut log, true, &stop, |_, _, _| {})?;
         Ok(found.records as f64 / begun.elapsed().as_secs_f64())
     }
 
@@ -272,7 +272,7 @@ impl Bench<'_> {
         let divisions = trunkline::runtime::Engine::divisions(&core.engine);
         let mut outlets = Outlets::new([OUTPUTS as u32; 6], divisions);
         let mut epochs = Epochs { all: Vec::new(), outputs: 0, output_bytes: 0 };
-        let take = |record: &EpochRecord, output: &[trunkline::types::Output]| {
+        let take = |record: &EpochRecord, output: &[trunkline::types::Output], _: &[String]| {
             let (outgoing, _) = outlets.route(output);
             epochs.outputs += outgoing.len() as u64;
             epochs.output_bytes += outgoing.bytes() as u64;
@@ -377,7 +377,7 @@ fn latency(bench: &Bench<'_>, options: &Options, pace: &Pace) -> Result<(), AnyE
     let (mut latencies, engine) = std::thread::scope(|scope| {
         let reading = scope.spawn(|| read(bench, pace, &found, &over));
         let leading = scope.spawn(|| -> Result<u64, AnyError> {
-            let settings = Settings::new(&topics.tenant, "00000000000000bb", &bench.log.rules);
+            let settings = Settings::new(&topics.tenant, "00000000000000bb");
             let (source, sink, store) = kafka::open(&topics, &Hold::always())?;
             let engine = bench.engine(&settings);
             let leader = Leader::start(engine, source, sink, store, WallClock, settings, &stop)?;
