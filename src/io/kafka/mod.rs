@@ -2,15 +2,15 @@
 //! its transactional writer, an idempotent sink for delivery at least once. Every failure that could lose or double something is an error; what
 //! librdkafka itself retries within its time-outs is only logged.
 //!
-//! `batch` is the one module with `unsafe` code. Nothing here decides what an epoch is.
+//! `native` is the one module with `unsafe` code. Nothing here decides what an epoch is.
 
 pub mod settings;
 pub mod context;
 pub mod topics;
-pub mod batch;
 pub mod source;
 pub mod sink;
 pub mod lease;
+pub mod native;
 pub mod transactions;
 pub mod epochs;
 pub mod control;

@@ -196,7 +196,10 @@ impl KafkaSettings {
     pub fn epoch_producer(&self, turn: usize) -> ClientConfig {
         let mut config = self.producer();
         config
-            .set("linger.ms", "0")
+            // An epoch leaves when it is complete, by a flush, one request a partition: of a partition that has five messages
+            // unacknowledged librdkafka sends no more, and without lingering it looks for an acknowledgement without pause.
+            .set("linger.ms", "1000")
+            .set("batch.num.messages", "1000000")
             .set("transactional.id", format!("trunkline-{}-epochs-{turn}", self.tenant))
             .set("transaction.timeout.ms", "15000")
             .set("message.timeout.ms", "10000");

@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::io::kafka::Waker;
-use crate::io::kafka::batch::{PartitionQueue, Received};
+use crate::io::kafka::native::{PartitionQueue, Received};
 use crate::io::kafka::context::Quiet;
 use crate::io::kafka::settings::{InputTopic, KafkaSettings};
 use crate::io::kafka::topics;

@@ -17,6 +17,7 @@ use crate::io::kafka::Waker;
 use crate::io::kafka::context::Deliveries;
 use crate::io::kafka::epochs::EpochLogReader;
 use crate::io::kafka::lease::Hold;
+use crate::io::kafka::native::flush;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::sink::Outlets;
 use crate::runtime::commits::PRODUCERS;
@@ -36,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Wait for a word of the other threads before acknowledgements are looked at. Not in the client's `poll`, which knows whole
 /// milliseconds only and looks at its queue without pause for the rest: on two cores the broker went short.
 const PAUSE: Duration = Duration::from_micros(200);
+
+/// Longest time until a flush notices that nobody has its producer any more.
+const FLUSH: Duration = Duration::from_millis(100);
 
 type Producer = BaseProducer<Deliveries>;
 
@@ -132,6 +136,8 @@ pub struct Producers {
     producers: [Option<Arc<Producer>>; PRODUCERS],
     /// To the committing thread, once there is one.
     commit: Option<SyncSender<Arc<Producer>>>,
+    /// To the flushing thread, once there is one.
+    complete: Option<Sender<Arc<Producer>>>,
     shared: Arc<Shared>,
     hold: Hold,
     /// When the producers were let go.
@@ -153,6 +159,7 @@ impl Producers {
             settings: settings.clone(),
             producers: [const { None }; PRODUCERS],
             commit: None,
+            complete: None,
             shared,
             hold,
             released: Instant::now(),
@@ -262,6 +269,10 @@ impl Broker for Producers {
             .payload(record);
         self.outlets.produce(producer, epoch, message).map_err(|e| reported(producer, e.to_string()))?;
         may_die!("record-sent");
+        if let Some(complete) = &self.complete {
+            // Without that thread it would linger, and be late, but not lost.
+            drop(complete.send(producer.clone()));
+        }
         Ok(())
     }
 
@@ -314,7 +325,7 @@ fn clock_off(begun: Millis, ended: Millis, other: Millis) -> DurationMs {
     DurationMs(begun.since(other).0.max(other.since(ended).0).max(0))
 }
 
-/// Starts the two threads: one writes, one commits.
+/// Starts the three threads: one writes, one flushes what is complete, one commits.
 ///
 /// # Errors
 /// If the system gives none.
@@ -322,7 +333,9 @@ pub fn start(mut writer: Writer<Producers>, shared: Arc<Shared>) -> Result<Sende
     let none = |e: std::io::Error| Error::Door(format!("no thread for the epoch topic: {e}"));
     let (sender, receiver) = channel();
     let (commit, commits) = sync_channel::<Arc<Producer>>(1);
+    let (complete, completed) = channel::<Arc<Producer>>();
     writer.broker().commit = Some(commit);
+    writer.broker().complete = Some(complete);
     let done = sender.clone();
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
     let committing = thread("commits").spawn(move || {
@@ -336,6 +349,8 @@ pub fn start(mut writer: Writer<Producers>, shared: Arc<Shared>) -> Result<Sende
         }
     });
     committing.map_err(none)?;
+    let flushing = thread("flushes").spawn(move || completed.iter().for_each(|producer| flush_of(&producer)));
+    flushing.map_err(none)?;
     let revoked = sender.clone();
     // A writer that has ended need not be told.
     writer.broker().hold.on_revoked(move || drop(revoked.send(Message::Revoked)));
@@ -373,6 +388,13 @@ fn write(writer: &mut Writer<Producers>, messages: &Receiver<Message>, shared: &
             Some(Message::Committed(outcome)) => writer.outcome(outcome)?,
             Some(Message::End) | None => return Ok(()),
         }
+    }
+}
+
+/// Sends what a producer holds, until all of it is acknowledged or nobody else has the producer any more.
+fn flush_of(producer: &Arc<Producer>) {
+    while producer.in_flight_count() > 0 && Arc::strong_count(producer) > 1 {
+        flush(producer, FLUSH);
     }
 }
 

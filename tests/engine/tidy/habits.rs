@@ -8,7 +8,7 @@ use super::{Finding, each_source, finds, none};
 const UNSAFE: [&str; 5] = [
     "src/collections/prefetch.rs",
     "src/pipeline/decode/scan.rs",
-    "src/io/kafka/batch.rs",
+    "src/io/kafka/native.rs",
     "src/io/memory.rs",
     "src/io/snapshots.rs",
 ];

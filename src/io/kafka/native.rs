@@ -1,7 +1,11 @@
+//! What the safe client of librdkafka lacks; what leaves this module is safe.
+//!
 //! Batch consumption: `rd_kafka_consume_batch_queue` on one queue a partition, which costs a third of the safe API's
 //! one event a record, and leaves what is not asked for with librdkafka, so a partition that runs ahead is held back
-//! by its own queue limits. The only module of the crate with `unsafe` code; what leaves it is safe: a borrowed view
-//! of a message that lives as long as the call.
+//! by its own queue limits. Its messages are borrowed views that live as long as the call.
+//!
+//! Flushing: the safe client flushes for no time at all, again and again, and librdkafka sends what lingers only if it
+//! sees a flush while it lasts.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_void};
@@ -9,18 +13,28 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::bindings as rd;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::IsError;
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::io::kafka::Waker;
-use crate::io::kafka::context::Quiet;
+use crate::io::kafka::context::{Deliveries, Quiet};
 use crate::types::Millis;
 
 /// Messages asked for in one call.
 const BATCH: usize = 4_096;
+
+/// Has a producer send all that it holds, whatever `linger.ms` says, until all is acknowledged or failed, for at most `wait` (whole
+/// milliseconds). Another thread must poll the producer meanwhile: only what was heard of counts as acknowledged.
+pub fn flush(producer: &BaseProducer<Deliveries>, wait: Duration) {
+    let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client lives as long as the borrow; the call is safe from any thread. Whether all went, `in_flight_count` tells.
+    unsafe { rd::rd_kafka_flush(producer.client().native_ptr(), millis) };
+}
 
 /// The queue of one assigned partition.
 pub struct PartitionQueue {
