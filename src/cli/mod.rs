@@ -25,8 +25,8 @@ mod rules;
 mod rules_file;
 mod run;
 mod snapshot;
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` takes snapshots"))]
 mod skip;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only `run` takes snapshots"))]
 mod snapshots;
 mod summary;
 mod verify;

@@ -452,6 +452,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
 
     /// Waits for the oldest epoch begun and has it recorded.
     fn finish(&mut self) -> Result<(), Error> {
+        let before = self.core.rules_hash();
         let Some(outcome) = self.core.finish()? else { return Ok(()) };
         if self.core.under_way() == 0 {
             self.settings.in_hand.finish();
@@ -464,10 +465,7 @@ impl<E: Engine, S: Source, K: Sink, J: Store, C: Clock> Leader<E, S, K, J, C> {
             tick: outcome.clock.map(|clock| clock.0),
             moved: outcome.moved,
             sent: outcome.sent,
-            rules: Hash(match planted!(RulesOfAnotherEpoch) {
-                true => self.core.engine.rules_hash(),
-                false => outcome.rules,
-            }),
+            rules: Hash(if planted!(RulesOfAnotherEpoch) { before } else { outcome.rules }),
             asked: outcome.asked,
             ..self.record()
         };

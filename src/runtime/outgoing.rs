@@ -133,7 +133,10 @@ impl Outlets {
         for (stream, line) in epoch.iter().flat_map(|output| output.identity.iter()) {
             outgoing.add(&self.partitions, stream, customer_of(line), line);
         }
-        for (at, name) in self.divisions.iter().enumerate() {
+        // Those that a change of rules added have the last numbers and any name.
+        let mut by_name: Vec<(usize, &String)> = self.divisions.iter().enumerate().collect();
+        by_name.sort_unstable_by_key(|(_, name)| *name);
+        for (at, name) in by_name {
             for lines in epoch.iter().filter_map(|output| output.divisions.get(at)) {
                 outgoing.add_division(&self.partitions, name.as_bytes(), lines);
             }
@@ -269,6 +272,20 @@ mod tests {
         ] {
             assert_eq!(time_of(&self::line("C", text, 1)), Millis(millis), "{text}");
         }
+    }
+
+    #[test]
+    fn divisions_come_by_name_whenever_they_were_added() {
+        let mut outlets = Outlets::new([1; 6], vec!["beta".into()]);
+        outlets.widen(vec!["beta".into(), "alpha".into()]);
+        let mut output = Output::new(2);
+        for (lines, n) in output.divisions.iter_mut().zip([1, 2]) {
+            lines.bytes.extend_from_slice(&line("C1", "2026-11-21T09:00:00.000Z", n));
+            lines.end(Stream::Sla);
+        }
+        let (outgoing, _) = outlets.route(std::slice::from_ref(&output));
+        let keys: Vec<_> = outgoing.records().map(|record| record.key.to_vec()).collect();
+        assert_eq!(keys, [b"alpha".to_vec(), b"beta".to_vec()]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use trunkline::observe::http::{Server, Shown};
 use trunkline::pipeline::Stage;
 use trunkline::rules::compile;
 use trunkline::runtime::Gauges;
-use trunkline::runtime::gauges::{Count, Level, Phase, Series};
+use trunkline::runtime::gauges::{Count, Level, Names, Phase, Series};
 use trunkline::types::{Floor, Millis, RejectReason, Stream, Tally};
 
 const RULES: &str = r#"
@@ -41,7 +41,6 @@ struct Answer {
 }
 
 fn server(gauges: &Gauges, now: i64, token: Option<&str>) -> Server {
-    let rules = compile(RULES, "rules.toml").expect("these rules have no fault");
     let shown =
         Shown { gauges: gauges.clone(), now: Box::new(move || Millis(now)), token: token.map(str::to_owned) };
     Server::start("127.0.0.1:0".parse().unwrap(), shown).unwrap()
@@ -90,6 +89,8 @@ fn lived() -> Gauges {
         tally.objectives[1][0].started = 4;
         tally.objectives[1][0].met = 3;
         readings.tally = tally;
+        let rules = compile(RULES, "rules.toml").expect("these rules have no fault");
+        readings.names = Arc::new(Names::of(&rules));
         readings.floor = Floor { waiting: vec![5, 6], agents: vec![[1, 2, 3, 4]] };
     });
     gauges.set_phase(Phase::Leading);

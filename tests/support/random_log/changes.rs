@@ -92,6 +92,11 @@ fn varied(dice: &mut Dice, current: &str) -> String {
     }
     if dice.percent(15) {
         text = in_front_of_routes(&text, "[divisions.aside]\n[queues.aq]\ndivision = \"aside\"\n");
+        if dice.percent(60) {
+            let channel = dice.pick(&["chat", "phone"]);
+            let route = format!("[[routes]]\nwhen = {{ channel = [\"{channel}\"] }}\nqueue = \"aq\"\n");
+            text = in_front_of_routes(&text, &route);
+        }
     }
     if dice.percent(3) {
         text = without(&text, "divisions.aside");
