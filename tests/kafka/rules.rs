@@ -61,7 +61,7 @@ fn rules_change_while_the_service_runs() {
     reach_out(&tenant, 1);
 
     let (code, _, err) = apply(&tenant, &RULES.replace("queue = \"help\"", "queue = \"nowhere\""));
-    assert!(code == 3 && err.contains("asked.toml:15:") && err.contains("nowhere"), "{code}: {err}");
+    assert!(code == 3 && err.contains("asked.toml:13:9:") && err.contains("nowhere"), "{code}: {err}");
     assert_eq!(tenant.end("control", 1), 0, "what is wrong is not asked for");
 
     let (code, _, err) = apply(

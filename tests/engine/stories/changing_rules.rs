@@ -477,7 +477,7 @@ fn long_rules_come_by_the_control_topic() {
     let event = |kind: &str, bytes: usize| {
         let text = "x".repeat(bytes);
         format!(
-            "{{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"trunkline.{kind}\",\"data\":{{\"text\":\"{text}\"}}}}"
+            "{{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"trunkline.{kind}\",\"data\":{{\"channel\":\"chat\",\"from\":{{\"id\":\"a\"}},\"text\":\"{text}\"}}}}"
         )
     };
     let rules = Arc::new(compiled(PLAIN));
