@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use trunkline::io::kafka::reach::Reach;
 
 /// Between two loads of some records.
 const PACE: Duration = Duration::from_millis(50);
@@ -48,9 +49,18 @@ impl Watch<'_> {
                 list.add_partition_offset(&self.tenant.topic(&name), partition, Offset::Beginning).unwrap();
             }
         }
+        let reach = Reach::new(&self.tenant.broker.address);
         consumer.assign(&list).unwrap();
         while !self.end.load(Ordering::Relaxed) {
-            let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) else { continue };
+            reach.restore(consumer.client());
+            let message = match consumer.poll(Duration::from_millis(50)) {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => {
+                    reach.heard(&error);
+                    continue;
+                }
+                None => continue,
+            };
             let mut seen = self.seen.lock().unwrap();
             if message.topic() == self.tenant.topic("epochs") {
                 let record: serde_json::Value = serde_json::from_slice(message.payload().unwrap()).unwrap();

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// The leader has answered, in this epoch.
-    Answered(Asked, EpochRecord),
+    Answered(Asked, Box<EpochRecord>),
     /// Nobody has, so far; it stands here, and whoever leads will take it.
     Silence(String),
 }
@@ -43,8 +43,8 @@ pub fn ask(settings: &KafkaSettings, topic: &str, command: &[u8], wait: Duration
     loop {
         while let Some(bytes) = log.read()? {
             let record = EpochRecord::decode(&bytes)?;
-            if let Some(asked) = record.asked.iter().find(|asked| asked.at == place) {
-                return Ok(Outcome::Answered(asked.clone(), record.clone()));
+            if let Some(asked) = record.asked.iter().find(|asked| asked.at == place).cloned() {
+                return Ok(Outcome::Answered(asked, Box::new(record)));
             }
         }
         if asked.elapsed() > wait {

@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::Offset;
 use crate::io::kafka::Waker;
 use crate::io::kafka::context::Quiet;
 use crate::io::kafka::lease::Hold;
+use crate::io::kafka::reach::Reach;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::io::kafka::topics;
 use crate::io::kafka::transactions::{Message, Producers, Shared, start};
@@ -29,6 +30,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Reads the epoch topic from its start to the end that it had when it was opened, or on from there, too.
 pub struct EpochLogReader {
     consumer: BaseConsumer<Quiet>,
+    reach: Reach,
     topic: String,
     /// Offset after the last record read, or the end.
     next: u64,
@@ -55,7 +57,7 @@ impl EpochLogReader {
             return Err(Error::Door(what));
         }
         let (low, end) = topics::offsets(&consumer, &topic, 0)?;
-        EpochLogReader::from(consumer, topic, 0, low..end)
+        EpochLogReader::from((consumer, Reach::new(&settings.brokers)), topic, 0, low..end)
     }
 
     /// Reads on, to the end that the topic has now.
@@ -65,7 +67,12 @@ impl EpochLogReader {
     pub fn tail(settings: &KafkaSettings, next: u64) -> Result<EpochLogReader, Error> {
         let client = topics::client(settings)?;
         let (low, end) = topics::offsets(&client, &settings.epoch_topic, 0)?;
-        EpochLogReader::from(client, settings.epoch_topic.clone(), next, low..end)
+        EpochLogReader::from(
+            (client, Reach::new(&settings.brokers)),
+            settings.epoch_topic.clone(),
+            next,
+            low..end,
+        )
     }
 
     /// Reads what comes behind the end that the topic has now.
@@ -75,12 +82,17 @@ impl EpochLogReader {
     pub fn at_end(settings: &KafkaSettings) -> Result<EpochLogReader, Error> {
         let client = topics::client(settings)?;
         let (low, end) = topics::offsets(&client, &settings.epoch_topic, 0)?;
-        let reader = EpochLogReader::from(client, settings.epoch_topic.clone(), end, low..end)?;
+        let reader = EpochLogReader::from(
+            (client, Reach::new(&settings.brokers)),
+            settings.epoch_topic.clone(),
+            end,
+            low..end,
+        )?;
         Ok(EpochLogReader { follows: true, ..reader })
     }
 
     fn from(
-        consumer: BaseConsumer<Quiet>,
+        (consumer, reach): (BaseConsumer<Quiet>, Reach),
         topic: String,
         next: u64,
         offsets: Range<u64>,
@@ -89,6 +101,7 @@ impl EpochLogReader {
         let last = next.saturating_sub(1);
         Ok(EpochLogReader {
             consumer,
+            reach,
             topic,
             next,
             last,
@@ -128,6 +141,7 @@ impl Log for EpochLogReader {
                 return Ok(None);
             }
             let wait = if self.next < self.end { READ } else { Duration::ZERO };
+            self.reach.restore(self.consumer.client());
             match self.consumer.poll(wait) {
                 None if wait.is_zero() => return Ok(None),
                 None if Instant::now() > silent => {
@@ -143,11 +157,13 @@ impl Log for EpochLogReader {
                     self.next = self.next.max(self.end);
                     return Ok(None);
                 }
-                Some(Err(KafkaError::MessageConsumption(
-                    RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::OperationTimedOut,
-                ))) => {}
+                Some(Err(
+                    error @ KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::AllBrokersDown
+                        | RDKafkaErrorCode::OperationTimedOut,
+                    ),
+                )) => self.reach.heard(&error),
                 Some(Err(e)) => return Err(Error::Door(format!("topic {}: {e}", self.topic))),
             }
         }

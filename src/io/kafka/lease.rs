@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::io::kafka::context;
+use crate::io::kafka::reach::Reach;
 use crate::io::kafka::settings::KafkaSettings;
 use crate::runtime::{Error, Lease};
 
@@ -182,7 +183,8 @@ impl Lease for KafkaLease {
         consumer.subscribe(&[&self.settings.epoch_topic]).map_err(|e| door(&e))?;
         let leave = Arc::new(AtomicBool::new(false));
         let (hold, until, topic) = (self.hold.clone(), leave.clone(), self.settings.epoch_topic.clone());
-        let run = move || Member::run(consumer, &topic, &hold, &until);
+        let reach = Reach::new(&self.settings.brokers);
+        let run = move || Member::run((consumer, reach), &topic, &hold, &until);
         let thread = std::thread::Builder::new().name("lease".into()).spawn(run).map_err(|e| door(&e))?;
         self.member = Some(Member { leave, thread });
         Ok(())
@@ -213,10 +215,12 @@ impl Member {
     }
 
     /// Serves the group until told to leave; the consumer's end leaves it.
-    fn run(consumer: BaseConsumer<Group>, topic: &str, hold: &Hold, leave: &AtomicBool) {
+    fn run((consumer, reach): (BaseConsumer<Group>, Reach), topic: &str, hold: &Hold, leave: &AtomicBool) {
         let mut last = Instant::now();
         while !leave.load(Ordering::Relaxed) {
+            reach.restore(consumer.client());
             if let Some(Err(error)) = consumer.poll(POLL) {
+                reach.heard(&error);
                 listen(&error, hold);
             }
             if last.elapsed() > hold.0.session {

@@ -11,6 +11,7 @@ pub mod source;
 pub mod sink;
 pub mod lease;
 pub mod native;
+pub mod reach;
 pub mod transactions;
 pub mod epochs;
 pub mod control;

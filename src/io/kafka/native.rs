@@ -6,6 +6,8 @@
 //!
 //! Flushing: the safe client flushes for no time at all, again and again, and librdkafka sends what lingers only if it
 //! sees a flush while it lasts.
+//!
+//! Brokers named later than at the start (`reach` says why).
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_void};
@@ -15,7 +17,9 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::bindings as rd;
+use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::IsError;
 use rdkafka::producer::{BaseProducer, Producer};
@@ -34,6 +38,13 @@ pub fn flush(producer: &BaseProducer<Deliveries>, wait: Duration) {
     let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the client lives as long as the borrow; the call is safe from any thread. Whether all went, `in_flight_count` tells.
     unsafe { rd::rd_kafka_flush(producer.client().native_ptr(), millis) };
+}
+
+/// Names brokers to a client, as `bootstrap.servers` does; those that it knows already change nothing.
+pub fn name_brokers<C: ClientContext>(client: &Client<C>, brokers: &CStr) {
+    // SAFETY: the client lives as long as the borrow, the list is a terminated string that librdkafka copies; the call is safe from
+    // any thread. How many it took makes no difference.
+    unsafe { rd::rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) };
 }
 
 /// The queue of one assigned partition.

@@ -16,8 +16,9 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::io::kafka::Waker;
-use crate::io::kafka::native::{PartitionQueue, Received};
 use crate::io::kafka::context::Quiet;
+use crate::io::kafka::native::{PartitionQueue, Received};
+use crate::io::kafka::reach::Reach;
 use crate::io::kafka::settings::{InputTopic, KafkaSettings};
 use crate::io::kafka::topics;
 use crate::runtime::inbox::{Inbox, OwnedHeaders};
@@ -29,6 +30,7 @@ pub struct KafkaSource {
     /// By slot; dropped before the consumer.
     slots: Vec<Slot>,
     consumer: Arc<BaseConsumer<Quiet>>,
+    reach: Reach,
     topics: Vec<InputTopic>,
     waker: Waker,
     woken: UnixStream,
@@ -47,7 +49,8 @@ impl KafkaSource {
     /// If librdkafka refuses the properties.
     pub fn new(settings: &KafkaSettings, waker: Waker, woken: UnixStream) -> Result<KafkaSource, Error> {
         let consumer = Arc::new(topics::client(settings)?);
-        Ok(KafkaSource { slots: Vec::new(), consumer, topics: settings.inputs.clone(), waker, woken })
+        let (reach, topics) = (Reach::new(&settings.brokers), settings.inputs.clone());
+        Ok(KafkaSource { slots: Vec::new(), consumer, reach, topics, waker, woken })
     }
 
     /// Moves what waits into the inbox; true: something was there.
@@ -78,11 +81,13 @@ impl KafkaSource {
 
     /// Lets librdkafka say what is not about a partition.
     fn serve(&self) -> Result<(), Error> {
+        self.reach.restore(self.consumer.client());
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 Err(Error::Door(format!("the Kafka consumer failed: {code}")))
             }
             Some(Err(error)) => {
+                self.reach.heard(&error);
                 tracing::warn!("librdkafka: {error}");
                 Ok(())
             }
